@@ -1,0 +1,86 @@
+//! What every backend refuses alike.
+
+use crate::addr::PhysAddr;
+use crate::area::{AreaError, MemoryArea};
+use crate::attributes::Attributes;
+use crate::backend::page_table::{Edit, PageTableBackend};
+use crate::backend::run::Run;
+use crate::error::MapError;
+use crate::permissions::Permissions;
+
+/// Whether `backend` can be asked for this edit at all. O(1).
+///
+/// # Errors
+/// As [`check_area`]; for a run also [`MapError::MisalignedPhys`], [`MapError::PhysOutOfRange`] and
+/// [`MapError::UnsupportedMemoryType`]; for permissions [`MapError::UnknownPermissions`] and
+/// [`MapError::WriteWithoutRead`].
+pub fn check_edit<B: PageTableBackend>(backend: &B, edit: Edit) -> Result<(), MapError> {
+    match edit {
+        Edit::Map(run) => check_run(backend, run),
+        Edit::Unmap(area) => check_area(backend, area),
+        Edit::Protect(area, permissions) => {
+            check_area(backend, area).and(check_permissions(permissions))
+        }
+    }
+}
+
+/// Whether `area` is whole pages that `backend` can map. O(1).
+///
+/// # Errors
+/// [`MapError::Misaligned`], [`MapError::MisalignedSize`], [`MapError::OutOfRange`].
+pub fn check_area<B: PageTableBackend>(backend: &B, area: MemoryArea) -> Result<(), MapError> {
+    let align = B::PAGE_SIZE;
+    if !area.start().is_aligned(align) {
+        return Err(MapError::Misaligned {
+            addr: area.start(),
+            align,
+        });
+    }
+    if area.size() % align != 0 {
+        return Err(MapError::MisalignedSize {
+            size: area.size(),
+            align,
+        });
+    }
+    if !backend
+        .ranges()
+        .iter()
+        .any(|range| range.contains_area(area))
+    {
+        return Err(MapError::OutOfRange { area });
+    }
+    Ok(())
+}
+
+fn check_run<B: PageTableBackend>(backend: &B, run: Run) -> Result<(), MapError> {
+    let Run {
+        area,
+        first,
+        attributes: Attributes { permissions, .. },
+    } = run;
+    check_area(backend, area)?;
+    check_permissions(permissions)?;
+    if !first.is_aligned(B::PAGE_SIZE) {
+        return Err(MapError::MisalignedPhys {
+            addr: first,
+            align: B::PAGE_SIZE,
+        });
+    }
+    let pmarea: Result<MemoryArea<PhysAddr>, AreaError> =
+        MemoryArea::from_start_size(first, area.size());
+    let pmarea = pmarea?;
+    if !backend.physical().contains_area(pmarea) {
+        return Err(MapError::PhysOutOfRange { area: pmarea });
+    }
+    backend.supports(run.attributes)
+}
+
+fn check_permissions(permissions: Permissions) -> Result<(), MapError> {
+    if !Permissions::all().contains(permissions) {
+        return Err(MapError::UnknownPermissions { permissions });
+    }
+    if permissions.contains(Permissions::WRITE) && !permissions.contains(Permissions::READ) {
+        return Err(MapError::WriteWithoutRead { permissions });
+    }
+    Ok(())
+}

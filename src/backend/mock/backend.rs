@@ -1,0 +1,309 @@
+//! A page table without tables.
+
+use alloc::collections::BTreeMap;
+use core::ops::RangeInclusive;
+
+use spin::Mutex;
+
+use super::countdown::Countdown;
+use super::fault::Fault;
+use super::page::{self, Page};
+use super::reserved::MockReserved;
+use crate::addr::{PhysAddr, VirtAddr};
+use crate::area::MemoryArea;
+use crate::asid::Asid;
+use crate::attributes::Attributes;
+use crate::backend::check::check_edit;
+use crate::backend::page_table::{Edit, PageTableBackend};
+use crate::backend::run::{Entry, Run};
+use crate::error::MapError;
+use crate::flush::{Flush, Retired};
+use crate::permissions::{Access, Permissions};
+use crate::violation::Violation;
+
+/// The two halves of the space, split where the sign bit is, as hardware with canonical addresses has them.
+const RANGES: [MemoryArea; 2] = [
+    MemoryArea::constant(0, usize::MAX >> 1),
+    MemoryArea::constant(usize::MAX / 2 + 1, usize::MAX),
+];
+
+/// As a size has to fit in `usize`, they are fewer where that is small.
+const PHYSICAL_BITS: u32 = if usize::BITS > 56 {
+    56
+} else {
+    usize::BITS - 1
+};
+
+/// A page table that is plain and obviously right: a lock around a map from page numbers to entries, one for every
+/// 4 KiB page, and a TLB for every CPU that asks.
+///
+/// It is for tests, of this crate and of kernels. It keeps its entries on the heap, and aborts when that is full. All
+/// memory types can be mapped. It is stricter than it need be: nothing is mapped without a reservation.
+///
+/// A TLB has no limit, and forgets only what a flush names: so a flush that is missing or names too little shows as an
+/// [`access`](Self::access) that still succeeds.
+#[derive(Debug, Default)]
+pub struct MockBackend {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    pages: BTreeMap<usize, Page>,
+    /// What each CPU has cached.
+    tlbs: BTreeMap<usize, BTreeMap<usize, Page>>,
+    flushes: usize,
+    reservations: usize,
+    failure: Countdown,
+}
+
+impl MockBackend {
+    /// An empty page table, with empty TLBs. O(1), allocates nothing.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            state: Mutex::new(State {
+                pages: BTreeMap::new(),
+                tlbs: BTreeMap::new(),
+                flushes: 0,
+                reservations: 0,
+                failure: Countdown::new(),
+            }),
+        }
+    }
+
+    /// What happens when this CPU accesses the byte at `vaddr`; any number is a CPU. What its TLB has cached answers,
+    /// however stale. Otherwise the page table does, and a valid entry is cached, whether it allows the access or not.
+    /// User mode is not told from the kernel's. O(log n).
+    ///
+    /// # Errors
+    /// [`Fault::NotMapped`] when there is no valid entry, [`Fault::Denied`] when it does not allow the access.
+    pub fn access(&self, cpu: usize, vaddr: VirtAddr, access: Access) -> Result<PhysAddr, Fault> {
+        let page = self.state.lock().cached(cpu, page::number(vaddr));
+        let page = page.ok_or(Fault::NotMapped { vaddr })?;
+        let permissions = page.attributes.permissions;
+        if !permissions.allow(access) {
+            return Err(Fault::Denied {
+                vaddr,
+                access,
+                permissions,
+            });
+        }
+        let target = page.run(page::number(vaddr)).translate(vaddr);
+        target.ok_or(Fault::NotMapped { vaddr })
+    }
+
+    /// How many flushes there were.
+    #[must_use]
+    pub fn flushes(&self) -> usize {
+        self.state.lock().flushes
+    }
+
+    /// How many reservations have not been unreserved yet. Those that failed do not count.
+    #[must_use]
+    pub fn reservations(&self) -> usize {
+        self.state.lock().reservations
+    }
+
+    /// Lets the `n`-th reservation from now (1 is the next) fail, once, with `OutOfFrames { needed: 1 }`: the mock
+    /// needs no frames, and acts as if each reservation needed one. Those that are refused for what they ask do not
+    /// count. 0 takes the order back.
+    pub fn fail_reservation(&self, n: usize) {
+        self.state.lock().failure.set(n);
+    }
+}
+
+impl State {
+    /// What the TLB of `cpu` has for the page with this number, once it has looked.
+    fn cached(&mut self, cpu: usize, number: usize) -> Option<Page> {
+        let tlb = self.tlbs.entry(cpu).or_default();
+        if let Some(&page) = tlb.get(&number) {
+            return Some(page);
+        }
+        let page = self
+            .pages
+            .get(&number)
+            .copied()
+            .filter(|page| page.is_valid())?;
+        tlb.insert(number, page);
+        Some(page)
+    }
+
+    /// Takes out the pages in `area`; answers the pages between the first and the last that were valid.
+    fn unmap(&mut self, area: MemoryArea) -> Option<MemoryArea> {
+        let mut gone = None;
+        take(&mut self.pages, numbers(area), |number, page| {
+            if page.is_valid() {
+                gone = Some((gone.map_or(number, |(first, _)| first), number));
+            }
+        });
+        gone.and_then(|(first, last)| hull(first, last))
+    }
+
+    /// Gives the pages in `area` these permissions; answers the pages between the first and the last that were valid
+    /// and have changed.
+    fn protect(&mut self, area: MemoryArea, permissions: Permissions) -> Option<MemoryArea> {
+        let mut changed = None;
+        for (&number, page) in self.pages.range_mut(numbers(area)) {
+            if page.is_valid() && page.attributes.permissions != permissions {
+                changed = Some((changed.map_or(number, |(first, _)| first), number));
+            }
+            page.attributes.permissions = permissions;
+        }
+        changed.and_then(|(first, last)| hull(first, last))
+    }
+
+    /// Every TLB forgets what `flush` names.
+    fn flush(&mut self, flush: &Flush<'_>) {
+        self.flushes += 1;
+        match flush.ranges() {
+            None => self.tlbs.clear(),
+            Some(ranges) => self.tlbs.values_mut().for_each(|tlb| {
+                ranges
+                    .iter()
+                    .for_each(|&range| take(tlb, numbers(range), |_, _| ()));
+            }),
+        }
+    }
+}
+
+/// The numbers of the pages that have a byte in `area`.
+fn numbers(area: MemoryArea) -> RangeInclusive<usize> {
+    page::number(area.start())..=page::number(area.end())
+}
+
+/// The pages from `first` to `last`, which lie in one range.
+fn hull(first: usize, last: usize) -> Option<MemoryArea> {
+    MemoryArea::new(page::area(first).start(), page::area(last).end()).ok()
+}
+
+/// Takes out the pages with these numbers, and shows each to `taken`. O(pages taken × log n).
+fn take(
+    pages: &mut BTreeMap<usize, Page>,
+    numbers: RangeInclusive<usize>,
+    mut taken: impl FnMut(usize, Page),
+) {
+    while let Some((&number, &page)) = pages.range(numbers.clone()).next() {
+        pages.remove(&number);
+        taken(number, page);
+    }
+}
+
+impl PageTableBackend for MockBackend {
+    type Reserved = MockReserved;
+
+    const PAGE_SIZE: usize = page::SIZE;
+
+    fn ranges(&self) -> &[MemoryArea] {
+        &RANGES
+    }
+
+    /// 2^56 bytes from 0 on; 2^31 where a pointer has 32 bits.
+    fn physical(&self) -> MemoryArea<PhysAddr> {
+        MemoryArea::low_bits(PHYSICAL_BITS)
+    }
+
+    /// 0, always: there are no tables.
+    fn root(&self) -> PhysAddr {
+        PhysAddr::new(0)
+    }
+
+    fn supports(&self, _attributes: Attributes) -> Result<(), MapError> {
+        Ok(())
+    }
+
+    fn entry(&self, addr: VirtAddr) -> Entry {
+        let number = page::number(addr);
+        match self.state.lock().pages.get(&number) {
+            None => Entry::Empty,
+            Some(page) if page.is_valid() => Entry::Leaf(page.run(number)),
+            Some(page) => Entry::Hidden(page.run(number)),
+        }
+    }
+
+    /// One run a page. The lock is taken for each, so the page table may be looked at and mapped in between.
+    fn populated(&self, area: MemoryArea) -> impl Iterator<Item = Run> {
+        let mut rest = Some(area);
+        core::iter::from_fn(move || {
+            let state = self.state.lock();
+            let (&number, page) = state.pages.range(numbers(rest?)).next()?;
+            let run = page.run(number).intersection(area)?;
+            let next = run.area.next();
+            rest = next.and_then(|next| MemoryArea::new(next, area.end()).ok());
+            Some(run)
+        })
+    }
+
+    fn reserve(&self, mut edits: impl Iterator<Item = Edit>) -> Result<MockReserved, MapError> {
+        // Without the lock: the edits may come from an iterator that looks at the page table.
+        edits.try_for_each(|edit| check_edit(self, edit))?;
+        let mut state = self.state.lock();
+        if state.failure.strikes() {
+            return Err(MapError::OutOfFrames { needed: 1 });
+        }
+        state.reservations += 1;
+        Ok(MockReserved::HELD)
+    }
+
+    fn unreserve(&self, reserved: MockReserved) {
+        let mut state = self.state.lock();
+        state.reservations -= usize::from(reserved.is_held()).min(state.reservations);
+    }
+
+    /// As the contract has it; without a reservation, or when the run would be refused one, nothing is mapped.
+    fn map(&self, run: Run, with: &mut MockReserved) {
+        if !with.is_held() || check_edit(self, Edit::Map(run)).is_err() {
+            return;
+        }
+        let mut state = self.state.lock();
+        for number in numbers(run.area) {
+            let first = run.translate(page::area(number).start());
+            let page = first.map(|first| Page {
+                first,
+                attributes: run.attributes,
+            });
+            page.into_iter().for_each(|page| {
+                state.pages.entry(number).or_insert(page);
+            });
+        }
+    }
+
+    fn unmap(&mut self, area: MemoryArea, _with: &mut MockReserved, out: &mut Retired) {
+        let gone = self.state.get_mut().unmap(area);
+        gone.into_iter().for_each(|gone| out.note(gone));
+    }
+
+    /// As the contract has it; what would be refused a reservation unmaps the pages instead.
+    fn protect(
+        &mut self,
+        area: MemoryArea,
+        permissions: Permissions,
+        with: &mut MockReserved,
+        out: &mut Retired,
+    ) {
+        if check_edit(self, Edit::Protect(area, permissions)).is_err() {
+            return self.unmap(area, with, out);
+        }
+        let changed = self.state.get_mut().protect(area, permissions);
+        changed.into_iter().for_each(|changed| out.note(changed));
+    }
+
+    fn retire(&mut self, retired: Retired, asid: Asid) {
+        if !retired.is_empty() {
+            let root = self.root();
+            self.state.get_mut().flush(&retired.flush(root, asid));
+        }
+    }
+
+    /// That each entry is one that could be asked for.
+    fn check_invariants(&self) -> Result<(), Violation> {
+        let ranges = RANGES.into_iter();
+        let mut runs = ranges.flat_map(|range| self.populated(range));
+        runs.try_for_each(|run| {
+            let wrong = Violation::Word {
+                addr: run.area.start(),
+            };
+            check_edit(self, Edit::Map(run)).map_err(|_| wrong)
+        })
+    }
+}

@@ -1,0 +1,218 @@
+//! Physical memory that is the host's, and a platform that checks its users.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use spin::Mutex;
+
+use super::countdown::Countdown;
+use super::host_memory::HostMemory;
+use crate::addr::PhysAddr;
+use crate::flush::{Flush, Tlb};
+use crate::frame::{FRAME_SIZE, Frame, FrameAllocator};
+
+/// Where the frames begin, as RAM does on the usual RISC-V board.
+const BASE: PhysAddr = PhysAddr::new(0x8000_0000);
+
+/// What a frame that nobody uses is filled with. As a page-table word it is valid on most machines: a table that was
+/// not cleared is not taken for an empty one.
+const POISON: u8 = 0xdb;
+
+/// Physical memory in the memory of the host, and a platform for tests: it hands frames out, counts them and the
+/// flushes, and catches who frees twice, or uses what was freed.
+///
+/// It is a handle: clones share the frames. Physical addresses start at `0x8000_0000`. The host's memory is touched
+/// when a frame is handed out, so frames that are never used cost nothing.
+///
+/// What a frame contains when it is handed out is junk, never zeroes.
+#[derive(Clone)]
+pub struct HostFrames {
+    host: Arc<Host>,
+}
+
+struct Host {
+    memory: HostMemory,
+    pool: Mutex<Pool>,
+    flushes: AtomicUsize,
+}
+
+struct Pool {
+    /// The number of the first frame that was never handed out.
+    fresh: usize,
+    /// Those that came back, the last on top: so a write after free is soon found.
+    free: Vec<usize>,
+    failure: Countdown,
+}
+
+impl HostFrames {
+    /// This many frames. When the host cannot give that much memory, or no number holds its size, there are none at
+    /// all, and [`alloc`](FrameAllocator::alloc) answers `None`. O(1).
+    #[must_use]
+    pub fn new(frames: usize) -> Self {
+        let pool = Pool {
+            fresh: 0,
+            free: Vec::new(),
+            failure: Countdown::new(),
+        };
+        let memory = HostMemory::new(frames);
+        Self {
+            host: Arc::new(Host {
+                memory,
+                pool: Mutex::new(pool),
+                flushes: AtomicUsize::new(0),
+            }),
+        }
+    }
+
+    /// How many frames are handed out. O(1).
+    #[must_use]
+    pub fn frames_in_use(&self) -> usize {
+        let pool = self.host.pool.lock();
+        pool.fresh - pool.free.len()
+    }
+
+    /// How many flushes there were. O(1).
+    #[must_use]
+    pub fn flushes(&self) -> usize {
+        self.host.flushes.load(Relaxed)
+    }
+
+    /// Lets the `n`-th allocation from now (1 is the next) answer `None`, once. 0 takes the order back.
+    pub fn fail_alloc(&self, n: usize) {
+        self.host.pool.lock().failure.set(n);
+    }
+}
+
+impl Host {
+    /// The number of a frame that nobody uses, filled with poison.
+    #[expect(
+        unsafe_code,
+        reason = "poison is written and read in frames that nobody uses"
+    )]
+    fn take(&self, pool: &mut Pool) -> Option<usize> {
+        if let Some(&index) = pool.free.last() {
+            // SAFETY: a frame on the free list was given up by who released it, and the pool is locked.
+            let is_untouched = unsafe { self.memory.is_filled(index, POISON) };
+            assert!(
+                is_untouched,
+                "write after free: the frame at {} was written while it was free",
+                addr(index)
+            );
+            pool.free.pop();
+            return Some(index);
+        }
+        let index = pool.fresh;
+        self.memory.mark(index)?;
+        // SAFETY: frames from `fresh` on were never handed out, and the pool is locked.
+        unsafe { self.memory.fill(index, POISON) };
+        pool.fresh += 1;
+        Some(index)
+    }
+
+    /// Whether the frame with this number is handed out.
+    #[inline]
+    fn is_in_use(&self, index: usize) -> bool {
+        self.memory
+            .mark(index)
+            .is_some_and(|mark| mark.load(Relaxed))
+    }
+
+    fn mark(&self, index: usize, in_use: bool) {
+        let mark = self.memory.mark(index);
+        mark.into_iter()
+            .for_each(|mark| mark.store(in_use, Relaxed));
+    }
+}
+
+/// The number of the frame that holds `at`, and how many bytes lie before it there.
+#[inline]
+fn locate(at: PhysAddr) -> Option<(usize, usize)> {
+    let offset = usize::try_from(at.get().checked_sub(BASE.get())?).ok()?;
+    Some((offset / FRAME_SIZE, offset % FRAME_SIZE))
+}
+
+/// Where the frame with this number is. There are no frames past the end of the host's memory, so this cannot wrap.
+const fn addr(index: usize) -> PhysAddr {
+    PhysAddr::new(
+        BASE.get()
+            .wrapping_add((index as u64).wrapping_mul(FRAME_SIZE as u64)),
+    )
+}
+
+#[expect(unsafe_code, reason = "the promises of the trait")]
+// SAFETY: `alloc` hands out frames that lie in memory of this value's own, one at a time: `take` answers those that are
+// free under the pool's lock, and they are not free again before `release`. Until then nobody here touches their
+// bytes. The clones of the handle share the memory, which lives as long as any of them. `reach` answers pointers into
+// it, with the provenance of all of it, and its frames are aligned to `FRAME_SIZE`, as their addresses are.
+unsafe impl FrameAllocator for HostFrames {
+    /// # Panics
+    /// When a frame that was free has been written ('write after free').
+    fn alloc(&self) -> Option<Frame> {
+        let mut pool = self.host.pool.lock();
+        if pool.failure.strikes() {
+            return None;
+        }
+        let index = self.host.take(&mut pool)?;
+        self.host.mark(index, true);
+        // SAFETY: the frame was free, and is not handed out again before it is released.
+        Some(unsafe { Frame::from_addr(addr(index)) })
+    }
+
+    /// # Panics
+    /// When the frame is not in use, or none of these ('double free').
+    fn release(&self, frame: Frame, _dirty: bool) {
+        let mut pool = self.host.pool.lock();
+        let index = locate(frame.addr())
+            .filter(|&(_, within)| within == 0)
+            .map(|(index, _)| index);
+        let index = index.filter(|&index| self.host.is_in_use(index));
+        assert!(
+            index.is_some(),
+            "double free: no frame is in use at {}",
+            frame.addr()
+        );
+        index.into_iter().for_each(|index| {
+            self.host.mark(index, false);
+            // SAFETY: it was in use, its one reference was given up with `frame`, and the pool is locked.
+            unsafe { self.host.memory.fill(index, POISON) };
+            pool.free.push(index);
+        });
+    }
+
+    /// # Panics
+    /// When there is no frame at `at`, or it is not in use ('use after free').
+    #[inline]
+    fn reach(&self, at: PhysAddr) -> NonNull<u8> {
+        let found = locate(at).filter(|&(index, _)| self.host.is_in_use(index));
+        let byte = found.and_then(|(index, within)| self.host.memory.byte(index, within));
+        byte.unwrap_or_else(|| unreachable_frame(at))
+    }
+}
+
+#[cold]
+#[expect(
+    clippy::panic,
+    reason = "the answer would be a pointer to memory that is not the caller's"
+)]
+fn unreachable_frame(at: PhysAddr) -> ! {
+    panic!("use after free: no frame is in use at {at}")
+}
+
+impl Tlb for HostFrames {
+    /// Counts.
+    fn flush(&self, _flush: &Flush<'_>) {
+        self.host.flushes.fetch_add(1, Relaxed);
+    }
+}
+
+impl fmt::Debug for HostFrames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostFrames")
+            .field("frames_in_use", &self.frames_in_use())
+            .field("flushes", &self.flushes())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,17 @@
+//! The contract between the manager and an MMU's page tables, and who keeps it.
+
+mod check;
+#[cfg(feature = "alloc")]
+pub mod contract;
+#[cfg(feature = "alloc")]
+pub mod mock;
+mod page_table;
+#[cfg(target_pointer_width = "64")]
+pub mod radix;
+mod run;
+#[cfg(target_pointer_width = "64")]
+pub mod sv39;
+
+pub use check::{check_area, check_edit};
+pub use page_table::{Edit, PageTableBackend};
+pub use run::{Entry, Run};

@@ -1,0 +1,119 @@
+//! How many tables edits need: counted before the first entry is written.
+
+use core::sync::atomic::Ordering::Acquire;
+
+use super::format::{Format, Word};
+use super::table::{Slot, slots, span};
+use super::walker::Radix;
+use crate::addr::{PhysAddr, VirtAddr};
+use crate::area::MemoryArea;
+use crate::attributes::Attributes;
+use crate::backend::check::check_edit;
+use crate::backend::page_table::Edit;
+use crate::backend::run::Run;
+use crate::error::MapError;
+use crate::flush::Tlb;
+use crate::frame::FrameAllocator;
+
+impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+    /// How many tables `edits` need together, made in this order.
+    ///
+    /// Runs count what they share once, when they come in address order. A map behind an unmap counts every table: the
+    /// unmap may take out those that are there.
+    pub(super) fn count(&self, edits: impl Iterator<Item = Edit>) -> Result<usize, MapError> {
+        let mut needed = 0;
+        let mut last = None;
+        let mut root = Some(self.root_addr());
+        for edit in edits {
+            check_edit(self, edit)?;
+            needed += match edit {
+                Edit::Map(run) => {
+                    let new = self.count_map(root, F::LEVELS - 1, run, last);
+                    last = Some(run.area.end());
+                    new
+                }
+                Edit::Unmap(area) => {
+                    root = None;
+                    self.count_splits(self.root_addr(), F::LEVELS - 1, area, |_| true)
+                }
+                Edit::Protect(area, permissions) => {
+                    let changes = |attributes: Attributes| attributes.permissions != permissions;
+                    self.count_splits(self.root_addr(), F::LEVELS - 1, area, changes)
+                }
+            };
+        }
+        Ok(needed)
+    }
+
+    /// New tables for `run` below the table at `at`, or below one that is not there yet. The tables that hold `last`
+    /// and are not there have been counted.
+    fn count_map(
+        &self,
+        at: Option<PhysAddr>,
+        level: usize,
+        run: Run,
+        last: Option<VirtAddr>,
+    ) -> usize {
+        let Some(below) = level.checked_sub(1) else {
+            return 0;
+        };
+        let table = at.map(|at| self.table(at));
+        let new = |slot: Slot| {
+            let part = run.intersection(slot.piece())?;
+            let word = table.map_or(Word::Empty, |table| {
+                F::decode(slot.of(table).load(Acquire), level)
+            });
+            match word {
+                Word::Table(child) => Some(self.count_map(Some(child), below, part, last)),
+                Word::Empty if fits::<F>(slot, part, level) => None,
+                Word::Empty => {
+                    let counted = last.is_some_and(|last| slot.whole().contains(last));
+                    Some(usize::from(!counted) + self.count_map(None, below, part, last))
+                }
+                _ => None,
+            }
+        };
+        slots(run.area, level).filter_map(new).sum()
+    }
+
+    /// New tables for the leaves that `area` cuts through and that `changes`.
+    fn count_splits(
+        &self,
+        at: PhysAddr,
+        level: usize,
+        area: MemoryArea,
+        changes: impl Fn(Attributes) -> bool + Copy,
+    ) -> usize {
+        let Some(below) = level.checked_sub(1) else {
+            return 0;
+        };
+        let table = self.table(at);
+        let cost = |slot: Slot| match F::decode(slot.of(table).load(Acquire), level) {
+            Word::Table(child) => self.count_splits(child, below, slot.piece(), changes),
+            Word::Leaf(_, attributes) | Word::Hidden(_, attributes) if changes(attributes) => {
+                split_cost(slot.piece(), level)
+            }
+            _ => 0,
+        };
+        slots(area, level)
+            .filter(|slot| !slot.is_whole())
+            .map(cost)
+            .sum()
+    }
+}
+
+/// New tables for a leaf at `level` of which an edit wants `piece`, not all of it.
+fn split_cost(piece: MemoryArea, level: usize) -> usize {
+    let Some(below) = level.checked_sub(1) else {
+        return 0;
+    };
+    let cut = slots(piece, below).filter(|slot| !slot.is_whole());
+    1 + cut
+        .map(|slot| split_cost(slot.piece(), below))
+        .sum::<usize>()
+}
+
+/// Whether one leaf in `slot` can map `part`, which lies in it.
+pub(super) fn fits<F: Format>(slot: Slot, part: Run, level: usize) -> bool {
+    level <= F::HIGHEST_LEAF && slot.is_whole() && part.first.is_aligned(span(level))
+}

@@ -1,0 +1,88 @@
+//! Table frames set aside for an edit.
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::format::{Format, Word};
+use super::table::Table;
+use super::walker::Radix;
+use crate::addr::PhysAddr;
+use crate::error::MapError;
+use crate::flush::Tlb;
+use crate::frame::FrameAllocator;
+
+/// Frames that an edit will make tables of: a stack, linked through the frames' own first words, so that it needs no
+/// memory beside them. The default is empty. One that is lost leaks its frames.
+#[derive(Debug, Default)]
+#[must_use = "reserved frames must be given back with `unreserve`"]
+pub struct Reserved {
+    /// The top frame, and the root of the page table that they were reserved for.
+    top: Option<PhysAddr>,
+    owner: Option<PhysAddr>,
+}
+
+/// The link word of the last frame. No address of a frame is odd.
+const LAST: u64 = 1;
+
+impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+    /// Sets `needed` frames aside, or none.
+    pub(super) fn set_aside(&self, needed: usize) -> Result<Reserved, MapError> {
+        let mut reserved = Reserved::default();
+        for _ in 0..needed {
+            match self.platform().alloc() {
+                Some(frame) => self.push(&mut reserved, frame.into_addr()),
+                None => {
+                    self.give_back(reserved);
+                    return Err(MapError::OutOfFrames { needed });
+                }
+            }
+        }
+        Ok(reserved)
+    }
+
+    /// Releases what is left.
+    pub(super) fn give_back(&self, mut reserved: Reserved) {
+        while let Some(frame) = self.pop(&mut reserved) {
+            self.release_table(frame);
+        }
+    }
+
+    /// A cleared table from the stack.
+    pub(super) fn take_table(&self, reserved: &mut Reserved) -> Option<(PhysAddr, &Table)> {
+        let at = self.pop(reserved)?;
+        let table = self.table(at);
+        table.iter().for_each(|word| word.store(0, Relaxed));
+        Some((at, table))
+    }
+
+    /// Puts the tables of a tree that was never published back on the stack.
+    pub(super) fn put_back(&self, at: PhysAddr, level: usize, reserved: &mut Reserved) {
+        if let Some(below) = level.checked_sub(1) {
+            for word in self.table(at) {
+                if let Word::Table(child) = F::decode(word.load(Relaxed), level) {
+                    self.put_back(child, below, reserved);
+                }
+            }
+        }
+        self.push(reserved, at);
+    }
+
+    fn push(&self, reserved: &mut Reserved, at: PhysAddr) {
+        let [link, ..] = self.table(at);
+        link.store(reserved.top.map_or(LAST, PhysAddr::get), Relaxed);
+        *reserved = Reserved {
+            top: Some(at),
+            owner: Some(self.root_addr()),
+        };
+    }
+
+    /// Frames that were reserved for another page table stay where they are: they may be another allocator's.
+    fn pop(&self, reserved: &mut Reserved) -> Option<PhysAddr> {
+        let at = reserved
+            .top
+            .filter(|_| reserved.owner == Some(self.root_addr()))?;
+        let [link, ..] = self.table(at);
+        let next = link.load(Relaxed);
+        reserved.top = (next != LAST).then(|| PhysAddr::new(next));
+        Some(at)
+    }
+}

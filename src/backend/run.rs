@@ -1,0 +1,52 @@
+//! Pages that lead to frames in one piece.
+
+use crate::addr::{PhysAddr, VirtAddr};
+use crate::area::MemoryArea;
+use crate::attributes::Attributes;
+
+/// Pages in a row that lead to frames in a row, with the same attributes: what is to be mapped, or one leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The pages.
+    pub area: MemoryArea,
+    /// Where the first one leads.
+    pub first: PhysAddr,
+    /// What all of them allow.
+    pub attributes: Attributes,
+}
+
+/// What a page table says about a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// Nothing.
+    Empty,
+    /// A valid leaf; the run is all of it, which may be more than the page.
+    Leaf(Run),
+    /// A leaf without permissions: invalid to the MMU, address kept.
+    Hidden(Run),
+}
+
+impl Run {
+    /// Where `addr` leads, or `None` outside the run.
+    #[must_use]
+    pub fn translate(self, addr: VirtAddr) -> Option<PhysAddr> {
+        self.first.checked_add(self.area.offset_of(addr)?)
+    }
+
+    /// The part of it that lies in `area`.
+    #[must_use]
+    pub fn intersection(self, area: MemoryArea) -> Option<Self> {
+        let area = self.area.intersection(area)?;
+        Some(Self {
+            area,
+            first: self.translate(area.start())?,
+            ..self
+        })
+    }
+
+    /// The frames.
+    #[must_use]
+    pub fn physical(self) -> Option<MemoryArea<PhysAddr>> {
+        MemoryArea::from_start_size(self.first, self.area.size()).ok()
+    }
+}

@@ -1,0 +1,172 @@
+//! What a verb refuses, with the evidence.
+
+use core::fmt;
+
+use crate::addr::{PhysAddr, VirtAddr};
+use crate::area::{AreaError, MemoryArea};
+use crate::attributes::MemoryType;
+use crate::permissions::Permissions;
+
+/// Why a verb refused. Unless the verb says otherwise, nothing has changed then.
+///
+/// Sizes and alignments are in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MapError {
+    /// The numbers do not make an area.
+    Area(AreaError),
+    /// A virtual address that must be a multiple of the page size is not.
+    Misaligned {
+        /// The address.
+        addr: VirtAddr,
+        /// What it should be a multiple of.
+        align: usize,
+    },
+    /// A physical address that must be a multiple of the page size is not.
+    MisalignedPhys {
+        /// The address.
+        addr: PhysAddr,
+        /// What it should be a multiple of.
+        align: usize,
+    },
+    /// A size that must be a multiple of the page size is not.
+    MisalignedSize {
+        /// The size.
+        size: usize,
+        /// What it should be a multiple of.
+        align: usize,
+    },
+    /// Virtual and physical area differ in size.
+    SizesDiffer {
+        /// Where the map would be.
+        vmarea: MemoryArea,
+        /// What would back it.
+        pmarea: MemoryArea<PhysAddr>,
+    },
+    /// Permission bits that have no meaning.
+    UnknownPermissions {
+        /// The permissions, with those bits.
+        permissions: Permissions,
+    },
+    /// Writable but not readable: no page table can say that.
+    WriteWithoutRead {
+        /// The permissions.
+        permissions: Permissions,
+    },
+    /// The backend cannot encode the memory type.
+    UnsupportedMemoryType {
+        /// The memory type.
+        memory_type: MemoryType,
+    },
+    /// Not every address is one that the backend can map (on Sv39: that is canonical).
+    OutOfRange {
+        /// The area that was asked for.
+        area: MemoryArea,
+    },
+    /// A physical address that the backend's entries cannot hold.
+    PhysOutOfRange {
+        /// The area that was asked for.
+        area: MemoryArea<PhysAddr>,
+    },
+    /// There is a map already.
+    Overlap {
+        /// Where the first such map is.
+        existing: MemoryArea,
+    },
+    /// Nothing is mapped in a part of the area.
+    NotMapped {
+        /// The first hole, within the area.
+        hole: MemoryArea,
+    },
+    /// A remap to more bytes: what lies behind a physical map is not its own.
+    CannotGrow {
+        /// The area to move.
+        old: MemoryArea,
+        /// The larger one that was asked for.
+        new: MemoryArea,
+    },
+    /// A remap to a place that overlaps the old one and does not start where it starts.
+    MovesOntoItself {
+        /// The area to move.
+        old: MemoryArea,
+        /// Where it was to go.
+        new: MemoryArea,
+    },
+    /// The frame allocator has fewer frames than the page table needs for this verb.
+    OutOfFrames {
+        /// How many frames the verb needs in all.
+        needed: usize,
+    },
+    /// There is no memory for the records of this many more maps.
+    OutOfNodes {
+        /// How many maps the verb may add.
+        needed: usize,
+    },
+}
+
+impl fmt::Display for MapError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Area(error) => error.fmt(f),
+            Self::Misaligned { addr, align } => {
+                write!(f, "virtual address {addr} is not a multiple of {align:#x}")
+            }
+            Self::MisalignedPhys { addr, align } => {
+                write!(f, "physical address {addr} is not a multiple of {align:#x}")
+            }
+            Self::MisalignedSize { size, align } => {
+                write!(f, "size {size:#x} is not a multiple of {align:#x}")
+            }
+            Self::SizesDiffer { vmarea, pmarea } => {
+                write!(
+                    f,
+                    "virtual area {vmarea} and physical area {pmarea} differ in size"
+                )
+            }
+            Self::UnknownPermissions { permissions } => {
+                write!(
+                    f,
+                    "permissions {:#x} have bits without a meaning",
+                    permissions.bits()
+                )
+            }
+            Self::WriteWithoutRead { permissions } => {
+                write!(f, "permissions {permissions} allow writes but not reads")
+            }
+            Self::UnsupportedMemoryType { memory_type } => {
+                write!(f, "memory type {memory_type} cannot be encoded here")
+            }
+            Self::OutOfRange { area } => write!(f, "area {area} is not all mappable"),
+            Self::PhysOutOfRange { area } => {
+                write!(f, "physical area {area} does not fit in an entry")
+            }
+            Self::Overlap { existing } => write!(f, "area overlaps the map at {existing}"),
+            Self::NotMapped { hole } => write!(f, "nothing is mapped at {hole}"),
+            Self::CannotGrow { old, new } => write!(f, "map at {old} cannot grow to {new}"),
+            Self::MovesOntoItself { old, new } => {
+                write!(f, "area {old} cannot move onto itself at {new}")
+            }
+            Self::OutOfFrames { needed } => {
+                write!(f, "out of frames: {needed} needed for the page table")
+            }
+            Self::OutOfNodes { needed } => {
+                write!(f, "out of memory for the records of {needed} more maps")
+            }
+        }
+    }
+}
+
+impl core::error::Error for MapError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Area(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<AreaError> for MapError {
+    fn from(error: AreaError) -> Self {
+        Self::Area(error)
+    }
+}

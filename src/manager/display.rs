@@ -1,0 +1,14 @@
+//! The space in the words of `/proc/PID/maps`.
+
+use core::fmt;
+
+use super::space::VirtualMemoryManager;
+use crate::backend::PageTableBackend;
+use crate::map::Payload;
+
+impl<B: PageTableBackend, T: Payload> fmt::Display for VirtualMemoryManager<B, T> {
+    /// One line a map, as `/proc/PID/maps` has it; the offset is the physical address.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.memory_maps().try_for_each(|map| writeln!(f, "{map}"))
+    }
+}

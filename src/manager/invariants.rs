@@ -1,0 +1,45 @@
+//! What must always hold.
+
+use super::space::VirtualMemoryManager;
+use crate::backend::{PageTableBackend, Run, check_area};
+use crate::map::{Payload, VirtualMemoryMap};
+use crate::violation::Violation;
+
+impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
+    /// Walks the whole space and checks what must hold between verbs: maps are whole pages in the backend's ranges,
+    /// ordered and disjoint; the page table is sound; and each of its leaves lies in one map and says what that says.
+    /// For tests, and for kernels that suspect themselves. O(n + leaves × log n).
+    ///
+    /// # Errors
+    /// The first [`Violation`] found.
+    pub fn check_invariants(&self) -> Result<(), Violation> {
+        let mut left = None;
+        for map in self.tree.iter() {
+            let area = map.vmarea();
+            check_area(&self.backend, area).map_err(|_| Violation::Unmappable { area })?;
+            if let Some(left) = left.replace(area).filter(|left| left.end() >= area.start()) {
+                return Err(Violation::Unordered { left, right: area });
+            }
+        }
+        self.backend.check_invariants()?;
+        let mut leaves = self
+            .backend
+            .ranges()
+            .iter()
+            .flat_map(|&range| self.backend.populated(range));
+        leaves.try_for_each(|leaf| self.check_leaf(leaf))
+    }
+
+    fn check_leaf(&self, leaf: Run) -> Result<(), Violation> {
+        let area = leaf.area;
+        let map = self
+            .tree
+            .find(area.start())
+            .filter(|map| map.vmarea().contains_area(area));
+        let map: &VirtualMemoryMap<T> = map.ok_or(Violation::Stray { area })?;
+        if map.translate(area.start()) != Some(leaf.first) || map.attributes() != leaf.attributes {
+            return Err(Violation::Disagrees { area });
+        }
+        Ok(())
+    }
+}

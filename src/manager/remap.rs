@@ -1,0 +1,99 @@
+//! Moving and shrinking.
+
+use super::space::VirtualMemoryManager;
+use super::unmap::Discard;
+use crate::area::MemoryArea;
+use crate::backend::{Edit, PageTableBackend, Run, check_area};
+use crate::error::MapError;
+use crate::flush::Retired;
+use crate::map::{Payload, VirtualMemoryMap};
+
+impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
+    /// Moves what is mapped in `old` to `new`, as `mremap` does: any part of any number of maps, replacing whatever
+    /// was at `new`. Physical memory, permissions and payloads stay the same; pages that were in the page table are
+    /// so at their new place.
+    ///
+    /// Where `new` is smaller, the rest of `old` is unmapped, holes and all; where both start at the same place, that
+    /// is all that happens. The pieces that are cut out are dropped. Flushes once, unless no entry was valid.
+    /// O(log n + maps touched + leaves moved + tables touched), and a sorted vector's moves.
+    ///
+    /// # Errors
+    /// Nothing has changed then: [`MapError::CannotGrow`] when `new` is larger: what lies behind a physical map is not
+    /// its own; [`MapError::MovesOntoItself`] when they overlap but start apart; [`MapError::NotMapped`] with the
+    /// first hole in what should move; [`MapError::Misaligned`], [`MapError::MisalignedSize`],
+    /// [`MapError::OutOfRange`] for either area; [`MapError::OutOfNodes`]; [`MapError::OutOfFrames`].
+    pub fn remap(&mut self, old: MemoryArea, new: MemoryArea) -> Result<(), MapError> {
+        self.remap_into(old, new, &mut Discard)
+    }
+
+    /// As [`remap`](Self::remap), and hands the pieces that are cut out to `out`, those at `new` first, when nobody
+    /// reaches their memory any more.
+    ///
+    /// # Errors
+    /// As [`remap`](Self::remap); `out` is untouched then.
+    pub fn remap_into(
+        &mut self,
+        old: MemoryArea,
+        new: MemoryArea,
+        out: &mut impl Extend<VirtualMemoryMap<T>>,
+    ) -> Result<(), MapError> {
+        check_area(&self.backend, old)?;
+        check_area(&self.backend, new)?;
+        if new.size() > old.size() {
+            return Err(MapError::CannotGrow { old, new });
+        }
+        let (head, tail) = match old.split_at(new.size()) {
+            Some((head, tail)) => (head, Some(tail)),
+            None => (old, None),
+        };
+        if new.start() == old.start() {
+            return tail.map_or(Ok(()), |tail| self.unmap_into(tail, out));
+        }
+        if new.overlaps(&old) {
+            return Err(MapError::MovesOntoItself { old, new });
+        }
+        if let Some(hole) = self.tree.first_hole(head) {
+            return Err(MapError::NotMapped { hole });
+        }
+        self.tree.reserve(4)?;
+        self.move_entries(old, head, new)?;
+        for area in [Some(new), tail].into_iter().flatten() {
+            for piece in self.tree.cut(area) {
+                out.extend(Some(piece));
+            }
+        }
+        self.tree.shift(head, new);
+        Ok(())
+    }
+
+    /// The page table's part: what `head` has goes to `new`, and `old`, all of it, is emptied.
+    fn move_entries(
+        &mut self,
+        old: MemoryArea,
+        head: MemoryArea,
+        new: MemoryArea,
+    ) -> Result<(), MapError> {
+        let moved = |run: Run| {
+            let start = new.at(head.offset_of(run.area.start())?)?;
+            Some(Run {
+                area: MemoryArea::from_start_size(start, run.area.size()).ok()?,
+                ..run
+            })
+        };
+        let backend = &self.backend;
+        let maps = backend.populated(head).filter_map(moved).map(Edit::Map);
+        let edits = [Edit::Unmap(new)]
+            .into_iter()
+            .chain(maps)
+            .chain([Edit::Unmap(old)]);
+        let mut reserved = backend.reserve(edits)?;
+        let mut out = Retired::new();
+        self.backend.unmap(new, &mut reserved, &mut out);
+        for run in self.backend.populated(head).filter_map(moved) {
+            self.backend.map(run, &mut reserved);
+        }
+        self.backend.unmap(old, &mut reserved, &mut out);
+        self.finish(reserved, out);
+        Ok(())
+    }
+}

@@ -1,0 +1,72 @@
+//! Removing maps as a whole.
+
+use core::fmt;
+use core::iter::FusedIterator;
+
+use alloc::vec::Drain;
+
+use super::space::VirtualMemoryManager;
+use crate::backend::PageTableBackend;
+use crate::flush::Retired;
+use crate::map::{Payload, VirtualMemoryMap};
+
+/// The maps that [`remove_all_memory_maps`](VirtualMemoryManager::remove_all_memory_maps) took out, in address order.
+/// Dropped early, it drops the rest.
+pub struct RemovedMaps<'a, T> {
+    maps: Drain<'a, VirtualMemoryMap<T>>,
+}
+
+impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
+    /// Takes out the map at position `index` in address order, or answers `None` past the last. Clears its part of the
+    /// page table and flushes once, unless none of it was valid. Cannot fail: no leaf crosses a map's border, so
+    /// nothing is split. O(tables touched), and a sorted vector's moves.
+    pub fn remove_memory_map(&mut self, index: usize) -> Option<VirtualMemoryMap<T>> {
+        let area = self.tree.get(index)?.vmarea();
+        self.clear(area, B::Reserved::default());
+        self.tree.remove(index)
+    }
+
+    /// Takes out all maps and answers them in address order. When it returns, the page table is empty, flushed once
+    /// (unless nothing was valid), and every frame of it but the root is back with the allocator. Allocates nothing,
+    /// cannot fail. O(n + tables).
+    pub fn remove_all_memory_maps(&mut self) -> RemovedMaps<'_, T> {
+        let mut reserved = B::Reserved::default();
+        let mut out = Retired::new();
+        let mut ranges = 0;
+        while let Some(&range) = self.backend.ranges().get(ranges) {
+            self.backend.unmap(range, &mut reserved, &mut out);
+            ranges += 1;
+        }
+        self.finish(reserved, out);
+        RemovedMaps {
+            maps: self.tree.drain(),
+        }
+    }
+}
+
+impl<T> Iterator for RemovedMaps<'_, T> {
+    type Item = VirtualMemoryMap<T>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.maps.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.maps.size_hint()
+    }
+}
+
+impl<T> DoubleEndedIterator for RemovedMaps<'_, T> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.maps.next_back()
+    }
+}
+
+impl<T> ExactSizeIterator for RemovedMaps<'_, T> {}
+impl<T> FusedIterator for RemovedMaps<'_, T> {}
+
+impl<T> fmt::Debug for RemovedMaps<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.maps.as_slice()).finish()
+    }
+}

@@ -1,0 +1,51 @@
+//! Mapping over whatever is there.
+
+use super::refused::Refused;
+use super::space::VirtualMemoryManager;
+use super::unmap::Discard;
+use crate::backend::{Edit, PageTableBackend};
+use crate::error::MapError;
+use crate::map::{Payload, VirtualMemoryMap};
+
+impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
+    /// Records `map` in place of whatever was there, as `mmap` does with `MAP_FIXED`: any part of any number of maps,
+    /// and holes. The pieces that are cut out are dropped. Costs as [`unmap`](Self::unmap) and
+    /// [`add_memory_map`](Self::add_memory_map).
+    ///
+    /// # Errors
+    /// The map comes back, and nothing has changed: as [`add_memory_map`](Self::add_memory_map), overlaps aside;
+    /// [`MapError::OutOfFrames`] when a superpage at a border cannot be split.
+    pub fn replace_memory_map(&mut self, map: VirtualMemoryMap<T>) -> Result<(), Refused<T>> {
+        self.replace_memory_map_into(map, &mut Discard)
+    }
+
+    /// As [`replace_memory_map`](Self::replace_memory_map), and hands the pieces that are cut out to `out`, in address
+    /// order, when nobody reaches their memory any more.
+    ///
+    /// # Errors
+    /// As [`replace_memory_map`](Self::replace_memory_map); `out` is untouched then.
+    pub fn replace_memory_map_into(
+        &mut self,
+        map: VirtualMemoryMap<T>,
+        out: &mut impl Extend<VirtualMemoryMap<T>>,
+    ) -> Result<(), Refused<T>> {
+        let reserved = match self.reserve_replace(&map) {
+            Ok(reserved) => reserved,
+            Err(error) => return Err(Refused::new(error, map)),
+        };
+        self.clear(map.vmarea(), reserved);
+        for piece in self.tree.cut(map.vmarea()) {
+            out.extend(Some(piece));
+        }
+        self.tree.insert(map);
+        Ok(())
+    }
+
+    fn reserve_replace(&mut self, map: &VirtualMemoryMap<T>) -> Result<B::Reserved, MapError> {
+        self.check(map)?;
+        // A map may be cut in two, and the new one comes between.
+        self.tree.reserve(3)?;
+        self.backend
+            .reserve([Edit::Unmap(map.vmarea())].into_iter())
+    }
+}

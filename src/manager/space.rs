@@ -1,0 +1,123 @@
+//! The address space itself.
+
+use core::fmt;
+
+use crate::addr::PhysAddr;
+use crate::area::MemoryArea;
+use crate::asid::Asid;
+use crate::backend::{Edit, PageTableBackend, Run, check_edit};
+use crate::error::MapError;
+use crate::flush::Retired;
+use crate::map::{Payload, VirtualMemoryMap};
+use crate::tree::Tree;
+
+/// One address space: its maps, its page table and its ASID.
+///
+/// Verbs that change the layout take `&mut self`; those that look, and [`populate`](Self::populate), take `&self` and
+/// may run on many CPUs at once. There is no lock inside: the kernel brings the one it likes.
+///
+/// Dropping it removes all maps, flushes, and gives every frame of the page table back. It must not be active on any
+/// CPU then. It is not `Clone`: two owners of one page table would free it twice.
+///
+/// ```compile_fail
+/// # use kernel_vm::VirtualMemoryManager;
+/// # use kernel_vm::backend::mock::MockBackend;
+/// let space = VirtualMemoryManager::<MockBackend>::new(MockBackend::new());
+/// let twin = space.clone();
+/// ```
+///
+/// `B` is the page table; `T` what the kernel keeps with each map.
+pub struct VirtualMemoryManager<B: PageTableBackend, T: Payload = ()> {
+    pub(super) backend: B,
+    pub(super) tree: Tree<T>,
+    asid: Asid,
+}
+
+impl<B: PageTableBackend> VirtualMemoryManager<B> {
+    /// An empty space over `backend`, for maps without payload, with ASID 0. O(1), allocates nothing, cannot fail.
+    #[must_use]
+    pub const fn new(backend: B) -> Self {
+        Self::with_payload(backend)
+    }
+}
+
+impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
+    /// An empty space over `backend` whose maps carry a payload each. O(1), allocates nothing, cannot fail.
+    #[must_use]
+    pub const fn with_payload(backend: B) -> Self {
+        Self {
+            backend,
+            tree: Tree::new(),
+            asid: Asid::new(0),
+        }
+    }
+
+    /// Tags the space: flushes name this ASID from now on. Translations that were cached under the old one are the
+    /// caller's to flush. O(1).
+    pub const fn set_asid(&mut self, asid: Asid) {
+        self.asid = asid;
+    }
+
+    /// The ASID; 0 at first. O(1).
+    #[must_use]
+    pub const fn asid(&self) -> Asid {
+        self.asid
+    }
+
+    /// The page table. O(1).
+    #[must_use]
+    pub const fn backend(&self) -> &B {
+        &self.backend
+    }
+
+    /// Where the root table is: what the hardware is pointed to. The same for the life of the space. O(1).
+    #[must_use]
+    pub fn root_page_table(&self) -> PhysAddr {
+        self.backend.root()
+    }
+
+    /// Whether the backend can take `map`.
+    pub(super) fn check(&self, map: &VirtualMemoryMap<T>) -> Result<(), MapError> {
+        let area = map.vmarea();
+        match map.translate(area.start()) {
+            Some(first) => check_edit(
+                &self.backend,
+                Edit::Map(Run {
+                    area,
+                    first,
+                    attributes: map.attributes(),
+                }),
+            ),
+            None => Ok(()),
+        }
+    }
+
+    /// Empties the entries in `area`, with what was reserved, and flushes.
+    pub(super) fn clear(&mut self, area: MemoryArea, mut with: B::Reserved) {
+        let mut out = Retired::new();
+        self.backend.unmap(area, &mut with, &mut out);
+        self.finish(with, out);
+    }
+
+    /// The end of every edit: leftovers back, flush, reap.
+    pub(super) fn finish(&mut self, left: B::Reserved, out: Retired) {
+        self.backend.unreserve(left);
+        self.backend.retire(out, self.asid);
+    }
+}
+
+impl<B: PageTableBackend, T: Payload> Drop for VirtualMemoryManager<B, T> {
+    fn drop(&mut self) {
+        drop(self.remove_all_memory_maps());
+    }
+}
+
+impl<B: PageTableBackend, T: Payload> fmt::Debug for VirtualMemoryManager<B, T> {
+    /// Root and ASID; `Display` prints the maps.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VirtualMemoryManager")
+            .field("root", &self.backend.root())
+            .field("asid", &self.asid)
+            .finish_non_exhaustive()
+    }
+}

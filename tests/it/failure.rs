@@ -1,0 +1,141 @@
+//! Every n-th allocation and reservation fails: all or nothing.
+
+use kernel_vm::backend::mock::{HostFrames, MockBackend};
+use kernel_vm::backend::sv39::Sv39;
+use kernel_vm::{FrameAllocator, MapError, Permissions, VirtualMemoryManager};
+
+use crate::subject::{PAGE, Subject, area, leaves, map};
+
+const MIB: usize = 1 << 20;
+const GIB: usize = 1 << 30;
+const READ: Permissions = Permissions::READ;
+const RW: Permissions = READ.union(Permissions::WRITE);
+
+type Verb<B> = fn(&mut VirtualMemoryManager<B>) -> Result<(), MapError>;
+
+/// A space with a gigapage, megapages, small pages, and one map that is not populated.
+fn furnished<B: Subject>() -> VirtualMemoryManager<B> {
+    let mut space = VirtualMemoryManager::new(B::fresh());
+    let maps = [
+        map(GIB, 0x8000_0000, 16 * MIB, RW),
+        map(GIB + 32 * MIB, 0x9000_1000, 16 * PAGE, RW),
+        map(8 * GIB - 2 * PAGE, 0xa000_1000, 4 * PAGE, READ),
+    ];
+    space.restore_memory_maps(maps).unwrap();
+    space.populate(area(0, 16 * GIB)).unwrap();
+    space
+        .add_memory_map(map(4 * GIB - 3 * PAGE, 0xb000_0000, 6 * PAGE, RW))
+        .unwrap();
+    space
+        .add_memory_map(map(4 * GIB + 3 * PAGE, 0xd000_0000, 6 * PAGE, RW))
+        .unwrap();
+    space
+}
+
+/// What must be the same after a failure.
+fn snapshot<B: Subject>(
+    space: &VirtualMemoryManager<B>,
+) -> impl PartialEq + std::fmt::Debug + use<B> {
+    space.check_invariants().unwrap();
+    (
+        space.to_string(),
+        leaves(space.backend()),
+        space.backend().in_use(),
+        space.backend().flushes(),
+    )
+}
+
+/// Lets the first, second, … allocation of `verb` fail until none does. Answers how many there were.
+fn fail_each<B: Subject>(name: &str, verb: Verb<B>) -> usize {
+    for n in 1.. {
+        let mut space = furnished::<B>();
+        let before = snapshot(&space);
+        space.backend().fail(n);
+        let answer = verb(&mut space);
+        space.backend().fail(0);
+        match answer {
+            Ok(()) => {
+                space.check_invariants().unwrap();
+                return n - 1;
+            }
+            Err(MapError::OutOfFrames { needed }) => {
+                assert!(needed >= n, "{name}: {needed} needed, the {n}th failed")
+            }
+            Err(error) => panic!("{name}: {error}"),
+        }
+        assert_eq!(snapshot(&space), before, "{name}, allocation {n}");
+        verb(&mut space).unwrap();
+    }
+    unreachable!()
+}
+
+fn verbs<B: Subject>() -> [(&'static str, usize, Verb<B>); 9] {
+    [
+        ("unmap part of a megapage", 1, |space| {
+            space.unmap(area(GIB + PAGE, PAGE))
+        }),
+        ("unmap between two megapages", 2, |space| {
+            space.unmap(area(GIB + PAGE, 2 * MIB))
+        }),
+        ("unmap whole megapages", 0, |space| {
+            space.unmap(area(GIB + 2 * MIB, 4 * MIB))
+        }),
+        ("protect part of a megapage", 1, |space| {
+            space.protect(area(GIB + PAGE, PAGE), READ)
+        }),
+        ("protect between two megapages", 2, |space| {
+            space.protect(area(GIB + PAGE, 4 * MIB), READ)
+        }),
+        ("protect nothing new", 0, |space| {
+            space.protect(area(GIB + PAGE, PAGE), RW)
+        }),
+        ("replace across a megapage", 1, |space| {
+            Ok(space.replace_memory_map(map(GIB + 14 * MIB + PAGE, 0, 8 * MIB, READ))?)
+        }),
+        // Two maps, on both sides of a 1 GiB border: each side needs two tables, and the maps share one pair.
+        ("populate two maps", 4, |space| {
+            space.populate(area(4 * GIB - 3 * PAGE, 12 * PAGE))
+        }),
+        // The new place: three tables at level 0, two at level 1. The old one: two megapages are cut.
+        ("remap to small pages", 6, |space| {
+            space.remap(area(GIB + PAGE, 4 * MIB), area(6 * GIB - 2 * MIB, 4 * MIB))
+        }),
+    ]
+}
+
+#[test]
+fn every_failed_allocation_leaves_tree_table_and_frames_as_they_were() {
+    for (name, allocations, verb) in verbs::<Sv39<HostFrames>>() {
+        assert_eq!(fail_each(name, verb), allocations, "{name}");
+    }
+}
+
+#[test]
+fn every_failed_reservation_leaves_tree_and_table_as_they_were() {
+    for (name, _, verb) in verbs::<MockBackend>() {
+        assert_eq!(fail_each(name, verb), 1, "{name}");
+    }
+}
+
+#[test]
+fn a_verb_succeeds_with_exactly_the_frames_that_it_said_it_needs() {
+    for (name, needed, verb) in verbs::<Sv39<HostFrames>>() {
+        for spare in [needed, needed.saturating_sub(1)] {
+            let mut space = furnished::<Sv39<HostFrames>>();
+            let frames = space.backend().platform().clone();
+            let mut hoard: Vec<_> = std::iter::from_fn(|| frames.alloc()).collect();
+            hoard
+                .drain(..spare)
+                .for_each(|frame| frames.release(frame, false));
+            let expected = if spare == needed {
+                Ok(())
+            } else {
+                Err(MapError::OutOfFrames { needed })
+            };
+            assert_eq!(verb(&mut space), expected, "{name}");
+            hoard
+                .drain(..)
+                .for_each(|frame| frames.release(frame, false));
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The proofs: one crate, so that it links once.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails should stop where it fails"
+)]
+
+mod contract;
+mod failure;
+mod flush;
+mod host_frames;
+#[cfg(target_os = "linux")]
+mod linux;
+mod mapping;
+mod mock;
+mod model;
+mod neighbours;
+mod ops;
+mod properties;
+mod subject;
+mod sv39;
+mod traces;
+mod values;

@@ -1,0 +1,99 @@
+//! The backends under test, with what a test wants to know and to break.
+
+use kernel_vm::backend::mock::{HostFrames, MockBackend};
+use kernel_vm::backend::sv39::Sv39;
+use kernel_vm::backend::{Entry, PageTableBackend, Run};
+use kernel_vm::{
+    Access, MemoryArea, Permissions, PhysAddr, VirtAddr, VirtualMemoryManager, VirtualMemoryMap,
+};
+
+pub const PAGE: usize = 4096;
+
+/// A backend that tests can make, look into and make fail.
+pub trait Subject: PageTableBackend + Sized {
+    /// An empty one.
+    fn fresh() -> Self;
+    /// What `cpu` sees at `addr`: through its TLB, where there is one.
+    fn look(&self, cpu: usize, addr: VirtAddr, access: Access) -> Option<PhysAddr>;
+    /// The `n`-th allocation or reservation from now on fails; 0 means none.
+    fn fail(&self, n: usize);
+    /// Frames in use, or reservations that were not given back.
+    fn in_use(&self) -> usize;
+    /// Flushes so far.
+    fn flushes(&self) -> usize;
+}
+
+impl Subject for MockBackend {
+    fn fresh() -> Self {
+        Self::new()
+    }
+
+    fn look(&self, cpu: usize, addr: VirtAddr, access: Access) -> Option<PhysAddr> {
+        self.access(cpu, addr, access).ok()
+    }
+
+    fn fail(&self, n: usize) {
+        self.fail_reservation(if n == 0 { usize::MAX } else { n });
+    }
+
+    fn in_use(&self) -> usize {
+        self.reservations()
+    }
+
+    fn flushes(&self) -> usize {
+        Self::flushes(self)
+    }
+}
+
+impl Subject for Sv39<HostFrames> {
+    fn fresh() -> Self {
+        Self::new(HostFrames::new(512)).unwrap()
+    }
+
+    fn look(&self, _cpu: usize, addr: VirtAddr, access: Access) -> Option<PhysAddr> {
+        match self.entry(addr) {
+            Entry::Leaf(run) if run.attributes.permissions.allow(access) => run.translate(addr),
+            _ => None,
+        }
+    }
+
+    fn fail(&self, n: usize) {
+        self.platform()
+            .fail_alloc(if n == 0 { usize::MAX } else { n });
+    }
+
+    fn in_use(&self) -> usize {
+        self.platform().frames_in_use()
+    }
+
+    fn flushes(&self) -> usize {
+        self.platform().flushes()
+    }
+}
+
+/// An empty space.
+pub fn space<B: Subject>() -> VirtualMemoryManager<B> {
+    VirtualMemoryManager::new(B::fresh())
+}
+
+pub fn area(start: usize, size: usize) -> MemoryArea {
+    MemoryArea::from_start_size(VirtAddr::new(start), size).unwrap()
+}
+
+pub fn pages(first: usize, count: usize) -> MemoryArea {
+    area(first * PAGE, count * PAGE)
+}
+
+pub fn map(start: usize, first: u64, size: usize, permissions: Permissions) -> VirtualMemoryMap {
+    let pmarea = MemoryArea::from_start_size(PhysAddr::new(first), size).unwrap();
+    VirtualMemoryMap::new(area(start, size), pmarea, permissions, false).unwrap()
+}
+
+/// The leaves of a page table, all of it.
+pub fn leaves<B: PageTableBackend>(backend: &B) -> Vec<Run> {
+    backend
+        .ranges()
+        .iter()
+        .flat_map(|&range| backend.populated(range))
+        .collect()
+}
