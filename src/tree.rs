@@ -137,13 +137,14 @@ impl<T: Payload> Tree<T> {
     /// Takes out what lies in `area`, cut at its borders, in order; what is not asked for goes when the iterator
     /// does. Reserved: 2.
     pub(crate) fn cut(&mut self, area: MemoryArea) -> Drain<'_, VirtualMemoryMap<T>> {
-        let range = self.isolate(area);
+        let range = self.isolate(area, |_| true);
         self.maps.drain(range)
     }
 
-    /// Gives what lies in `area` these permissions. Reserved: 2.
+    /// Gives what lies in `area` these permissions; maps that have them already are not cut. Reserved: 2.
     pub(crate) fn protect(&mut self, area: MemoryArea, permissions: Permissions) {
-        let range = self.isolate(area);
+        let differs = |map: &VirtualMemoryMap<T>| map.permissions() != permissions;
+        let range = self.isolate(area, differs);
         for map in self.maps.get_mut(range.clone()).unwrap_or_default() {
             map.set_permissions(permissions);
         }
@@ -152,7 +153,7 @@ impl<T: Payload> Tree<T> {
 
     /// Moves what lies in `from` to `to`, which is free, of the same size, and does not overlap it. Reserved: 2.
     pub(crate) fn shift(&mut self, from: MemoryArea, to: MemoryArea) {
-        let Range { start, end } = self.isolate(from);
+        let Range { start, end } = self.isolate(from, |_| true);
         let target = self.lower_bound(to.start());
         for map in self.maps.get_mut(start..end).unwrap_or_default() {
             let offset = from.offset_of(map.vmarea().start());
@@ -177,22 +178,25 @@ impl<T: Payload> Tree<T> {
         }
     }
 
-    /// Splits the maps that cross a border of `area`; answers the positions of those inside. Reserved: 2.
-    fn isolate(&mut self, area: MemoryArea) -> Range<usize> {
-        self.split(area.start());
+    /// Splits the maps that cross a border of `area`, of those that `wanted` says; answers the positions of all that
+    /// have a byte in it. Reserved: 2.
+    fn isolate(
+        &mut self,
+        area: MemoryArea,
+        wanted: impl Fn(&VirtualMemoryMap<T>) -> bool,
+    ) -> Range<usize> {
+        self.split(area.start(), &wanted);
         if let Some(next) = area.next() {
-            self.split(next);
+            self.split(next, &wanted);
         }
         self.indices(area)
     }
 
-    /// Splits the map that holds `addr`, unless it starts there.
-    fn split(&mut self, addr: VirtAddr) {
+    /// Splits the map that holds `addr`, unless it starts there, if it is `wanted`.
+    fn split(&mut self, addr: VirtAddr, wanted: impl Fn(&VirtualMemoryMap<T>) -> bool) {
         let index = self.lower_bound(addr);
-        let right = self
-            .maps
-            .get_mut(index)
-            .and_then(|map| map.split_at(map.vmarea().offset_of(addr)?));
+        let map = self.maps.get_mut(index).filter(|map| wanted(map));
+        let right = map.and_then(|map| map.split_at(map.vmarea().offset_of(addr)?));
         if let Some(right) = right {
             self.maps.insert(index + 1, right);
         }

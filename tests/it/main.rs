@@ -6,6 +6,7 @@
     reason = "a test that fails should stop where it fails"
 )]
 
+mod concurrent;
 mod contract;
 mod failure;
 mod flush;
@@ -16,6 +17,7 @@ mod mapping;
 mod mock;
 mod model;
 mod neighbours;
+mod nonsense;
 mod ops;
 mod properties;
 mod subject;

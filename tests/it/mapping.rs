@@ -635,3 +635,45 @@ fn payloads_are_split_joined_and_handed_out() {
     }]));
     assert_eq!(refused.unwrap_err().into_maps().count(), 2);
 }
+
+/// A payload that never joins.
+struct Lone;
+
+impl Payload for Lone {
+    fn split_at(&mut self, _offset: usize) -> Self {
+        Self
+    }
+
+    fn can_join(&self, _len: usize, _right: &Self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn protecting_with_what_is_there_splits_neither_maps_nor_leaves() {
+    const MIB: usize = 1 << 20;
+    let backend = Sv39::new(HostFrames::new(16)).unwrap();
+    let mut space = VirtualMemoryManager::<_, Lone>::with_payload(backend);
+    space
+        .add_memory_map(map(2 * MIB, 0x8020_0000, 2 * MIB, RW).with_payload(Lone))
+        .unwrap();
+    space.populate(area(2 * MIB, 2 * MIB)).unwrap();
+    space.protect(area(2 * MIB + PAGE, PAGE), RW).unwrap();
+    space.check_invariants().unwrap();
+    assert_eq!(
+        (space.memory_maps().count(), leaves(space.backend()).len()),
+        (1, 1)
+    );
+    space.protect(area(2 * MIB + PAGE, PAGE), READ).unwrap();
+    space.protect(area(2 * MIB, 2 * MIB), RW).unwrap();
+    space.check_invariants().unwrap();
+    assert_eq!(
+        (space.memory_maps().count(), leaves(space.backend()).len()),
+        (3, 512)
+    );
+    space.remove_memory_map(1).unwrap();
+    assert_eq!(
+        (space.memory_maps().count(), leaves(space.backend()).len()),
+        (2, 511)
+    );
+}

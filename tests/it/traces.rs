@@ -1,1 +1,455 @@
+//! Recorded processes: what `examples/replay` does, and what it must notice.
 
+#[path = "../../examples/replay/arguments.rs"]
+mod arguments;
+#[path = "../../examples/replay/check.rs"]
+mod check;
+#[path = "../../examples/replay/compare.rs"]
+mod compare;
+#[path = "../../examples/replay/failure.rs"]
+mod failure;
+#[path = "../../examples/replay/figures.rs"]
+mod figures;
+#[path = "../../examples/replay/files.rs"]
+mod files;
+#[path = "../../examples/replay/leaf.rs"]
+mod leaf;
+#[path = "../../examples/replay/line.rs"]
+mod line;
+#[path = "../../examples/replay/plan.rs"]
+mod plan;
+#[path = "../../examples/replay/record.rs"]
+mod record;
+#[path = "../../examples/replay/replay.rs"]
+mod replay;
+#[path = "../../examples/replay/report.rs"]
+mod report;
+#[path = "../../examples/replay/trace.rs"]
+mod trace;
+#[path = "../../examples/replay/trace_error.rs"]
+mod trace_error;
+#[path = "../../examples/replay/view.rs"]
+mod view;
+
+use std::ffi::OsString;
+
+use kernel_vm::backend::mock::{HostFrames, MockBackend};
+use kernel_vm::backend::sv39::Sv39;
+use kernel_vm::{MapError, MemoryArea};
+use proptest::prelude::*;
+
+use arguments::{Arguments, Backend, Misuse};
+use check::Checked;
+use failure::Failure;
+use figures::Figures;
+use plan::Action;
+use record::Record;
+use replay::Replay;
+use report::Report;
+use trace::Trace;
+use trace_error::Problem;
+
+/// What the bundled traces have in the end, all of them together.
+const BUNDLED: Checked = Checked {
+    compared: 2_695_575,
+    read_back: 1_224_930,
+};
+
+fn sv39() -> Sv39<HostFrames> {
+    Sv39::new(HostFrames::new(1 << 16)).unwrap()
+}
+
+fn bundled() -> impl Iterator<Item = (String, Trace)> {
+    let files = files::bundled().unwrap().into_iter();
+    files.map(|file| (files::name(&file).into(), files::read(&file).unwrap()))
+}
+
+fn parse(text: &str) -> Trace {
+    Trace::parse(text.as_bytes()).unwrap()
+}
+
+/// Replays and checks `text` on both backends, which must agree.
+fn verdict(text: &str) -> Result<Checked, Failure> {
+    let trace = parse(text);
+    let sv39 = Replay::new(&trace, sv39()).and_then(|replay| check::check(&replay, &trace));
+    let mock = Replay::new(&trace, MockBackend::new());
+    assert_eq!(
+        mock.and_then(|replay| check::check(&replay, &trace)),
+        sv39,
+        "{text}"
+    );
+    sv39
+}
+
+fn replay_bundled<B: Figures>(backend: impl Fn() -> B) {
+    let mut total = Checked::default();
+    for (name, trace) in bundled() {
+        let replay =
+            Replay::new(&trace, backend()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let report = Report::of(&replay, &trace).unwrap_or_else(|error| panic!("{name}: {error}"));
+        println!("{name}: {report}");
+        total = total.and(report.checked);
+    }
+    assert_eq!(total, BUNDLED);
+}
+
+#[test]
+fn bundled_traces_lead_to_linux_own_view_on_sv39() {
+    replay_bundled(sv39);
+}
+
+#[test]
+fn bundled_traces_lead_to_linux_own_view_on_the_mock() {
+    replay_bundled(MockBackend::new);
+}
+
+/// Where the page table has something else after `action`.
+fn changed(action: Action) -> MemoryArea {
+    match action {
+        Action::Add(region, _) | Action::Replace(region, _) => region.area,
+        Action::AddLike(_, area, _) | Action::ReplaceLike(_, area, _) => area,
+        Action::Unmap(area) | Action::Protect(area, _) => area,
+        Action::Remap { new, .. } => new,
+    }
+}
+
+/// Populates what each call changes, so that the next finds a page table to edit.
+fn replay_populated<B: Figures>(backend: impl Fn() -> B) {
+    let mut total = Checked::default();
+    for (name, trace) in bundled() {
+        let (mut steps, mut flushes) = (0, 0);
+        let replay = Replay::watched(&trace, backend(), |space, action| {
+            space.populate(changed(action)).map_err(Failure::Populate)?;
+            steps += 1;
+            let seen = std::mem::replace(&mut flushes, space.backend().flushes());
+            assert!(flushes - seen <= 1, "{name}: {action:?} flushed twice");
+            if steps % 50 == 0 {
+                space.check_invariants().map_err(Failure::Broken)?;
+            }
+            Ok(())
+        });
+        let replay = replay.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let report = Report::of(&replay, &trace).unwrap_or_else(|error| panic!("{name}: {error}"));
+        println!("{name}: {report}");
+        total = total.and(report.checked);
+        assert!(flushes > 0, "{name}");
+    }
+    assert_eq!(total, BUNDLED);
+}
+
+#[test]
+fn populated_at_every_call_they_lead_to_the_same_on_sv39() {
+    replay_populated(sv39);
+}
+
+#[test]
+fn populated_at_every_call_they_lead_to_the_same_on_the_mock() {
+    replay_populated(MockBackend::new);
+}
+
+#[test]
+fn a_replay_that_ends_leaves_no_frame_behind() {
+    for (name, trace) in bundled() {
+        let frames = HostFrames::new(1 << 16);
+        let replay = Replay::new(&trace, Sv39::new(frames.clone()).unwrap()).unwrap();
+        check::check(&replay, &trace).unwrap();
+        assert!(frames.frames_in_use() > 1, "{name}");
+        drop(replay);
+        assert_eq!(frames.frames_in_use(), 0, "{name}");
+    }
+}
+
+#[test]
+fn every_kind_of_remap_does_what_linux_does() {
+    let grown = "init 1000-3000 r--s\nremap 2000-3000 2000-5000\nfinal 1000-5000 r--s";
+    let shrunk = "init 1000-3000 rw-p\ninit 4000-6000 r--p\nremap 2000-6000 2000-3000\n\
+                  final 1000-3000 rw-p";
+    let moved = "init 1000-3000 rw-p\ninit 8000-b000 r--p\nremap 1000-3000 9000-b000\n\
+                 final 8000-9000 r--p\nfinal 9000-b000 rw-p";
+    let moved_smaller = "init 1000-4000 rw-p\nremap 1000-4000 9000-a000\nfinal 9000-a000 rw-p";
+    let moved_larger = "init 1000-3000 rw-s\ninit 9000-f000 r--p\nremap 1000-3000 9000-d000\n\
+                        final 9000-d000 rw-s\nfinal d000-f000 r--p";
+    for text in [grown, shrunk, moved, moved_smaller, moved_larger] {
+        assert!(verdict(text).is_ok(), "{text}: {:?}", verdict(text));
+    }
+}
+
+#[test]
+fn write_only_pages_are_widened_on_both_sides() {
+    let text = "init 1000-2000 -w-p\nmap 2000-3000 -wxs\nmap 3000-4000 r--p\nprotect 3000-4000 -w-\n\
+                final 1000-2000 -w-p\nfinal 2000-3000 -wxs\nfinal 3000-4000 rw-p";
+    let three = Checked {
+        compared: 3,
+        read_back: 3,
+    };
+    assert_eq!(verdict(text), Ok(three));
+}
+
+#[test]
+fn reservations_are_compared_but_have_no_leaf() {
+    let text = "map 1000-5000 ---p\nprotect 2000-3000 r--\nmap 8000-9000 rw-p\nprotect 8000-9000 ---\n\
+                final 1000-2000 ---p\nfinal 2000-3000 r--p\nfinal 3000-5000 ---p\nfinal 8000-9000 ---p";
+    let checked = Checked {
+        compared: 5,
+        read_back: 1,
+    };
+    assert_eq!(verdict(text), Ok(checked));
+}
+
+#[test]
+fn a_mismatch_names_the_first_page_and_both_views() {
+    let calls = "init 1000-4000 rw-p\nmap 2000-3000 r-xs\n";
+    let cases = [
+        (
+            "final 1000-2000 rw-p\nfinal 2000-3000 r--s\nfinal 3000-4000 ---p",
+            "0x2000: linux r--s, kernel-vm r-xs",
+        ),
+        (
+            "final 1000-2000 rw-p\nfinal 2000-3000 r-xp\nfinal 3000-4000 rw-p",
+            "0x2000: linux r-xp, kernel-vm r-xs",
+        ),
+        (
+            "final 1000-2000 rw-p\nfinal 2000-3000 r-xs",
+            "0x3000: linux nothing, kernel-vm rw-p",
+        ),
+        (
+            "final 1000-2000 rw-p\nfinal 2000-3000 r-xs\nfinal 3000-5000 rw-p",
+            "0x4000: linux rw-p, kernel-vm nothing",
+        ),
+        (
+            "final 0-1000 r--p\nfinal 2000-3000 r-xs",
+            "0x0: linux r--p, kernel-vm nothing",
+        ),
+        ("", "0x1000: linux nothing, kernel-vm rw-p"),
+    ];
+    for (finals, expected) in cases {
+        let failure = verdict(&format!("{calls}{finals}")).unwrap_err();
+        assert_eq!(failure.to_string(), format!("page {expected}"), "{finals}");
+    }
+}
+
+#[test]
+fn a_changed_final_line_of_a_real_trace_is_found() {
+    let file = files::bundled().unwrap().remove(0);
+    let text = std::fs::read_to_string(file).unwrap();
+    let line = text.lines().rfind(|line| line.ends_with("rw-p")).unwrap();
+    let start = line.split(['-', ' ']).nth(1).unwrap();
+    let mutated = text.replace(line, &line.replace("rw-p", "r--p"));
+    let failure = verdict(&mutated).unwrap_err();
+    let expected = format!("page 0x{start}: linux r--p, kernel-vm rw-p");
+    assert_eq!(failure.to_string(), expected);
+}
+
+#[test]
+fn a_page_table_that_leads_elsewhere_than_recorded_is_found() {
+    let trace = parse("map 1000-3000 rw-p\nfinal 1000-3000 rw-p");
+    let mut replay = Replay::new(&trace, sv39()).unwrap();
+    replay.record = Record::default();
+    let failure = check::check(&replay, &trace).unwrap_err();
+    let expected = "page 0x1000: expected rw-u at no address, page table rw-u at 0x10000001000";
+    assert_eq!(failure.to_string(), expected);
+}
+
+#[test]
+fn a_call_that_is_refused_names_its_line() {
+    let hole = "# nothing\n\nmap 1000-2000 rw-p\nprotect 1000-3000 r--";
+    let moved = "map 1000-2000 rw-p\nremap 1000-3000 8000-b000";
+    let grown = "remap 1000-3000 1000-4000";
+    let onto_itself = "map 1000-4000 rw-p\nremap 1000-4000 2000-5000";
+    let overlap = "init 1000-3000 rw-p\ninit 2000-4000 rw-p";
+    let cases = [
+        (hole, 4),
+        (moved, 2),
+        (grown, 1),
+        (onto_itself, 2),
+        (overlap, 2),
+    ];
+    for (text, expected) in cases {
+        match verdict(text) {
+            Err(Failure::Refused { line, .. }) => assert_eq!(line, expected, "{text}"),
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+    let trace = parse("map 3fffffe000-4000002000 rw-p");
+    let failure = Replay::new(&trace, sv39()).map(drop).unwrap_err();
+    let expected = |error| matches!(error, MapError::OutOfRange { .. });
+    assert!(matches!(failure, Failure::Refused { line: 1, error } if expected(error)));
+}
+
+#[test]
+fn each_kind_of_bad_line_is_refused_with_its_number() {
+    let cases = [
+        ("mmap 1000-2000 rw-p", Problem::UnknownVerb("mmap".into())),
+        ("MAP 1000-2000 rw-p", Problem::UnknownVerb("MAP".into())),
+        ("map", Problem::NoArea),
+        ("remap 1000-2000", Problem::NoArea),
+        ("unmap # 1000-2000", Problem::NoArea),
+        ("unmap 1000", Problem::NotAnArea("1000".into())),
+        ("unmap 1000-", Problem::NotAnArea("1000-".into())),
+        ("unmap -1000", Problem::NotAnArea("-1000".into())),
+        ("unmap +1000-2000", Problem::NotAnArea("+1000-2000".into())),
+        (
+            "unmap 0x1000-0x2000",
+            Problem::NotAnArea("0x1000-0x2000".into()),
+        ),
+        (
+            "unmap 1000-2000-3000",
+            Problem::NotAnArea("1000-2000-3000".into()),
+        ),
+        (
+            "unmap 1000-20000000000000000",
+            Problem::NotAnArea("1000-20000000000000000".into()),
+        ),
+        (
+            "unmap 0-10000000000000000",
+            Problem::NotAnArea("0-10000000000000000".into()),
+        ),
+        ("unmap 1000-1000", Problem::Backwards("1000-1000".into())),
+        ("unmap 2000-1000", Problem::Backwards("2000-1000".into())),
+        ("unmap 1000-1fff", Problem::NotPages("1000-1fff".into())),
+        ("unmap 1001-2000", Problem::NotPages("1001-2000".into())),
+        ("map 1000-2000", Problem::NoPermissions),
+        ("protect 1000-2000", Problem::NoPermissions),
+        (
+            "protect 1000-2000 rw-p",
+            Problem::NotPermissions("rw-p".into()),
+        ),
+        (
+            "protect 1000-2000 wr-",
+            Problem::NotPermissions("wr-".into()),
+        ),
+        ("map 1000-2000 rw-", Problem::NotAView("rw-".into())),
+        ("map 1000-2000 rw--", Problem::NotAView("rw--".into())),
+        ("map 1000-2000 rwXp", Problem::NotAView("rwXp".into())),
+        ("map 1000-2000 rw-ps", Problem::NotAView("rw-ps".into())),
+        ("unmap 1000-2000 rw-", Problem::Extra("rw-".into())),
+        ("map 1000-2000 rw-p r", Problem::Extra("r".into())),
+        ("init 8000-9000 rw-p", Problem::LateInit),
+    ];
+    for (bad, problem) in cases {
+        let text = format!("# comment\n\nunmap 1000-2000\r\n  {bad}\nunmap 1000-2000");
+        let error = Trace::parse(text.as_bytes()).unwrap_err();
+        assert_eq!((error.line, &error.problem), (4, &problem), "{bad}");
+        assert_eq!(error.to_string(), format!("line 4: {problem}"));
+    }
+}
+
+#[test]
+fn final_regions_come_last_and_apart() {
+    let refused = |text: &str| Trace::parse(text.as_bytes()).unwrap_err();
+    for verb in ["init 1000-2000 r--p", "unmap 1000-2000"] {
+        let error = refused(&format!("final 1000-2000 r--p\n{verb}"));
+        assert_eq!(
+            (error.line, error.problem),
+            (2, Problem::AfterFinal),
+            "{verb}"
+        );
+    }
+    for area in ["1000-2000", "0-2000", "1000-8000", "3000-4000"] {
+        let error = refused(&format!("final 1000-4000 r--p\nfinal {area} r--p"));
+        assert!(matches!(error.problem, Problem::Overlap { .. }), "{area}");
+    }
+    let error = refused("final 1000-9000000000000000 r--p");
+    assert_eq!(error.problem, Problem::TooManyPages);
+    assert_eq!(
+        verdict("map 1000-3000 r--p\nfinal 2000-3000 r--p\nfinal 1000-2000 r--p")
+            .unwrap()
+            .compared,
+        2
+    );
+}
+
+#[test]
+fn bytes_that_are_no_text_are_refused_with_their_line() {
+    let error = Trace::parse(b"unmap 1000-2000\nunmap \xff").unwrap_err();
+    assert_eq!((error.line, error.problem), (2, Problem::NotText));
+}
+
+#[test]
+fn the_last_page_of_the_space_can_be_replayed() {
+    let text = "map fffffffffffff000-10000000000000000 r--p\nfinal fffffffffffff000-10000000000000000 r--p";
+    assert_eq!(verdict(text).unwrap().read_back, 1);
+}
+
+#[test]
+fn arguments_are_options_and_files() {
+    let parse = |line: &str| Arguments::parse(line.split_whitespace().map(OsString::from));
+    assert_eq!(parse(""), Ok(Arguments::default()));
+    let all = Arguments {
+        backend: Backend::Mock,
+        maps: true,
+        help: false,
+        files: vec!["a".into(), "--b".into()],
+    };
+    assert_eq!(parse("--backend mock --maps a -- --b"), Ok(all));
+    assert_eq!(parse("--backend sv39"), Ok(Arguments::default()));
+    assert!(parse("-h").unwrap().help);
+    assert_eq!(parse("--backend"), Err(Misuse::NoBackend));
+    assert_eq!(
+        parse("--backend x86"),
+        Err(Misuse::UnknownBackend("x86".into()))
+    );
+    assert_eq!(parse("--map"), Err(Misuse::UnknownOption("--map".into())));
+}
+
+/// A line that is nearly one of a trace: pages at the borders of everything.
+fn near_line() -> impl Strategy<Value = String> {
+    let page = prop::sample::select(vec![
+        "0",
+        "1000",
+        "2000",
+        "4000",
+        "200000",
+        "3ffffff000",
+        "4000000000",
+        "7fffffffffffe000",
+        "8000000000000000",
+        "ffffffc000000000",
+        "fffffffffffff000",
+        "10000000000000000",
+        "fff",
+        "",
+    ]);
+    let area = (page.clone(), page).prop_map(|(start, end)| format!("{start}-{end}"));
+    let verbs = vec!["init", "map", "unmap", "protect", "remap", "final", "x"];
+    let last = prop_oneof![
+        prop::sample::select(vec!["rw-p", "r-xs", "---p", "-w-p", "rw-", "-wx", "", "#"])
+            .prop_map(String::from),
+        area.clone(),
+    ];
+    (prop::sample::select(verbs), area, last)
+        .prop_map(|(verb, area, last)| format!("{verb} {area} {last}"))
+}
+
+/// A line that a trace may have, whether it makes sense or not.
+fn line() -> impl Strategy<Value = String> {
+    near_line().prop_filter("well-formed", |line| Trace::parse(line.as_bytes()).is_ok())
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = Trace::parse(&bytes);
+    }
+
+    #[test]
+    fn any_text_is_read_or_refused(text in ".{0,80}\n(map|final) .{0,40}") {
+        let _ = Trace::parse(text.as_bytes());
+    }
+
+    #[test]
+    fn near_misses_are_refused_with_a_line_that_exists(lines in prop::collection::vec(near_line(), 0..20)) {
+        if let Err(error) = Trace::parse(lines.join("\n").as_bytes()) {
+            prop_assert!((1..=lines.len()).contains(&error.line));
+        }
+    }
+
+    #[test]
+    fn any_calls_are_replayed_or_refused(mut lines in prop::collection::vec(line(), 0..20)) {
+        lines.sort_by_key(|line| (!line.starts_with("init"), line.starts_with("final")));
+        if let Ok(trace) = Trace::parse(lines.join("\n").as_bytes()) {
+            let _ = Replay::new(&trace, sv39());
+            let _ = Replay::new(&trace, MockBackend::new());
+        }
+    }
+}

@@ -13,10 +13,11 @@ use crate::violation::Violation;
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     /// No word waits for a flush, no table but the root is empty, and leaves are aligned to their size.
     pub(super) fn audit(&self) -> Result<(), Violation> {
-        let root = self.table(self.root_addr());
-        F::RANGES
-            .iter()
-            .try_for_each(|&range| self.audit_in(root, F::LEVELS - 1, range).map(|_| ()))
+        let mut ranges = F::RANGES.iter();
+        ranges.try_for_each(|&range| {
+            self.audit_in(self.root_table(), Self::TOP, range)
+                .map(|_| ())
+        })
     }
 
     /// Checks the part of a table that speaks of `area`; answers how many words it has there.

@@ -28,17 +28,17 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             check_edit(self, edit)?;
             needed += match edit {
                 Edit::Map(run) => {
-                    let new = self.count_map(root, F::LEVELS - 1, run, last);
+                    let new = self.count_map(root, Self::TOP, run, last);
                     last = Some(run.area.end());
                     new
                 }
                 Edit::Unmap(area) => {
                     root = None;
-                    self.count_splits(self.root_addr(), F::LEVELS - 1, area, |_| true)
+                    self.count_splits(self.root_addr(), Self::TOP, area, |_| true)
                 }
                 Edit::Protect(area, permissions) => {
                     let changes = |attributes: Attributes| attributes.permissions != permissions;
-                    self.count_splits(self.root_addr(), F::LEVELS - 1, area, changes)
+                    self.count_splits(self.root_addr(), Self::TOP, area, changes)
                 }
             };
         }

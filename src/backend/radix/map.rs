@@ -30,13 +30,12 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
                 .into_iter()
                 .for_each(|frames| self.platform().made_code(frames));
         }
-        self.map_in(
-            self.table(self.root_addr()),
-            F::LEVELS - 1,
-            run,
-            Reach::Published,
-            with,
-        );
+        for part in self
+            .canonical(run.area)
+            .filter_map(|area| run.intersection(area))
+        {
+            self.map_in(self.root_table(), Self::TOP, part, Reach::Published, with);
+        }
         if run.attributes.permissions.allow_any() {
             self.platform().made_valid(run.area);
         }

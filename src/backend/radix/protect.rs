@@ -22,16 +22,18 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         with: &mut Reserved,
         out: &mut Retired,
     ) {
-        let mut changed = Changed::default();
-        self.protect_in(
-            self.table(self.root_addr()),
-            F::LEVELS - 1,
-            area,
-            permissions,
-            with,
-            &mut changed,
-        );
-        changed.tell(out);
+        for part in self.canonical(area) {
+            let mut changed = Changed::default();
+            self.protect_in(
+                self.root_table(),
+                Self::TOP,
+                part,
+                permissions,
+                with,
+                &mut changed,
+            );
+            changed.tell(out);
+        }
     }
 
     fn protect_in(

@@ -47,14 +47,11 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
 
     /// The leaves in `area`, cut at its borders, in address order.
     pub(super) fn leaves(&self, area: MemoryArea) -> impl Iterator<Item = Run> {
-        let areas = F::RANGES
-            .iter()
-            .filter_map(move |range| range.intersection(area));
-        areas.flat_map(move |area| {
+        self.canonical(area).flat_map(move |area| {
             let mut rest = Some(area);
             core::iter::from_fn(move || {
                 let area = rest?;
-                let run = self.first_leaf(self.table(self.root_addr()), F::LEVELS - 1, area)?;
+                let run = self.first_leaf(self.root_table(), Self::TOP, area)?;
                 let next = run.area.next().filter(|&next| next <= area.end());
                 rest = next.and_then(|next| MemoryArea::new(next, area.end()).ok());
                 Some(run)

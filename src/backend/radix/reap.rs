@@ -17,7 +17,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             return;
         }
         for &area in retired.ranges().unwrap_or(F::RANGES) {
-            self.reap_in(self.table(self.root_addr()), F::LEVELS - 1, area);
+            self.reap_in(self.root_table(), Self::TOP, area);
         }
     }
 

@@ -11,7 +11,7 @@ use crate::area::MemoryArea;
 use crate::flush::{Retired, Tlb};
 use crate::frame::FrameAllocator;
 
-/// What one edit has changed that the MMU may have cached.
+/// What one edit has changed, within one canonical range, that the MMU may have cached.
 #[derive(Default)]
 pub(super) struct Changed {
     hull: Option<MemoryArea>,
@@ -21,10 +21,9 @@ pub(super) struct Changed {
 impl Changed {
     /// The translations in `area` were valid.
     pub(super) fn leaves(&mut self, area: MemoryArea) {
-        self.hull = match self.hull {
-            Some(hull) => hull.hull(area).ok().or(Some(hull)),
-            None => Some(area),
-        };
+        // The hull of two areas in a canonical range lies in it, so it is an area.
+        let hull = |hull: MemoryArea| hull.hull(area).unwrap_or(hull);
+        self.hull = Some(self.hull.map_or(area, hull));
     }
 
     /// A table that spoke of `area` was taken out.
@@ -43,15 +42,11 @@ impl Changed {
 
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     pub(super) fn unmap_area(&mut self, area: MemoryArea, with: &mut Reserved, out: &mut Retired) {
-        let mut changed = Changed::default();
-        self.unmap_in(
-            self.table(self.root_addr()),
-            F::LEVELS - 1,
-            area,
-            with,
-            &mut changed,
-        );
-        changed.tell(out);
+        for part in self.canonical(area) {
+            let mut changed = Changed::default();
+            self.unmap_in(self.root_table(), Self::TOP, part, with, &mut changed);
+            changed.tell(out);
+        }
     }
 
     fn unmap_in(
@@ -75,7 +70,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
                     match cut {
                         Some(child) => self.unmap_below(slot, table, child, level, with, changed),
                         None => {
-                            self.empty(slot, table, attributes.permissions.allow_any(), changed)
+                            self.empty(slot, table, attributes.permissions.allow_any(), changed);
                         }
                     }
                 }

@@ -32,6 +32,9 @@ pub struct Radix<F: Format, P: FrameAllocator + Tlb> {
 }
 
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+    /// The level of the root table.
+    pub(super) const TOP: usize = F::LEVELS - 1;
+
     /// An empty page table: one frame from `platform`.
     ///
     /// # Errors
@@ -60,6 +63,21 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
 
     pub(super) const fn root_addr(&self) -> PhysAddr {
         self.root
+    }
+
+    /// The words of the root table, at level [`TOP`](Self::TOP).
+    pub(super) fn root_table(&self) -> &Table {
+        self.table(self.root)
+    }
+
+    /// The parts of `area` that the format can map: others would be taken for their aliases below.
+    pub(super) fn canonical(
+        &self,
+        area: MemoryArea,
+    ) -> impl Iterator<Item = MemoryArea> + use<F, P> {
+        F::RANGES
+            .iter()
+            .filter_map(move |range| range.intersection(area))
     }
 
     /// The words of the table in the frame at `at`, which must be one that this page table owns: the root, one that
@@ -158,14 +176,10 @@ impl<F: Format, P: FrameAllocator + Tlb> PageTableBackend for Radix<F, P> {
 
 impl<F: Format, P: FrameAllocator + Tlb> Drop for Radix<F, P> {
     fn drop(&mut self) {
-        if self
-            .table(self.root)
-            .iter()
-            .any(|word| word.load(Relaxed) != 0)
-        {
+        if self.root_table().iter().any(|word| word.load(Relaxed) != 0) {
             self.platform.flush(&Flush::everything(self.root));
         }
-        self.release_tree(self.root, F::LEVELS - 1);
+        self.release_tree(self.root, Self::TOP);
     }
 }
 

@@ -1,0 +1,143 @@
+//! Laws of `populated`.
+
+use alloc::vec::Vec;
+
+use super::place::{NONE, part, small_block, sure};
+use super::space::Space;
+use crate::addr::VirtAddr;
+use crate::area::MemoryArea;
+use crate::backend::page_table::{Edit, PageTableBackend};
+use crate::backend::run::{Entry, Run};
+
+/// Whatever the area, down to a byte, and up to the whole space with its holes: what is there is answered in order, and
+/// cut at the area's borders.
+pub fn populated_clips_to_any_area<B: PageTableBackend>(
+    make: impl Fn() -> B,
+    in_use: impl Fn(&B) -> usize,
+) {
+    let mut space = Space::new("populated clips to any area", make, in_use);
+    let run = small_block(&space.backend);
+    let wide = run.widened(8 * B::PAGE_SIZE);
+    let hidden = wide.inside(part::<B>(wide.area, 3, 2)).allowing(NONE);
+    let last = sure(space.backend.ranges().last().copied());
+    let last = Run {
+        area: part::<B>(last, last.size() / B::PAGE_SIZE - 1, 1),
+        ..run
+    };
+    let runs = [hidden, run, last];
+    space.verb(&runs.map(Edit::Map));
+    for area in areas::<B>(wide.area)
+        .into_iter()
+        .chain(gaps(&space.backend))
+    {
+        space.shows(area, &runs);
+    }
+    let beyond = gaps(&space.backend)
+        .into_iter()
+        .filter_map(|gap| gap.at(gap.size() / 2));
+    for addr in beyond.filter(|&addr| {
+        !space
+            .backend
+            .ranges()
+            .iter()
+            .any(|range| range.contains(addr))
+    }) {
+        assert_eq!(
+            space.backend.entry(addr),
+            Entry::Empty,
+            "{}: {addr} is in no range",
+            space.law
+        );
+    }
+    space.end();
+}
+
+/// Areas in and around `area` whose borders are no page's, and some that are the whole space.
+fn areas<B: PageTableBackend>(area: MemoryArea) -> Vec<MemoryArea> {
+    let page = B::PAGE_SIZE;
+    let offsets = [
+        0,
+        1,
+        3 * page,
+        3 * page + 5,
+        4 * page - 1,
+        4 * page,
+        8 * page,
+        9 * page + 7,
+        100 * page,
+        520 * page,
+    ];
+    let starts = offsets
+        .into_iter()
+        .filter_map(move |offset| area.at(offset));
+    let sizes = [
+        1,
+        2,
+        page - 1,
+        page,
+        page + 1,
+        2 * page,
+        511 * page,
+        512 * page + 9,
+        528 * page,
+    ];
+    let small = starts.flat_map(|start| sizes.map(|size| MemoryArea::from_start_size(start, size)));
+    let [zero, one, top] = [0, 1, usize::MAX].map(VirtAddr::new);
+    let below = VirtAddr::new(usize::MAX - 1);
+    let large = [
+        (zero, below),
+        (one, top),
+        (one, below),
+        (top, top),
+        (zero, zero),
+        (below, top),
+    ];
+    small
+        .chain(large.map(|(start, end)| MemoryArea::new(start, end)))
+        .filter_map(Result::ok)
+        .collect()
+}
+
+/// From the middle of each range to the middle of the next, and from the last byte of one to the first of the next.
+fn gaps<B: PageTableBackend>(backend: &B) -> Vec<MemoryArea> {
+    let pairs = backend.ranges().windows(2).filter_map(|pair| match pair {
+        &[left, right] => Some((left, right)),
+        _ => None,
+    });
+    let gaps = pairs.flat_map(|(left, right)| {
+        let wide = left.at(left.size() / 2).zip(right.at(right.size() / 2));
+        [wide, Some((left.end(), right.start()))]
+    });
+    gaps.flatten()
+        .filter_map(|(start, end)| MemoryArea::new(start, end).ok())
+        .collect()
+}
+
+/// A reader half-way through `populated` does not stop who maps elsewhere, and `reserve` may be given edits that are
+/// read from the page table while it counts.
+pub fn populated_can_be_read_while_mapping<B: PageTableBackend>(
+    make: impl Fn() -> B,
+    in_use: impl Fn(&B) -> usize,
+) {
+    let mut space = Space::new("populated can be read while mapping", make, in_use);
+    let run = small_block(&space.backend).leading_further(B::PAGE_SIZE);
+    let from = run.inside(part::<B>(run.area, 0, 16));
+    space.verb(&[Edit::Map(from)]);
+    let copy = |leaf: Run| {
+        let start = sure(leaf.area.start().checked_add(16 * B::PAGE_SIZE));
+        Run {
+            area: sure(MemoryArea::from_start_size(start, leaf.area.size()).ok()),
+            ..leaf
+        }
+    };
+    let edits = space.backend.populated(from.area).map(copy).map(Edit::Map);
+    let reserved = space.backend.reserve(edits);
+    assert!(reserved.is_ok(), "{}: the edits were refused", space.law);
+    let mut with = reserved.unwrap_or_default();
+    for leaf in space.backend.populated(from.area) {
+        space.backend.map(copy(leaf), &mut with);
+    }
+    space.backend.unreserve(with);
+    space.holds(&[from, copy(from)]);
+    space.end();
+}

@@ -1,0 +1,223 @@
+//! Laws of `map` and `entry`.
+
+use alloc::vec::Vec;
+
+use super::place::{NONE, R, RW, RXU, block, blocks, part, small_block, sure};
+use super::space::Space;
+use crate::area::MemoryArea;
+use crate::attributes::{Attributes, MemoryType};
+use crate::backend::page_table::{Edit, PageTableBackend};
+use crate::backend::run::Run;
+use crate::permissions::Permissions;
+
+/// A new page table maps nothing, its root is where it stays, and its ranges are whole pages in order.
+pub fn a_new_page_table_is_empty<B: PageTableBackend>(
+    make: impl Fn() -> B,
+    in_use: impl Fn(&B) -> usize,
+) {
+    let space = Space::new("a new page table is empty", make, in_use);
+    assert!(
+        B::PAGE_SIZE.is_power_of_two(),
+        "{}: the page size is {:#x}",
+        space.law,
+        B::PAGE_SIZE
+    );
+    let mut last = None;
+    for range in space.backend.ranges() {
+        assert!(
+            range.is_aligned(B::PAGE_SIZE),
+            "{}: range {range} is not whole pages",
+            space.law
+        );
+        assert!(
+            last < Some(range.start()),
+            "{}: range {range} is out of order",
+            space.law
+        );
+        last = Some(range.end());
+    }
+    assert_eq!(
+        space.backend.root(),
+        space.backend.root(),
+        "{}: the root moves",
+        space.law
+    );
+    space.is_as_at_first();
+    space.end();
+}
+
+/// Runs of any size and alignment, whether leaves may be large or not, lead where they were mapped to, and nothing
+/// else is there.
+pub fn what_is_mapped_is_there<B: PageTableBackend>(
+    make: impl Fn() -> B,
+    in_use: impl Fn(&B) -> usize,
+) {
+    let mut space = Space::new("what is mapped is there", make, in_use);
+    let page = B::PAGE_SIZE;
+    let blocks: Vec<_> = blocks(&space.backend).collect();
+    for run in blocks {
+        let inner = run.inside(part::<B>(run.area, 1, run.area.size() / page - 2));
+        let inner_far = inner.leading_further(page);
+        for run in [
+            run,
+            run.widened(page),
+            inner,
+            inner_far,
+            run.leading_further(512 * page),
+        ] {
+            space.verb(&[Edit::Map(run)]);
+            space.holds(&[run]);
+            space.verb(&[Edit::Unmap(run.area)]);
+            space.is_as_at_first();
+        }
+    }
+    space.end();
+}
+
+/// All permissions that a page table can have, all memory types that the backend supports, and the lowest and the
+/// highest frame: an entry says them as they were mapped, hidden ones too.
+pub fn entries_say_all_that_was_mapped<B: PageTableBackend>(
+    make: impl Fn() -> B,
+    in_use: impl Fn(&B) -> usize,
+) {
+    let mut space = Space::new("entries say all that was mapped", make, in_use);
+    let run = small_block(&space.backend);
+    let physical = space.backend.physical();
+    let last = sure(physical.end().align_down(B::PAGE_SIZE));
+    for first in [sure(physical.start().align_up(B::PAGE_SIZE)), last] {
+        let mut runs = Vec::new();
+        for (index, attributes) in all_attributes(&space.backend).into_iter().enumerate() {
+            runs.push(Run {
+                area: part::<B>(run.area, index, 1),
+                first,
+                attributes,
+            });
+        }
+        let edits: Vec<_> = runs.iter().copied().map(Edit::Map).collect();
+        space.verb(&edits);
+        space.holds(&runs);
+        space.verb(&[Edit::Unmap(run.area)]);
+        space.is_as_at_first();
+    }
+    space.end();
+}
+
+fn all_attributes<B: PageTableBackend>(backend: &B) -> Vec<Attributes> {
+    let types = [
+        MemoryType::Normal,
+        MemoryType::NonCacheable,
+        MemoryType::Device,
+    ]
+    .into_iter();
+    let permissions = (0..=Permissions::all().bits()).filter_map(Permissions::from_bits);
+    let permissions = permissions.filter(|&permissions| permissions & RW != Permissions::WRITE);
+    let all = types.flat_map(|memory_type| {
+        permissions.clone().map(move |permissions| Attributes {
+            permissions,
+            memory_type,
+        })
+    });
+    all.filter(|&attributes| backend.supports(attributes).is_ok())
+        .collect()
+}
+
+/// What is there, hidden or not, stays when something is mapped over it, and only the rest is mapped: small leaves
+/// under a large run, and a large leaf under small runs.
+pub fn mapping_leaves_what_is_there<B: PageTableBackend>(
+    make: impl Fn() -> B,
+    in_use: impl Fn(&B) -> usize,
+) {
+    let mut space = Space::new("mapping leaves what is there", make, in_use);
+    let run = small_block(&space.backend);
+    let other = run.leading_further(B::PAGE_SIZE).allowing(RXU);
+    let [first, middle, last] = [0, 77, 511].map(|page| part::<B>(run.area, page, 1));
+    let kept = [
+        other.inside(first),
+        other.inside(middle).allowing(NONE),
+        other.inside(last),
+    ];
+    space.verb(&kept.map(Edit::Map));
+    space.verb(&[Edit::Map(run)]);
+    let [before, behind] = [(1, 76), (78, 433)]
+        .map(|(skipped, pages)| run.inside(part::<B>(run.area, skipped, pages)));
+    let [first, middle, last] = kept;
+    space.holds(&[first, before, middle, behind, last]);
+    space.verb(&[Edit::Unmap(run.area)]);
+
+    space.verb(&[Edit::Map(run)]);
+    space.verb(&[Edit::Map(first), Edit::Map(other)]);
+    space.holds(&[run]);
+    space.verb(&[Edit::Map(other.widened(B::PAGE_SIZE))]);
+    let around: Vec<_> = other.widened(B::PAGE_SIZE).outside(run.area).collect();
+    assert_eq!(around.len(), 2);
+    space.holds(&sorted([around, Vec::from([run])].concat()));
+    space.end();
+}
+
+fn sorted(mut runs: Vec<Run>) -> Vec<Run> {
+    runs.sort_unstable_by_key(|run| run.area.start());
+    runs
+}
+
+/// The first and the last page of each range, at once and alone.
+pub fn the_borders_of_each_range_can_be_mapped<B: PageTableBackend>(
+    make: impl Fn() -> B,
+    in_use: impl Fn(&B) -> usize,
+) {
+    let mut space = Space::new("the borders of each range can be mapped", make, in_use);
+    let frame = small_block(&space.backend);
+    let ranges = space.backend.ranges().iter();
+    let pages = ranges.flat_map(|&range| {
+        [
+            part::<B>(range, 0, 1),
+            part::<B>(range, range.size() / B::PAGE_SIZE - 1, 1),
+        ]
+    });
+    let runs: Vec<_> = pages
+        .map(|area: MemoryArea| Run { area, ..frame })
+        .collect();
+    let edits: Vec<_> = runs.iter().copied().map(Edit::Map).collect();
+    space.verb(&edits);
+    space.holds(&runs);
+    let protect: Vec<_> = runs.iter().map(|run| Edit::Protect(run.area, R)).collect();
+    space.verb(&protect);
+    let changed: Vec<_> = runs.iter().map(|run| run.allowing(R)).collect();
+    space.holds(&changed);
+    let unmap: Vec<_> = runs.iter().map(|run| Edit::Unmap(run.area)).collect();
+    space.verb(&unmap);
+    space.is_as_at_first();
+    space.end();
+}
+
+/// Two CPUs that reserve for the same place before either maps both can, and what the second did not need goes back.
+pub fn two_cpus_can_map_the_same_place<B: PageTableBackend>(
+    make: impl Fn() -> B,
+    in_use: impl Fn(&B) -> usize,
+) {
+    let mut space = Space::new("two CPUs can map the same place", make, in_use);
+    let page = B::PAGE_SIZE;
+    let large = block(&space.backend, 1 << 18).unwrap_or(small_block(&space.backend));
+    let area = part::<B>(large.area, 3, 2);
+    let small = large.leading_further(page).inside(area);
+    let around: Vec<_> = large.outside(area).collect();
+    let filled = sorted([around, Vec::from([small])].concat());
+    let orders = [
+        ([small, small], Vec::from([small])),
+        ([large, small], Vec::from([large])),
+        ([small, large], filled),
+    ];
+    for ([first, second], expected) in orders {
+        let mut withs = [first, second].map(|run| space.reserve(&[Edit::Map(run)]));
+        [first, second]
+            .iter()
+            .zip(&mut withs)
+            .for_each(|(&run, with)| space.backend.map(run, with));
+        withs
+            .into_iter()
+            .for_each(|with| space.backend.unreserve(with));
+        space.holds(&expected);
+        space.verb(&[Edit::Unmap(large.area)]);
+        space.is_as_at_first();
+    }
+    space.end();
+}

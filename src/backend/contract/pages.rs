@@ -1,0 +1,109 @@
+//! A few pages, one by one: the model that needs no thought.
+
+use alloc::vec::Vec;
+
+use super::place::each_page;
+use crate::addr::{PhysAddr, VirtAddr};
+use crate::area::MemoryArea;
+use crate::attributes::Attributes;
+use crate::backend::page_table::{Edit, PageTableBackend};
+use crate::backend::run::{Entry, Run};
+
+/// Where a page leads and what it allows, or that it is absent.
+pub(super) type Page = Option<(PhysAddr, Attributes)>;
+
+/// What each page of an area has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pages {
+    area: MemoryArea,
+    pages: Vec<Page>,
+}
+
+impl Pages {
+    /// None of the pages is there.
+    pub(super) fn absent<B: PageTableBackend>(area: MemoryArea) -> Self {
+        Self {
+            area,
+            pages: each_page::<B>(area).map(|_| None).collect(),
+        }
+    }
+
+    /// What the entries say.
+    pub(super) fn by_entries<B: PageTableBackend>(backend: &B, area: MemoryArea) -> Self {
+        let page = |addr| match backend.entry(addr) {
+            Entry::Empty => None,
+            Entry::Leaf(run) | Entry::Hidden(run) => in_run(run, addr),
+        };
+        Self {
+            area,
+            pages: each_page::<B>(area).map(page).collect(),
+        }
+    }
+
+    /// What `populated` answers.
+    pub(super) fn by_populated<B: PageTableBackend>(backend: &B, area: MemoryArea) -> Self {
+        let mut all = Self::absent::<B>(area);
+        for run in backend.populated(area) {
+            all.change::<B>(run.area, |addr, _| in_run(run, addr));
+        }
+        all
+    }
+
+    /// What the edit makes of them.
+    pub(super) fn edit<B: PageTableBackend>(&mut self, edit: Edit) {
+        match edit {
+            Edit::Map(run) => self.change::<B>(run.area, |addr, page| page.or(in_run(run, addr))),
+            Edit::Unmap(area) => self.change::<B>(area, |_, _| None),
+            Edit::Protect(area, permissions) => self.change::<B>(area, |_, page| {
+                page.map(|(first, attributes)| {
+                    (
+                        first,
+                        Attributes {
+                            permissions,
+                            ..attributes
+                        },
+                    )
+                })
+            }),
+        }
+    }
+
+    /// Asks `new` what each page in `area` has now.
+    fn change<B: PageTableBackend>(
+        &mut self,
+        area: MemoryArea,
+        new: impl Fn(VirtAddr, Page) -> Page,
+    ) {
+        let Some(area) = self.area.intersection(area) else {
+            return;
+        };
+        let skipped = self
+            .area
+            .offset_of(area.start())
+            .map_or(0, |offset| offset / B::PAGE_SIZE);
+        let pages = self.pages.iter_mut().skip(skipped);
+        each_page::<B>(area)
+            .zip(pages)
+            .for_each(|(addr, page)| *page = new(addr, *page));
+    }
+
+    /// Each page, with its address.
+    pub(super) fn iter<B: PageTableBackend>(&self) -> impl Iterator<Item = (VirtAddr, Page)> {
+        each_page::<B>(self.area).zip(self.pages.iter().copied())
+    }
+
+    /// The first page where the two differ, and what they have there.
+    pub(super) fn first_difference<B: PageTableBackend>(
+        &self,
+        other: &Self,
+    ) -> Option<(VirtAddr, Page, Page)> {
+        let pairs = self.iter::<B>().zip(&other.pages);
+        pairs
+            .map(|((addr, page), &other)| (addr, page, other))
+            .find(|(_, page, other)| page != other)
+    }
+}
+
+fn in_run(run: Run, addr: VirtAddr) -> Page {
+    Some((run.translate(addr)?, run.attributes))
+}

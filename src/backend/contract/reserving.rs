@@ -1,0 +1,174 @@
+//! Laws of `reserve` and `unreserve`.
+
+use alloc::vec::Vec;
+
+use super::place::{NONE, R, RXU, part, small_block, sure};
+use super::space::Space;
+use crate::area::MemoryArea;
+use crate::attributes::{Attributes, MemoryType};
+use crate::backend::page_table::{Edit, PageTableBackend};
+use crate::backend::run::Run;
+use crate::error::MapError;
+use crate::permissions::Permissions;
+
+/// Edits that cannot be are refused with the reason, alone or behind one that can, and then nothing has changed:
+/// misaligned or outside the ranges; frames that no entry can hold; permissions and memory types that none can say.
+pub fn reserve_refuses_what_cannot_be<B: PageTableBackend>(
+    make: impl Fn() -> B,
+    in_use: impl Fn(&B) -> usize,
+) {
+    let mut space = Space::new("reserve refuses what cannot be", make, in_use);
+    let run = small_block(&space.backend);
+    let kept = run.inside(part::<B>(run.area, 9, 9));
+    space.verb(&[Edit::Map(kept)]);
+    let areas = refused_areas(&space.backend, run.area).into_iter();
+    let areas = areas.flat_map(|(area, error)| {
+        [
+            Edit::Map(Run { area, ..run }),
+            Edit::Unmap(area),
+            Edit::Protect(area, R),
+        ]
+        .map(|edit| (edit, error))
+    });
+    let rest = refused_runs(&space.backend, run)
+        .into_iter()
+        .chain(refused_permissions(run));
+    for (edit, error) in areas.chain(rest) {
+        space.refuses(&[edit], error);
+        space.refuses(&[Edit::Map(run), edit], error);
+        space.refuses(
+            &[
+                Edit::Unmap(part::<B>(run.area, 10, 1)),
+                edit,
+                Edit::Map(run),
+            ],
+            error,
+        );
+    }
+    space.holds(&[kept]);
+    space.end();
+}
+
+fn refused_areas<B: PageTableBackend>(
+    backend: &B,
+    area: MemoryArea,
+) -> Vec<(MemoryArea, MapError)> {
+    let align = B::PAGE_SIZE;
+    let addr = sure(area.at(1));
+    let shifted = sure(MemoryArea::from_start_size(addr, align).ok());
+    let short = sure(MemoryArea::from_start_size(area.start(), align - 1).ok());
+    let mut refused = Vec::from([
+        (shifted, MapError::Misaligned { addr, align }),
+        (
+            short,
+            MapError::MisalignedSize {
+                size: align - 1,
+                align,
+            },
+        ),
+    ]);
+    for range in backend.ranges() {
+        let starts = [
+            range.start().checked_sub(align),
+            range.end().checked_sub(align - 1),
+        ];
+        let across = starts
+            .into_iter()
+            .flatten()
+            .map(|start| MemoryArea::from_start_size(start, 2 * align));
+        refused.extend(
+            across
+                .flatten()
+                .map(|area| (area, MapError::OutOfRange { area })),
+        );
+    }
+    refused
+}
+
+fn refused_runs<B: PageTableBackend>(backend: &B, run: Run) -> Vec<(Edit, MapError)> {
+    let align = B::PAGE_SIZE;
+    let addr = run.leading_further(1).first;
+    let mut refused = Vec::from([(
+        Run { first: addr, ..run },
+        MapError::MisalignedPhys { addr, align },
+    )]);
+    let last = sure(backend.physical().end().checked_sub(align - 1));
+    let far = Run {
+        area: part::<B>(run.area, 0, 2),
+        first: last,
+        ..run
+    };
+    let error = match MemoryArea::from_start_size(last, 2 * align) {
+        Ok(area) => MapError::PhysOutOfRange { area },
+        Err(error) => MapError::Area(error),
+    };
+    refused.push((far, error));
+    for memory_type in [MemoryType::NonCacheable, MemoryType::Device] {
+        let attributes = Attributes {
+            memory_type,
+            ..run.attributes
+        };
+        if backend.supports(attributes).is_err() {
+            refused.push((
+                Run { attributes, ..run },
+                MapError::UnsupportedMemoryType { memory_type },
+            ));
+        }
+    }
+    refused
+        .into_iter()
+        .map(|(run, error)| (Edit::Map(run), error))
+        .collect()
+}
+
+fn refused_permissions(run: Run) -> Vec<(Edit, MapError)> {
+    let write = [Permissions::WRITE, (RXU - R).union(Permissions::WRITE)];
+    let write = write.map(|permissions| (permissions, MapError::WriteWithoutRead { permissions }));
+    let unknown = Permissions::from_bits_retain(!Permissions::all().bits() | R.bits());
+    let all = write.into_iter().chain([(
+        unknown,
+        MapError::UnknownPermissions {
+            permissions: unknown,
+        },
+    )]);
+    let edits = |permissions| {
+        [
+            Edit::Map(run.allowing(permissions)),
+            Edit::Protect(run.area, permissions),
+        ]
+    };
+    all.flat_map(|(permissions, error)| edits(permissions).map(|edit| (edit, error)))
+        .collect()
+}
+
+/// What was reserved and not used goes back, and nothing has changed, whatever it was for.
+pub fn giving_a_reservation_back_changes_nothing<B: PageTableBackend>(
+    make: impl Fn() -> B,
+    in_use: impl Fn(&B) -> usize,
+) {
+    let mut space = Space::new("giving a reservation back changes nothing", make, in_use);
+    let run = small_block(&space.backend);
+    space.verb(&[Edit::Map(run)]);
+    let inner = part::<B>(run.area, 200, 3);
+    let wider = run.widened(5 * B::PAGE_SIZE);
+    let edits = [
+        Edit::Unmap(inner),
+        Edit::Protect(inner, NONE),
+        Edit::Map(wider),
+        Edit::Unmap(wider.area),
+    ];
+    let before = space.in_use();
+    for edits in edits.chunks(1).chain(edits.chunks(4)).chain([&[][..]]) {
+        let reserved = space.reserve(edits);
+        space.backend.unreserve(reserved);
+        assert_eq!(
+            space.in_use(),
+            before,
+            "{}: {edits:?} were unreserved, and left something in use",
+            space.law
+        );
+        space.holds(&[run]);
+    }
+    space.backend.unreserve(B::Reserved::default());
+    space.end();
+}

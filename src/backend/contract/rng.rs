@@ -1,0 +1,28 @@
+//! Numbers that look random and are the same each time.
+
+/// Marsaglia's xorshift with 64 bits of state.
+pub(super) struct Rng(u64);
+
+impl Rng {
+    /// The numbers that follow on `seed`, which is not 0.
+    pub(super) const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    /// One of 0 to `n - 1`.
+    pub(super) fn below(&mut self, n: usize) -> usize {
+        usize::try_from((self.next() >> 16) % n.max(1) as u64).unwrap_or(0)
+    }
+
+    /// One of these.
+    pub(super) fn one_of<T: Copy>(&mut self, all: &[T]) -> Option<T> {
+        all.get(self.below(all.len())).copied()
+    }
+}

@@ -1,0 +1,100 @@
+//! Laws of `unmap`.
+
+use alloc::vec::Vec;
+
+use super::place::{RXU, blocks, pages, part, small_block};
+use super::space::Space;
+use crate::area::MemoryArea;
+use crate::backend::page_table::{Edit, PageTableBackend};
+use crate::backend::run::Run;
+
+/// The parts of a run that edits are tried on: pages and more at its borders and within, around the block in it.
+pub(super) fn parts<B: PageTableBackend>(run: Run) -> Vec<MemoryArea> {
+    let all = pages::<B>(run.area);
+    let part = |skipped, pages| part::<B>(run.area, skipped, pages);
+    let mut parts = Vec::from([part(all / 3, 1), part(all / 2, all - all / 2)]);
+    if all < 1 << 18 {
+        parts.extend([
+            part(0, 1),
+            part(1, 1),
+            part(0, 2),
+            part(all - 2, 1),
+            part(1, all - 2),
+            part(2, all - 4),
+        ]);
+    }
+    parts
+}
+
+/// Large runs, with and without large leaves, a page wider than a block on either side: what edits are tried on.
+pub(super) fn subjects<B: PageTableBackend>(backend: &B) -> Vec<Run> {
+    let page = B::PAGE_SIZE;
+    let congruent = blocks(backend).map(|run| run.widened(page));
+    let others = blocks(backend)
+        .take(2)
+        .flat_map(|run| [page, 512 * page].map(|bytes| run.widened(page).leading_further(bytes)));
+    congruent.chain(others).collect()
+}
+
+/// Any part of a large run can be taken out: the rest leads where it did, and allows what it did.
+pub fn unmapping_a_part_leaves_the_rest<B: PageTableBackend>(
+    make: impl Fn() -> B,
+    in_use: impl Fn(&B) -> usize,
+) {
+    let mut space = Space::new("unmapping a part leaves the rest", make, in_use);
+    for run in subjects(&space.backend) {
+        for part in parts::<B>(run) {
+            space.verb(&[Edit::Map(run)]);
+            space.verb(&[Edit::Unmap(part)]);
+            let rest: Vec<_> = run.outside(part).collect();
+            space.holds(&rest);
+            space.verb(&[Edit::Unmap(run.area)]);
+            space.is_as_at_first();
+        }
+    }
+    space.end();
+}
+
+/// Holes, and areas where nothing is at all, are unmapped like others.
+pub fn unmapping_skips_what_is_absent<B: PageTableBackend>(
+    make: impl Fn() -> B,
+    in_use: impl Fn(&B) -> usize,
+) {
+    let mut space = Space::new("unmapping skips what is absent", make, in_use);
+    let run = small_block(&space.backend);
+    space.verb(&[Edit::Unmap(run.area)]);
+    space.is_as_at_first();
+    let [left, right] = [0, 500].map(|skipped| run.inside(part::<B>(run.area, skipped, 1)));
+    space.verb(&[Edit::Map(left), Edit::Map(right)]);
+    space.verb(&[Edit::Unmap(part::<B>(run.area, 1, 499))]);
+    space.holds(&[left, right]);
+    space.verb(&[Edit::Unmap(part::<B>(run.area, 1, 511))]);
+    space.holds(&[left]);
+    space.verb(&[Edit::Unmap(run.widened(7 * B::PAGE_SIZE).area)]);
+    space.is_as_at_first();
+    space.end();
+}
+
+/// When the last of many pieces has gone, all memory has, with no need for one sweep over everything. Hidden pieces
+/// are no different.
+pub fn unmapping_piece_by_piece_gives_everything_back<B: PageTableBackend>(
+    make: impl Fn() -> B,
+    in_use: impl Fn(&B) -> usize,
+) {
+    let mut space = Space::new(
+        "unmapping piece by piece gives everything back",
+        make,
+        in_use,
+    );
+    let run = small_block(&space.backend).widened(8 * B::PAGE_SIZE);
+    for permissions in [RXU, Default::default()] {
+        space.verb(&[Edit::Map(run.allowing(permissions))]);
+        // From both ends: 528 pages are 48 times 11.
+        let order = (0..24).flat_map(|index| [index, 47 - index]);
+        for piece in order {
+            space.verb(&[Edit::Unmap(part::<B>(run.area, piece * 11, 11))]);
+        }
+        space.is_as_at_first();
+    }
+    space.end();
+}

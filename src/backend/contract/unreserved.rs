@@ -1,0 +1,155 @@
+//! Laws of edits that were not reserved.
+
+use alloc::vec::Vec;
+
+use super::pages::Pages;
+use super::place::{NONE, RXU, part, small_block};
+use super::space::Space;
+use crate::addr::{PhysAddr, VirtAddr};
+use crate::area::MemoryArea;
+use crate::backend::page_table::{Edit, PageTableBackend};
+use crate::backend::run::Run;
+use crate::flush::Retired;
+use crate::permissions::Permissions;
+
+/// Edits with nothing reserved leave pages out at worst: nothing is there that should not be, and the area of an
+/// unmap is empty.
+pub fn edits_without_a_reservation_leave_out_at_worst<B: PageTableBackend>(
+    make: impl Fn() -> B,
+    in_use: impl Fn(&B) -> usize,
+) {
+    let mut space = Space::new(
+        "edits without a reservation leave out at worst",
+        make,
+        in_use,
+    );
+    let run = small_block(&space.backend);
+    let wide = run.widened(2 * B::PAGE_SIZE);
+    for mapped in [run, run.leading_further(B::PAGE_SIZE), wide.allowing(NONE)] {
+        for edit in edits::<B>(run) {
+            space.verb(&[Edit::Map(mapped)]);
+            let before = Pages::by_entries(&space.backend, wide.area);
+            unreserved(&mut space, edit);
+            let after = Pages::by_entries(&space.backend, wide.area);
+            let mut expected = before.clone();
+            expected.edit::<B>(edit);
+            leaves_out_at_worst::<B>(space.law, edit, [&before, &after, &expected]);
+            space.verb(&[Edit::Unmap(wide.area)]);
+            space.is_as_at_first();
+        }
+    }
+    space.end();
+}
+
+fn edits<B: PageTableBackend>(run: Run) -> Vec<Edit> {
+    let other = run
+        .leading_further(7 * B::PAGE_SIZE)
+        .widened(2 * B::PAGE_SIZE);
+    let inner = part::<B>(run.area, 9, 99);
+    let areas = [
+        run.area,
+        other.area,
+        inner,
+        part::<B>(run.area, 0, 1),
+        part::<B>(run.area, 511, 1),
+    ];
+    let edits = areas.into_iter().flat_map(|area| {
+        [
+            Edit::Unmap(area),
+            Edit::Protect(area, RXU),
+            Edit::Protect(area, NONE),
+        ]
+    });
+    edits
+        .chain([Edit::Map(other), Edit::Map(run.widened(B::PAGE_SIZE))])
+        .collect()
+}
+
+/// One edit, with nothing reserved, and the end of the verb.
+fn unreserved<B: PageTableBackend, U: Fn(&B) -> usize>(space: &mut Space<B, U>, edit: Edit) {
+    let (mut with, mut out) = (B::Reserved::default(), Retired::new());
+    space.make(edit, &mut with, &mut out);
+    space.finish(with, out);
+}
+
+/// Each page is as it should be, or absent, though never left out by a map that found it there.
+fn leaves_out_at_worst<B: PageTableBackend>(
+    law: &str,
+    edit: Edit,
+    [before, after, expected]: [&Pages; 3],
+) {
+    let pages = before
+        .iter::<B>()
+        .zip(after.iter::<B>())
+        .zip(expected.iter::<B>());
+    for (((addr, before), (_, after)), (_, expected)) in pages {
+        let may_be_out = before.is_none() || !matches!(edit, Edit::Map(_));
+        let is_right = after == expected || (after.is_none() && may_be_out);
+        assert!(
+            is_right,
+            "{law}: after {edit:?}, {addr} has {after:?}, where it had {before:?}"
+        );
+    }
+}
+
+/// Edits that no reservation would be given for do nothing that they should not, and do it soon: misaligned, in no
+/// range, across all of them; frames at the end of physical memory; permissions without a meaning.
+pub fn absurd_edits_do_not_panic<B: PageTableBackend>(
+    make: impl Fn() -> B,
+    in_use: impl Fn(&B) -> usize,
+) {
+    let mut space = Space::new("absurd edits do not panic", make, in_use);
+    let run = small_block(&space.backend);
+    for area in absurd_areas(&space.backend, run.area) {
+        space.verb(&[Edit::Map(run)]);
+        for permissions in [
+            RXU,
+            Permissions::WRITE,
+            Permissions::all(),
+            Permissions::from_bits_retain(0xf0),
+        ] {
+            unreserved(&mut space, Edit::Protect(area, permissions));
+            for first in [
+                PhysAddr::new(1),
+                space.backend.physical().end(),
+                PhysAddr::new(u64::MAX),
+            ] {
+                unreserved(
+                    &mut space,
+                    Edit::Map(Run { area, first, ..run }.allowing(permissions)),
+                );
+            }
+        }
+        unreserved(&mut space, Edit::Unmap(area));
+        let left = space.backend.populated(area).next();
+        assert_eq!(
+            left, None,
+            "{}: this is left after an unmap of {area}",
+            space.law
+        );
+        space.verb(&[Edit::Unmap(run.area)]);
+    }
+    space.end();
+}
+
+fn absurd_areas<B: PageTableBackend>(backend: &B, area: MemoryArea) -> Vec<MemoryArea> {
+    let ranges = backend.ranges().iter();
+    let across = ranges.flat_map(|range| {
+        [
+            (range.start().checked_sub(1), Some(range.start())),
+            (Some(range.end()), range.next()),
+        ]
+    });
+    let across = across.filter_map(|(start, end)| start.zip(end));
+    let [zero, one, top] = [0, 1, usize::MAX].map(VirtAddr::new);
+    let below = VirtAddr::new(usize::MAX - 1);
+    let within = area.at(1).zip(area.at(B::PAGE_SIZE));
+    let byte = area.at(3 * B::PAGE_SIZE - 1);
+    let all = [(zero, below), (one, top), (top, top), (one, one)]
+        .into_iter()
+        .chain(within)
+        .chain(byte.zip(byte));
+    all.chain(across)
+        .filter_map(|(start, end)| MemoryArea::new(start, end).ok())
+        .collect()
+}
