@@ -2,7 +2,14 @@
 
 use core::fmt;
 
-/// A virtual address, in bytes.
+/// A virtual address, in bytes. A physical one in its place does not compile:
+///
+/// ```compile_fail,E0308
+/// # use kernel_vm::{MemoryArea, PhysAddr, VirtAddr};
+/// let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x1000)?;
+/// assert!(area.contains(PhysAddr::new(0x1000)));
+/// # Ok::<(), kernel_vm::AreaError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[repr(transparent)]
 pub struct VirtAddr(usize);

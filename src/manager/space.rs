@@ -19,7 +19,7 @@ use crate::tree::Tree;
 /// Dropping it removes all maps, flushes, and gives every frame of the page table back. It must not be active on any
 /// CPU then. It is not `Clone`: two owners of one page table would free it twice.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0599
 /// # use kernel_vm::VirtualMemoryManager;
 /// # use kernel_vm::backend::mock::MockBackend;
 /// let space = VirtualMemoryManager::<MockBackend>::new(MockBackend::new());

@@ -1,6 +1,7 @@
 //! A few pages, one by one: the model that needs no thought.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::place::each_page;
 use crate::addr::{PhysAddr, VirtAddr};
@@ -41,7 +42,7 @@ impl Pages {
     }
 
     /// What `populated` answers.
-    pub(super) fn by_populated<B: PageTableBackend>(backend: &B, area: MemoryArea) -> Self {
+    fn by_populated<B: PageTableBackend>(backend: &B, area: MemoryArea) -> Self {
         let mut all = Self::absent::<B>(area);
         for run in backend.populated(area) {
             all.change::<B>(run.area, |addr, _| in_run(run, addr));
@@ -92,8 +93,24 @@ impl Pages {
         each_page::<B>(self.area).zip(self.pages.iter().copied())
     }
 
+    /// Entries and `populated` say the same.
+    #[track_caller]
+    pub(super) fn agrees<B: PageTableBackend>(&self, backend: &B, when: impl fmt::Debug) {
+        let found = [
+            Self::by_entries(backend, self.area),
+            Self::by_populated(backend, self.area),
+        ];
+        for (found, by) in found.iter().zip(["entry", "populated"]) {
+            let difference = found.first_difference::<B>(self);
+            assert_eq!(
+                difference, None,
+                "{when:?}: {by} answers the first, which should be the second"
+            );
+        }
+    }
+
     /// The first page where the two differ, and what they have there.
-    pub(super) fn first_difference<B: PageTableBackend>(
+    fn first_difference<B: PageTableBackend>(
         &self,
         other: &Self,
     ) -> Option<(VirtAddr, Page, Page)> {

@@ -1,9 +1,12 @@
 //! A backend under test.
 
+use alloc::vec::Vec;
+
+use super::place::joined;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::asid::Asid;
-use crate::backend::contract::place::joined;
+
 use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::run::{Entry, Run};
 use crate::error::MapError;
@@ -43,24 +46,16 @@ impl<B: PageTableBackend, U: Fn(&B) -> usize> Space<B, U> {
         }
     }
 
-    /// The edit itself.
-    pub(super) fn make(&mut self, edit: Edit, with: &mut B::Reserved, out: &mut Retired) {
-        match edit {
-            Edit::Map(run) => self.backend.map(run, with),
-            Edit::Unmap(area) => self.backend.unmap(area, with, out),
-            Edit::Protect(area, permissions) => self.backend.protect(area, permissions, with, out),
-        }
-    }
-
     /// The end of every verb.
     #[track_caller]
-    pub(super) fn finish(&mut self, left: B::Reserved, out: Retired) {
+    pub(super) fn finish(&mut self, left: B::Reserved, out: Retired, edits: &[Edit]) {
         self.backend.unreserve(left);
         self.backend.retire(out, Asid::new(1));
+        let sound = self.backend.check_invariants();
         assert_eq!(
-            self.backend.check_invariants(),
+            sound,
             Ok(()),
-            "{}: an invariant is broken",
+            "{}: an invariant is broken after {edits:?}",
             self.law
         );
     }
@@ -68,12 +63,23 @@ impl<B: PageTableBackend, U: Fn(&B) -> usize> Space<B, U> {
     /// These edits as a manager makes them: reserved together, made in this order, flushed together.
     #[track_caller]
     pub(super) fn verb(&mut self, edits: &[Edit]) {
-        let mut with = self.reserve(edits);
+        self.make_with(self.reserve(edits), edits);
+    }
+
+    /// These edits with what is reserved, and the end of the verb.
+    #[track_caller]
+    pub(super) fn make_with(&mut self, mut with: B::Reserved, edits: &[Edit]) {
         let mut out = Retired::new();
-        edits
-            .iter()
-            .for_each(|&edit| self.make(edit, &mut with, &mut out));
-        self.finish(with, out);
+        for &edit in edits {
+            match edit {
+                Edit::Map(run) => self.backend.map(run, &mut with),
+                Edit::Unmap(area) => self.backend.unmap(area, &mut with, &mut out),
+                Edit::Protect(area, permissions) => {
+                    self.backend.protect(area, permissions, &mut with, &mut out)
+                }
+            }
+        }
+        self.finish(with, out, edits);
     }
 
     /// An edit that is refused with this error.
@@ -150,13 +156,14 @@ impl<B: PageTableBackend, U: Fn(&B) -> usize> Space<B, U> {
     /// Unmaps everything, reserving nothing, and compares what is in use with what was at first.
     #[track_caller]
     pub(super) fn end(mut self) {
-        let (mut with, mut out) = (B::Reserved::default(), Retired::new());
-        let mut index = 0;
-        while let Some(&range) = self.backend.ranges().get(index) {
-            self.backend.unmap(range, &mut with, &mut out);
-            index += 1;
-        }
-        self.finish(with, out);
+        let edits: Vec<_> = self
+            .backend
+            .ranges()
+            .iter()
+            .copied()
+            .map(Edit::Unmap)
+            .collect();
+        self.make_with(B::Reserved::default(), &edits);
         self.is_as_at_first();
     }
 

@@ -9,7 +9,6 @@ use crate::addr::{PhysAddr, VirtAddr};
 use crate::area::MemoryArea;
 use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::run::Run;
-use crate::flush::Retired;
 use crate::permissions::Permissions;
 
 /// Edits with nothing reserved leave pages out at worst: nothing is there that should not be, and the area of an
@@ -65,11 +64,10 @@ fn edits<B: PageTableBackend>(run: Run) -> Vec<Edit> {
         .collect()
 }
 
-/// One edit, with nothing reserved, and the end of the verb.
+/// One edit with nothing reserved, as a verb.
+#[track_caller]
 fn unreserved<B: PageTableBackend, U: Fn(&B) -> usize>(space: &mut Space<B, U>, edit: Edit) {
-    let (mut with, mut out) = (B::Reserved::default(), Retired::new());
-    space.make(edit, &mut with, &mut out);
-    space.finish(with, out);
+    space.make_with(B::Reserved::default(), &[edit]);
 }
 
 /// Each page is as it should be, or absent, though never left out by a map that found it there.

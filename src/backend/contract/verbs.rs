@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::pages::Pages;
 use super::place::{NONE, R, RXU, blocks, part, small_block, sure};
 use super::space::Space;
 use crate::area::MemoryArea;
@@ -17,49 +18,55 @@ pub fn edits_reserved_together_can_be_made_together<B: PageTableBackend>(
 ) {
     let mut space = Space::new("edits reserved together can be made together", make, in_use);
     let blocks: Vec<_> = blocks(&space.backend).take(3).collect();
-    for large in blocks {
-        let page = part::<B>(large.area, 33, 1);
-        for run in [large, large.leading_further(B::PAGE_SIZE)] {
-            // What an unmap has emptied is mapped again.
-            let other = run.leading_further(2 * B::PAGE_SIZE).inside(page);
-            space.verb(&[Edit::Map(run)]);
-            space.verb(&[Edit::Unmap(run.area), Edit::Map(other)]);
-            space.holds(&[other]);
-            // What was just mapped is cut.
-            space.verb(&[
-                Edit::Unmap(run.area),
-                Edit::Map(run),
-                Edit::Unmap(page),
-                Edit::Map(other),
-            ]);
-            space.holds(&around(run, other));
-            space.verb(&[Edit::Unmap(run.area)]);
-            space.is_as_at_first();
-            // What was cut is cut again, and mapped in between.
-            space.verb(&[Edit::Map(run)]);
-            space.verb(&[
-                Edit::Protect(page, NONE),
-                Edit::Unmap(page),
-                Edit::Map(other),
-                Edit::Protect(page, RXU),
-            ]);
-            space.holds(&around(run, other.allowing(RXU)));
-            space.verb(&[
-                Edit::Unmap(page),
-                Edit::Unmap(run.area),
-                Edit::Unmap(run.area),
-            ]);
-            space.is_as_at_first();
+    for block in blocks {
+        for run in [block, block.leading_further(B::PAGE_SIZE)] {
+            let page = part::<B>(run.area, 33, 1);
+            for (at_first, edits) in verbs::<B>(run, page) {
+                becomes(&mut space, run.area, at_first, &edits);
+            }
         }
     }
     space.end();
 }
 
-/// `run` with `inner` in place of its own part.
-fn around(run: Run, inner: Run) -> Vec<Run> {
-    let mut runs: Vec<_> = run.outside(inner.area).chain([inner]).collect();
-    runs.sort_unstable_by_key(|run| run.area.start());
-    runs
+/// What is there at first, and the edits of a verb on that.
+fn verbs<B: PageTableBackend>(run: Run, page: MemoryArea) -> Vec<(Option<Edit>, Vec<Edit>)> {
+    let other = run.leading_further(2 * B::PAGE_SIZE).inside(page);
+    let (all, clear) = (Edit::Map(run), Edit::Unmap(run.area));
+    let (one, cut) = (Edit::Map(other), Edit::Unmap(page));
+    let [hide, show] = [NONE, RXU].map(|permissions| Edit::Protect(page, permissions));
+    Vec::from([
+        // What an unmap has emptied is mapped again, by large leaves or by small ones.
+        (Some(all), Vec::from([clear, one])),
+        (Some(all), Vec::from([all, clear, one, cut, all])),
+        (Some(one), Vec::from([clear, all, cut, one])),
+        // What was cut is cut again, and mapped in between.
+        (Some(all), Vec::from([hide, cut, one, show])),
+        (Some(all), Vec::from([cut, clear, clear, one])),
+        // What was just mapped is cut.
+        (None, Vec::from([all, cut, one])),
+        (None, Vec::from([all, hide, clear, all, show])),
+    ])
+}
+
+/// The verb does what its edits do one by one.
+#[track_caller]
+fn becomes<B: PageTableBackend, U: Fn(&B) -> usize>(
+    space: &mut Space<B, U>,
+    area: MemoryArea,
+    at_first: Option<Edit>,
+    edits: &[Edit],
+) {
+    let mut model = Pages::absent::<B>(area);
+    at_first
+        .iter()
+        .chain(edits)
+        .for_each(|&edit| model.edit::<B>(edit));
+    space.verb(at_first.as_slice());
+    space.verb(edits);
+    model.agrees(&space.backend, (space.law, at_first, edits));
+    space.verb(&[Edit::Unmap(area)]);
+    space.is_as_at_first();
 }
 
 /// A move as a manager makes it: the target is unmapped, what the source has is mapped there, and the source is
@@ -124,7 +131,7 @@ fn shift<B: PageTableBackend, U: Fn(&B) -> usize>(
         space.backend.map(moved(leaf), &mut with);
     }
     space.backend.unmap(from, &mut with, &mut out);
-    space.finish(with, out);
+    space.finish(with, out, &edits);
 }
 
 /// One verb may take out more places than a flush can name, and all their memory goes back.
@@ -166,7 +173,7 @@ pub fn retiring_nothing_changes_nothing<B: PageTableBackend>(
     space.is_as_at_first();
     let run = small_block(&space.backend);
     space.verb(&[Edit::Map(run)]);
-    space.finish(B::Reserved::default(), Retired::new());
+    space.make_with(B::Reserved::default(), &[]);
     space.verb(&[Edit::Protect(run.area, run.attributes.permissions)]);
     space.holds(&[run]);
     space.verb(&[Edit::Protect(run.area, R), Edit::Protect(run.area, R)]);
