@@ -74,8 +74,12 @@ pub trait PageTableBackend {
 
     /// Sets aside what these edits, made in this order, need together. `O(tables touched)`.
     ///
+    /// What an edit needs is read from the page table as it is now, so no edit may speak of pages that one before it
+    /// has mapped. Mapping what one before it empties is fine.
+    ///
     /// # Errors
-    /// [`MapError::OutOfFrames`], or what [`check_edit`](crate::backend::check_edit) refuses. Entries, tables and the allocator are as before.
+    /// [`MapError::OutOfFrames`], or what [`check_edit`](crate::backend::check_edit) refuses. Entries, tables and the
+    /// allocator are as before.
     fn reserve(&self, edits: impl Iterator<Item = Edit>) -> Result<Self::Reserved, MapError>;
 
     /// Gives back what edits left over. `O(frames left)`.

@@ -18,7 +18,7 @@ impl<M> Extend<M> for Discard {
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// Removes whatever is mapped in `area`, as `munmap` does: any part of any number of maps, and holes. The pieces
     /// that are cut out are dropped; maps at the borders are split. Clears the page table and flushes once, unless no
-    /// entry was valid. O(log n + maps touched + tables touched), and a sorted vector's moves.
+    /// entry was valid and no table went. O(log n + maps touched + tables touched), and a sorted vector's moves.
     ///
     /// # Errors
     /// Nothing has changed then: [`MapError::Misaligned`], [`MapError::MisalignedSize`], [`MapError::OutOfRange`];

@@ -22,7 +22,7 @@ const PAGES: usize = 64;
 const LONGEST: usize = 16;
 
 /// How many operations a seed has.
-const STEPS: usize = 2_000;
+const STEPS: usize = 2_500;
 
 const SEEDS: [u64; 4] = [1, 0x9e37_79b9_7f4a_7c15, 20_250_101, 0xdead_beef];
 
@@ -107,15 +107,13 @@ impl Random {
     }
 
     fn op(&mut self, regions: &[Span]) -> Op {
-        let kind = self.below(if regions.is_empty() { 2 } else { 6 });
-        match kind {
-            0 => Op::Map(self.span(), (self.permissions(), self.below(2) == 0)),
-            1 => Op::Unmap(self.span()),
-            2 | 3 => Op::Protect(self.span(), self.permissions()),
-            _ => {
-                let old = regions[self.below(regions.len())];
-                self.remap(old)
-            }
+        let region = regions.get(self.below(regions.len().max(1)));
+        match (self.below(16), region) {
+            (0..5, _) | (_, None) => Op::Map(self.span(), (self.permissions(), self.below(2) == 0)),
+            (5..8, _) => Op::Unmap(self.span()),
+            (8..10, _) => Op::Protect(self.span(), self.permissions()),
+            (10..12, Some(&region)) => Op::Protect(self.part(region), self.permissions()),
+            (_, Some(&region)) => self.remap(region),
         }
     }
 
@@ -359,9 +357,15 @@ impl<B: PageTableBackend> Follower<B> {
         })
     }
 
-    /// Follows Linux, which did `op` or refused, and then has `linux`.
+    /// Follows Linux, which did `op` or found no room, and then has `linux`.
     fn follow(&mut self, op: Op, linux_did: bool, linux: &Views) {
-        assert_eq!(self.apply(op).is_ok(), linux_did);
+        match self.apply(op) {
+            Ok(()) => assert!(linux_did),
+            Err(error) => assert!(
+                !linux_did && matches!(error, MapError::Overlap { .. }),
+                "{error}"
+            ),
+        }
         assert_eq!(&self.views(), linux);
     }
 
@@ -402,6 +406,15 @@ fn views(regions: &[(Span, View)]) -> Views {
         views[span.first..span.end()].fill(Some((widened(permissions), is_shared)));
     }
     views
+}
+
+/// Whether Linux did `op`. All that it may refuse is to grow where there is no room.
+fn did(op: Op, result: io::Result<()>) -> bool {
+    if let Err(error) = &result {
+        let no_room = error.raw_os_error() == Some(libc::ENOMEM);
+        assert!(no_room && matches!(op, Op::Resize { .. }), "{error}");
+    }
+    result.is_ok()
 }
 
 /// What happened, by name, so that a run that only ever refuses does not pass for a proof.
@@ -445,40 +458,68 @@ impl Drop for Place {
     }
 }
 
-/// A run of random operations from one seed, on Linux and both followers.
+/// Linux, and those that follow it.
+struct Run<'a> {
+    window: &'a Window,
+    regions: Vec<(Span, View)>,
+    mock: Follower<MockBackend>,
+    sv39: Follower<Sv39<HostFrames>>,
+}
+
+impl<'a> Run<'a> {
+    fn new(window: &'a Window) -> Self {
+        unmap(Window::all()).unwrap();
+        Self {
+            window,
+            regions: window.regions(),
+            mock: Follower::new(MockBackend::new()),
+            sv39: Follower::new(Sv39::new(HostFrames::new(64)).unwrap()),
+        }
+    }
+
+    /// Everyone does `op`; whether Linux did. To protect a hole, it is not asked.
+    fn step(&mut self, op: Op) -> bool {
+        let before = views(&self.regions);
+        match op {
+            Op::Protect(span, _) if before[span.first..span.end()].contains(&None) => {
+                self.mock.refuse(op, span, &before);
+                self.sv39.refuse(op, span, &before);
+                false
+            }
+            _ => {
+                let linux_did = did(op, self.window.apply(op));
+                self.regions = self.window.regions();
+                let after = views(&self.regions);
+                self.mock.follow(op, linux_did, &after);
+                self.sv39.follow(op, linux_did, &after);
+                linux_did
+            }
+        }
+    }
+
+    fn look(&self) {
+        let linux = views(&self.regions);
+        self.mock.look(&linux);
+        self.sv39.look(&linux);
+    }
+}
+
+/// Random operations from one seed.
 fn run(window: &Window, seed: u64, tally: &mut Tally) {
     let mut random = Random(seed);
-    let mut mock = Follower::new(MockBackend::new());
-    let mut sv39 = Follower::new(Sv39::new(HostFrames::new(64)).unwrap());
+    let mut run = Run::new(window);
     let mut place = Place {
         seed,
         step: 0,
         op: None,
     };
-    unmap(Window::all()).unwrap();
-    let mut regions = window.regions();
     for step in 0..STEPS {
-        let spans: Vec<Span> = regions.iter().map(|&(span, _)| span).collect();
+        let spans: Vec<Span> = run.regions.iter().map(|&(span, _)| span).collect();
         let op = random.op(&spans);
         (place.step, place.op) = (step, Some(op));
-        let before = views(&regions);
-        if let Op::Protect(span, _) = op {
-            if before[span.first..span.end()].contains(&None) {
-                mock.refuse(op, span, &before);
-                sv39.refuse(op, span, &before);
-                tally.count(op, false);
-                continue;
-            }
-        }
-        let linux_did = window.apply(op).is_ok();
-        tally.count(op, linux_did);
-        regions = window.regions();
-        let linux = views(&regions);
-        mock.follow(op, linux_did, &linux);
-        sv39.follow(op, linux_did, &linux);
+        tally.count(op, run.step(op));
         if random.below(8) == 0 {
-            mock.look(&linux);
-            sv39.look(&linux);
+            run.look();
         }
     }
 }
@@ -492,12 +533,8 @@ fn random_calls_do_what_they_do_on_the_host() {
     }
     let Tally { done, refused } = tally;
     println!("map, unmap, protect, move, resize: {done:?} done, {refused:?} refused");
+    assert!(done.iter().sum::<usize>() >= 5_000, "{done:?}");
     assert!(done.into_iter().all(|count| count > 300), "{done:?}");
-    // In-place growth into what is mapped, and protecting holes.
-    assert!(refused[2] > 300 && refused[4] > 100, "{refused:?}");
-    assert_eq!(
-        [refused[0], refused[1], refused[3]],
-        [0; 3],
-        "the host refuses what it should not"
-    );
+    // Protecting holes, and growing into what is mapped.
+    assert!(refused[2] > 300 && refused[4] > 300, "{refused:?}");
 }

@@ -42,7 +42,6 @@ use arguments::{Arguments, Backend, Misuse};
 use check::Checked;
 use failure::Failure;
 use figures::Figures;
-use plan::Action;
 use record::Record;
 use replay::Replay;
 use report::Report;
@@ -84,8 +83,8 @@ fn verdict(text: &str) -> Result<Checked, Failure> {
 fn replay_bundled<B: Figures>(backend: impl Fn() -> B) {
     let mut total = Checked::default();
     for (name, trace) in bundled() {
-        let replay =
-            Replay::new(&trace, backend()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let replay = Replay::watched(&trace, backend(), |_, _| Ok(()))
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
         let report = Report::of(&replay, &trace).unwrap_or_else(|error| panic!("{name}: {error}"));
         println!("{name}: {report}");
         total = total.and(report.checked);
@@ -103,27 +102,17 @@ fn bundled_traces_lead_to_linux_own_view_on_the_mock() {
     replay_bundled(MockBackend::new);
 }
 
-/// Where the page table has something else after `action`.
-fn changed(action: Action) -> MemoryArea {
-    match action {
-        Action::Add(region, _) | Action::Replace(region, _) => region.area,
-        Action::AddLike(_, area, _) | Action::ReplaceLike(_, area, _) => area,
-        Action::Unmap(area) | Action::Protect(area, _) => area,
-        Action::Remap { new, .. } => new,
-    }
-}
-
 /// Populates what each call changes, so that the next finds a page table to edit.
 fn replay_populated<B: Figures>(backend: impl Fn() -> B) {
     let mut total = Checked::default();
     for (name, trace) in bundled() {
         let (mut steps, mut flushes) = (0, 0);
         let replay = Replay::watched(&trace, backend(), |space, action| {
-            space.populate(changed(action)).map_err(Failure::Populate)?;
+            space.populate(action.area()).map_err(Failure::Populate)?;
             steps += 1;
             let seen = std::mem::replace(&mut flushes, space.backend().flushes());
             assert!(flushes - seen <= 1, "{name}: {action:?} flushed twice");
-            if steps % 50 == 0 {
+            if steps % 200 == 0 {
                 space.check_invariants().map_err(Failure::Broken)?;
             }
             Ok(())
