@@ -1,1 +1,118 @@
+//! Both backends keep the laws.
 
+use std::collections::BTreeSet;
+use std::thread;
+
+use kernel_vm::backend::mock::{HostFrames, MockBackend};
+use kernel_vm::backend::sv39::Sv39;
+use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run, contract};
+use kernel_vm::{Attributes, MemoryArea, Permissions, PhysAddr, VirtAddr};
+
+#[test]
+fn the_mock_keeps_the_laws() {
+    contract::check(MockBackend::new, MockBackend::reservations);
+}
+
+#[test]
+fn sv39_keeps_the_laws_and_leaks_nothing() {
+    let frames = HostFrames::new(4096);
+    contract::check(|| sv39(&frames), |_| frames.frames_in_use());
+    assert_eq!(frames.frames_in_use(), 0);
+}
+
+#[test]
+fn failed_reservations_change_nothing_in_the_mock() {
+    contract::failed_reservations_change_nothing(
+        MockBackend::new,
+        MockBackend::reservations,
+        MockBackend::fail_reservation,
+    );
+}
+
+#[test]
+fn failed_reservations_change_nothing_in_sv39() {
+    let frames = HostFrames::new(4096);
+    contract::failed_reservations_change_nothing(
+        || sv39(&frames),
+        |_| frames.frames_in_use(),
+        |_, n| frames.fail_alloc(n),
+    );
+    assert_eq!(frames.frames_in_use(), 0);
+}
+
+#[test]
+fn many_cpus_map_the_mock_at_once() {
+    many_cpus_map_at_once(MockBackend::new(), MockBackend::reservations);
+}
+
+#[test]
+fn many_cpus_map_sv39_at_once() {
+    let frames = HostFrames::new(4096);
+    many_cpus_map_at_once(sv39(&frames), |_| frames.frames_in_use());
+    assert_eq!(frames.frames_in_use(), 0);
+}
+
+fn sv39(frames: &HostFrames) -> Sv39<HostFrames> {
+    Sv39::new(frames.clone()).unwrap()
+}
+
+const PAGES: usize = 600;
+
+/// Four CPUs map overlapping parts of the same pages, each to frames of its own: whoever is first at a page wins, every
+/// page leads where one of them said, and nothing is left in use.
+fn many_cpus_map_at_once<B: PageTableBackend + Sync>(mut backend: B, in_use: impl Fn(&B) -> usize) {
+    let before = in_use(&backend);
+    for round in 0..50 {
+        thread::scope(|scope| {
+            for cpu in 0..4 {
+                let backend = &backend;
+                scope.spawn(move || (0..8).for_each(|part| map(backend, own(cpu, round, part))));
+            }
+        });
+        let area = MemoryArea::from_start_size(page(0), PAGES * B::PAGE_SIZE).unwrap();
+        for index in 0..PAGES {
+            let Entry::Leaf(run) = backend.entry(page(index)) else {
+                panic!("page {index} is not there");
+            };
+            let wanted: BTreeSet<_> = (0..4).map(|cpu| target(cpu, page(index))).collect();
+            assert!(wanted.contains(&run.translate(page(index)).unwrap()));
+        }
+        backend.check_invariants().unwrap();
+        let mut out = kernel_vm::Retired::new();
+        backend.unmap(area, &mut B::Reserved::default(), &mut out);
+        backend.retire(out, kernel_vm::Asid::new(0));
+        assert_eq!(in_use(&backend), before);
+    }
+}
+
+fn map<B: PageTableBackend>(backend: &B, run: Run) {
+    let mut reserved = backend.reserve([Edit::Map(run)].into_iter()).unwrap();
+    backend.map(run, &mut reserved);
+    backend.unreserve(reserved);
+}
+
+/// One of eight parts, not always in the same order, and wider than an eighth.
+fn own(cpu: usize, round: usize, part: usize) -> Run {
+    let part = (part * (2 * cpu + 1) + round) % 8;
+    let first = (part * 75).saturating_sub(cpu);
+    let pages = (PAGES - first).min(75 + 2 * cpu);
+    let area = MemoryArea::from_start_size(page(first), pages * 4096).unwrap();
+    let permissions = Permissions::READ | Permissions::WRITE;
+    let attributes = Attributes {
+        permissions,
+        ..Attributes::default()
+    };
+    Run {
+        area,
+        first: target(cpu, page(first)),
+        attributes,
+    }
+}
+
+fn page(index: usize) -> VirtAddr {
+    VirtAddr::new(0x3fff_0000 + index * 4096)
+}
+
+fn target(cpu: usize, addr: VirtAddr) -> PhysAddr {
+    PhysAddr::new(0x1_0000_0000 * (cpu as u64 + 1) + addr.get() as u64)
+}

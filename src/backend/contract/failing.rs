@@ -1,6 +1,6 @@
 //! The law of reservations that fail.
 
-use super::place::{NONE, RXU, block, part, small_block};
+use super::place::{LARGEST, NONE, RXU, block, part, small_block};
 use super::space::Space;
 use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::run::Run;
@@ -22,7 +22,7 @@ pub fn failed_reservations_change_nothing<B: PageTableBackend>(
     fail: impl Fn(&B, usize),
 ) {
     let mut space = Space::new("failed reservations change nothing", make, in_use);
-    let run = block(&space.backend, 1 << 18).unwrap_or(small_block(&space.backend));
+    let run = block(&space.backend, LARGEST).unwrap_or(small_block(&space.backend));
     space.verb(&[Edit::Map(run)]);
     let page = part::<B>(run.area, 100, 1);
     let across = part::<B>(run.area, 1, run.area.size() / B::PAGE_SIZE - 2);

@@ -2,7 +2,9 @@
 
 use alloc::vec::Vec;
 
-use super::place::{NONE, R, RW, RXU, block, blocks, part, small_block, sure};
+use super::place::{
+    LARGEST, NONE, R, RW, RXU, block, blocks, pages, part, small_block, sorted, sure,
+};
 use super::space::Space;
 use crate::area::MemoryArea;
 use crate::attributes::{Attributes, MemoryType};
@@ -56,15 +58,13 @@ pub fn what_is_mapped_is_there<B: PageTableBackend>(
     let page = B::PAGE_SIZE;
     let blocks: Vec<_> = blocks(&space.backend).collect();
     for run in blocks {
-        let inner = run.inside(part::<B>(run.area, 1, run.area.size() / page - 2));
-        let inner_far = inner.leading_further(page);
-        for run in [
-            run,
-            run.widened(page),
-            inner,
-            inner_far,
-            run.leading_further(512 * page),
-        ] {
+        let all = pages::<B>(run.area);
+        let inner = run.inside(part::<B>(run.area, 1, all - 2));
+        let mut runs = Vec::from([run.widened(page), inner.leading_further(page)]);
+        if all < LARGEST {
+            runs.extend([run, inner, run.leading_further(512 * page)]);
+        }
+        for run in runs {
             space.verb(&[Edit::Map(run)]);
             space.holds(&[run]);
             space.verb(&[Edit::Unmap(run.area)]);
@@ -82,7 +82,7 @@ pub fn entries_say_all_that_was_mapped<B: PageTableBackend>(
 ) {
     let mut space = Space::new("entries say all that was mapped", make, in_use);
     let run = small_block(&space.backend);
-    let physical = space.backend.physical();
+    let physical = space.backend.physical_range();
     let last = sure(physical.end().align_down(B::PAGE_SIZE));
     for first in [sure(physical.start().align_up(B::PAGE_SIZE)), last] {
         let mut runs = Vec::new();
@@ -145,18 +145,13 @@ pub fn mapping_leaves_what_is_there<B: PageTableBackend>(
     space.verb(&[Edit::Unmap(run.area)]);
 
     space.verb(&[Edit::Map(run)]);
-    space.verb(&[Edit::Map(first), Edit::Map(other)]);
+    space.verb(&[Edit::Map(first), Edit::Map(last)]);
+    space.verb(&[Edit::Map(other)]);
     space.holds(&[run]);
     space.verb(&[Edit::Map(other.widened(B::PAGE_SIZE))]);
-    let around: Vec<_> = other.widened(B::PAGE_SIZE).outside(run.area).collect();
-    assert_eq!(around.len(), 2);
-    space.holds(&sorted([around, Vec::from([run])].concat()));
+    let around = other.widened(B::PAGE_SIZE).outside(run.area);
+    space.holds(&sorted(around.chain([run])));
     space.end();
-}
-
-fn sorted(mut runs: Vec<Run>) -> Vec<Run> {
-    runs.sort_unstable_by_key(|run| run.area.start());
-    runs
 }
 
 /// The first and the last page of each range, at once and alone.
@@ -196,11 +191,10 @@ pub fn two_cpus_can_map_the_same_place<B: PageTableBackend>(
 ) {
     let mut space = Space::new("two CPUs can map the same place", make, in_use);
     let page = B::PAGE_SIZE;
-    let large = block(&space.backend, 1 << 18).unwrap_or(small_block(&space.backend));
+    let large = block(&space.backend, LARGEST).unwrap_or(small_block(&space.backend));
     let area = part::<B>(large.area, 3, 2);
     let small = large.leading_further(page).inside(area);
-    let around: Vec<_> = large.outside(area).collect();
-    let filled = sorted([around, Vec::from([small])].concat());
+    let filled = sorted(large.outside(area).chain([small]));
     let orders = [
         ([small, small], Vec::from([small])),
         ([large, small], Vec::from([large])),

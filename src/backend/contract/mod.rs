@@ -4,9 +4,9 @@
 //! and drop it before they ask for the next. `in_use` answers how many frames (or whatever it sets aside) a backend
 //! holds at this time: the laws only compare it with what it was before. One that cannot tell answers 0.
 //!
-//! The page table must have a range with room for 4096 pages, and as many frames as tables for a gigabyte or two need
-//! where pages are 4 KiB; what is larger than its ranges is passed over. Physical memory is only mapped, never
-//! touched, so there need be none at the addresses. All sizes are in pages of the backend's own size.
+//! The page table must have a range with room for 4096 pages, and 600 frames for tables; a run that is too large for
+//! its ranges is passed over. Physical memory is only mapped, never touched, so there need be none at the addresses.
+//! All sizes are in pages of the backend's own size.
 //!
 //! ```
 //! use kernel_vm::backend::{contract, mock::MockBackend};
@@ -50,7 +50,10 @@ pub use unmapping::{
     unmapping_a_part_leaves_the_rest, unmapping_piece_by_piece_gives_everything_back,
     unmapping_skips_what_is_absent,
 };
-pub use unreserved::{absurd_edits_do_not_panic, edits_without_a_reservation_leave_out_at_worst};
+pub use unreserved::{
+    absurd_edits_do_not_panic, edits_without_a_reservation_leave_out_at_worst,
+    frames_out_of_range_are_not_mistaken_for_others,
+};
 pub use verbs::{
     edits_reserved_together_can_be_made_together, one_flush_retires_any_number_of_edits,
     pages_can_move_within_one_leaf, retiring_nothing_changes_nothing,
@@ -59,7 +62,8 @@ pub use verbs::{
 use crate::backend::page_table::PageTableBackend;
 
 /// All laws, one after the other, but for [`failed_reservations_change_nothing`], which needs to know how to fail.
-/// Takes a second or two unoptimised.
+/// Takes some seconds when nothing is
+/// optimised.
 ///
 /// # Panics
 /// Where one is broken, with its name and what is wrong.
@@ -87,5 +91,6 @@ pub fn check<B: PageTableBackend>(make: impl Fn() -> B, in_use: impl Fn(&B) -> u
     retiring_nothing_changes_nothing(make, in_use);
     edits_without_a_reservation_leave_out_at_worst(make, in_use);
     absurd_edits_do_not_panic(make, in_use);
+    frames_out_of_range_are_not_mistaken_for_others(make, in_use);
     random_edits_agree_with_a_page_by_page_model(make, in_use);
 }

@@ -16,7 +16,9 @@ pub(super) const RXU: Permissions = R.union(Permissions::EXECUTE).union(Permissi
 
 /// Sizes in pages that are one leaf, or some, on one machine or another: 2 MiB, 4 MiB, 32 MiB and 1 GiB where pages
 /// are 4 KiB.
-pub(super) const BLOCKS: [usize; 4] = [1 << 9, 1 << 10, 1 << 13, 1 << 18];
+pub(super) const BLOCKS: [usize; 4] = [1 << 9, 1 << 10, 1 << 13, LARGEST];
+
+pub(super) const LARGEST: usize = 1 << 18;
 
 /// What is there by the suite's own arithmetic: when it is not, the page table is too small for the suite.
 #[track_caller]
@@ -34,12 +36,12 @@ pub(super) fn block<B: PageTableBackend>(backend: &B, pages: usize) -> Option<Ru
     let size = pages.checked_mul(B::PAGE_SIZE)?;
     let twice = size.checked_mul(2)?;
     let first = backend
-        .physical()
+        .physical_range()
         .start()
         .align_up(size)?
         .checked_add(size)?;
     let room = MemoryArea::from_start_size(first, twice).ok()?;
-    if !backend.physical().contains_area(room) {
+    if !backend.physical_range().contains_area(room) {
         return None;
     }
     let start = backend.ranges().iter().find_map(|range| {
@@ -146,13 +148,16 @@ impl Run {
 
     /// The run before `area`, in it with these permissions, and behind it.
     pub(super) fn changed_inside(self, area: MemoryArea, permissions: Permissions) -> Vec<Self> {
-        let mut runs: Vec<_> = self
-            .outside(area)
-            .chain(self.intersection(area).map(|run| run.allowing(permissions)))
-            .collect();
-        runs.sort_unstable_by_key(|run| run.area.start());
-        runs
+        let inside = self.intersection(area).map(|run| run.allowing(permissions));
+        sorted(self.outside(area).chain(inside))
     }
+}
+
+/// The runs in address order.
+pub(super) fn sorted(runs: impl Iterator<Item = Run>) -> Vec<Run> {
+    let mut runs: Vec<_> = runs.collect();
+    runs.sort_unstable_by_key(|run| run.area.start());
+    runs
 }
 
 /// The runs, in one piece where one continues another: the same for leaves of any size.

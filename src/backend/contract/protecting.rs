@@ -1,8 +1,6 @@
 //! Laws of `protect`.
 
-use alloc::vec::Vec;
-
-use super::place::{NONE, R, RW, RXU, part, small_block};
+use super::place::{NONE, R, RW, RXU, part, small_block, sorted};
 use super::space::Space;
 use super::unmapping::{parts, subjects};
 use crate::attributes::{Attributes, MemoryType};
@@ -66,9 +64,7 @@ pub fn protecting_to_nothing_hides_and_back_shows<B: PageTableBackend>(
                 .changed_inside(area, hidden)
                 .into_iter()
                 .flat_map(|run| run.outside(some));
-            let mut expected: Vec<_> = outside.chain([run.inside(some).allowing(R)]).collect();
-            expected.sort_unstable_by_key(|run| run.area.start());
-            space.holds(&expected);
+            space.holds(&sorted(outside.chain([run.inside(some).allowing(R)])));
             space.verb(&[Edit::Unmap(run.area)]);
             space.is_as_at_first();
         }

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::pages::Pages;
-use super::place::{NONE, R, RW, RXU, block, part, sure};
+use super::place::{LARGEST, NONE, R, RW, RXU, block, part, sure};
 use super::rng::Rng;
 use super::space::Space;
 use crate::area::MemoryArea;
@@ -11,7 +11,7 @@ use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::run::Run;
 
 const SEEDS: [u64; 3] = [1, 0x9e37_79b9_7f4a_7c15, 0xdead_beef];
-const VERBS: usize = 1000;
+const VERBS: usize = 400;
 
 /// How many pages of the window lie before the border in its middle: some more than a small block has.
 const HALF: usize = 520;
@@ -32,9 +32,7 @@ pub fn random_edits_agree_with_a_page_by_page_model<B: PageTableBackend>(
         let window = window(&space.backend);
         let mut model = Pages::absent::<B>(window.area);
         for verb in 0..VERBS {
-            let edits: Vec<_> = (0..=rng.below(4))
-                .map(|_| edit::<B>(&mut rng, window))
-                .collect();
+            let edits = edits::<B>(&mut rng, window);
             if rng.below(4) == 0 {
                 abandon(&space, &edits);
             } else {
@@ -49,7 +47,7 @@ pub fn random_edits_agree_with_a_page_by_page_model<B: PageTableBackend>(
 
 /// The pages that are edited, and frames that are congruent with them.
 fn window<B: PageTableBackend>(backend: &B) -> Run {
-    let behind = sure(block(backend, 1 << 18).or_else(|| block(backend, 1 << 10)));
+    let behind = sure(block(backend, LARGEST).or_else(|| block(backend, 1 << 10)));
     let half = HALF * B::PAGE_SIZE;
     let start = sure(behind.area.start().checked_sub(half));
     let area = sure(MemoryArea::from_start_size(start, 2 * half).ok());
@@ -58,6 +56,24 @@ fn window<B: PageTableBackend>(backend: &B) -> Run {
         first: sure(behind.first.checked_sub(half)),
         ..behind
     }
+}
+
+/// Up to four edits for one verb; none speaks of pages that one before it has mapped.
+fn edits<B: PageTableBackend>(rng: &mut Rng, window: Run) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    let mut mapped = Vec::new();
+    for _ in 0..=rng.below(4) {
+        let edit = edit::<B>(rng, window);
+        let (Edit::Map(Run { area, .. }) | Edit::Unmap(area) | Edit::Protect(area, _)) = edit;
+        if mapped
+            .iter()
+            .all(|mapped: &MemoryArea| !mapped.overlaps(&area))
+        {
+            edits.push(edit);
+            mapped.extend(matches!(edit, Edit::Map(_)).then_some(area));
+        }
+    }
+    edits
 }
 
 fn edit<B: PageTableBackend>(rng: &mut Rng, window: Run) -> Edit {

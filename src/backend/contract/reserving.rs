@@ -92,7 +92,7 @@ fn refused_runs<B: PageTableBackend>(backend: &B, run: Run) -> Vec<(Edit, MapErr
         Run { first: addr, ..run },
         MapError::MisalignedPhys { addr, align },
     )]);
-    let last = sure(backend.physical().end().checked_sub(align - 1));
+    let last = sure(backend.physical_range().end().checked_sub(align - 1));
     let far = Run {
         area: part::<B>(run.area, 0, 2),
         first: last,
@@ -154,8 +154,8 @@ pub fn giving_a_reservation_back_changes_nothing<B: PageTableBackend>(
     let edits = [
         Edit::Unmap(inner),
         Edit::Protect(inner, NONE),
-        Edit::Map(wider),
         Edit::Unmap(wider.area),
+        Edit::Map(wider),
     ];
     let before = space.in_use();
     for edits in edits.chunks(1).chain(edits.chunks(4)).chain([&[][..]]) {

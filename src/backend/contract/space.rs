@@ -6,7 +6,6 @@ use super::place::joined;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::asid::Asid;
-
 use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::run::{Entry, Run};
 use crate::error::MapError;
@@ -75,7 +74,7 @@ impl<B: PageTableBackend, U: Fn(&B) -> usize> Space<B, U> {
                 Edit::Map(run) => self.backend.map(run, &mut with),
                 Edit::Unmap(area) => self.backend.unmap(area, &mut with, &mut out),
                 Edit::Protect(area, permissions) => {
-                    self.backend.protect(area, permissions, &mut with, &mut out)
+                    self.backend.protect(area, permissions, &mut with, &mut out);
                 }
             }
         }

@@ -2,28 +2,32 @@
 
 use alloc::vec::Vec;
 
-use super::place::{RXU, blocks, pages, part, small_block};
+use super::place::{LARGEST, NONE, RXU, blocks, pages, part, small_block};
 use super::space::Space;
 use crate::area::MemoryArea;
 use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::run::Run;
 
-/// The parts of a run that edits are tried on: pages and more at its borders and within, around the block in it.
+/// The parts of a run that edits are tried on: pages and more at its borders and within. One is enough for the largest,
+/// where each try writes as many entries as all others together.
 pub(super) fn parts<B: PageTableBackend>(run: Run) -> Vec<MemoryArea> {
     let all = pages::<B>(run.area);
-    let part = |skipped, pages| part::<B>(run.area, skipped, pages);
-    let mut parts = Vec::from([part(all / 3, 1), part(all / 2, all - all / 2)]);
-    if all < 1 << 18 {
+    let mut parts = Vec::from([(all / 3, 1)]);
+    if all < LARGEST {
         parts.extend([
-            part(0, 1),
-            part(1, 1),
-            part(0, 2),
-            part(all - 2, 1),
-            part(1, all - 2),
-            part(2, all - 4),
+            (all / 2, all - all / 2),
+            (0, 1),
+            (1, 1),
+            (0, 2),
+            (all - 2, 1),
+            (1, all - 2),
+            (2, all - 4),
         ]);
     }
     parts
+        .into_iter()
+        .map(|(skipped, pages)| part::<B>(run.area, skipped, pages))
+        .collect()
 }
 
 /// Large runs, with and without large leaves, a page wider than a block on either side: what edits are tried on.
@@ -87,7 +91,7 @@ pub fn unmapping_piece_by_piece_gives_everything_back<B: PageTableBackend>(
         in_use,
     );
     let run = small_block(&space.backend).widened(8 * B::PAGE_SIZE);
-    for permissions in [RXU, Default::default()] {
+    for permissions in [RXU, NONE] {
         space.verb(&[Edit::Map(run.allowing(permissions))]);
         // From both ends: 528 pages are 48 times 11.
         let order = (0..24).flat_map(|index| [index, 47 - index]);

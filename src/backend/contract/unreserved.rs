@@ -91,32 +91,22 @@ fn leaves_out_at_worst<B: PageTableBackend>(
 }
 
 /// Edits that no reservation would be given for do nothing that they should not, and do it soon: misaligned, in no
-/// range, across all of them; frames at the end of physical memory; permissions without a meaning.
+/// range, across all of them; permissions without a meaning.
 pub fn absurd_edits_do_not_panic<B: PageTableBackend>(
     make: impl Fn() -> B,
     in_use: impl Fn(&B) -> usize,
 ) {
     let mut space = Space::new("absurd edits do not panic", make, in_use);
     let run = small_block(&space.backend);
+    let unknown = Permissions::from_bits_retain(0xf0);
     for area in absurd_areas(&space.backend, run.area) {
         space.verb(&[Edit::Map(run)]);
-        for permissions in [
-            RXU,
-            Permissions::WRITE,
-            Permissions::all(),
-            Permissions::from_bits_retain(0xf0),
-        ] {
+        for permissions in [RXU, Permissions::WRITE, Permissions::all(), unknown] {
             unreserved(&mut space, Edit::Protect(area, permissions));
-            for first in [
-                PhysAddr::new(1),
-                space.backend.physical().end(),
-                PhysAddr::new(u64::MAX),
-            ] {
-                unreserved(
-                    &mut space,
-                    Edit::Map(Run { area, first, ..run }.allowing(permissions)),
-                );
-            }
+            unreserved(
+                &mut space,
+                Edit::Map(Run { area, ..run }.allowing(permissions)),
+            );
         }
         unreserved(&mut space, Edit::Unmap(area));
         let left = space.backend.populated(area).next();
@@ -126,6 +116,42 @@ pub fn absurd_edits_do_not_panic<B: PageTableBackend>(
             space.law
         );
         space.verb(&[Edit::Unmap(run.area)]);
+    }
+    space.end();
+}
+
+/// A run whose frames no entry can hold is not mapped to others in their stead, where it needs no reservation: in
+/// the holes between small leaves.
+pub fn frames_out_of_range_are_not_mistaken_for_others<B: PageTableBackend>(
+    make: impl Fn() -> B,
+    in_use: impl Fn(&B) -> usize,
+) {
+    let mut space = Space::new(
+        "frames out of range are not mistaken for others",
+        make,
+        in_use,
+    );
+    let run = small_block(&space.backend).leading_further(B::PAGE_SIZE);
+    let hole = part::<B>(run.area, 40, 2);
+    space.verb(&[Edit::Map(run)]);
+    space.verb(&[Edit::Unmap(hole)]);
+    let rest: Vec<_> = run.outside(hole).collect();
+    let beyond = space.backend.physical_range().next();
+    let top = PhysAddr::new(u64::MAX).align_down(B::PAGE_SIZE);
+    let middle = run.leading_further(1).first;
+    for first in [beyond, top, Some(middle), Some(PhysAddr::new(u64::MAX))]
+        .into_iter()
+        .flatten()
+    {
+        unreserved(
+            &mut space,
+            Edit::Map(Run {
+                area: hole,
+                first,
+                ..run
+            }),
+        );
+        space.holds(&rest);
     }
     space.end();
 }

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::pages::Pages;
-use super::place::{NONE, R, RXU, blocks, part, small_block, sure};
+use super::place::{NONE, R, blocks, part, small_block, sorted, sure};
 use super::space::Space;
 use crate::area::MemoryArea;
 use crate::backend::page_table::{Edit, PageTableBackend};
@@ -29,23 +29,26 @@ pub fn edits_reserved_together_can_be_made_together<B: PageTableBackend>(
     space.end();
 }
 
-/// What is there at first, and the edits of a verb on that.
+/// What is there at first, and the edits of a verb on that: none speaks of pages that one before it has mapped.
 fn verbs<B: PageTableBackend>(run: Run, page: MemoryArea) -> Vec<(Option<Edit>, Vec<Edit>)> {
-    let other = run.leading_further(2 * B::PAGE_SIZE).inside(page);
-    let (all, clear) = (Edit::Map(run), Edit::Unmap(run.area));
-    let (one, cut) = (Edit::Map(other), Edit::Unmap(page));
-    let [hide, show] = [NONE, RXU].map(|permissions| Edit::Protect(page, permissions));
+    let other = run.leading_further(2 * B::PAGE_SIZE);
+    let [all, again, one] = [run, other, other.inside(page)].map(Edit::Map);
+    let [clear, cut] = [run.area, page].map(Edit::Unmap);
+    let dim = Edit::Protect(run.area, R);
+    let [hide, same] =
+        [NONE, run.attributes.permissions].map(|permissions| Edit::Protect(page, permissions));
     Vec::from([
         // What an unmap has emptied is mapped again, by large leaves or by small ones.
         (Some(all), Vec::from([clear, one])),
-        (Some(all), Vec::from([all, clear, one, cut, all])),
-        (Some(one), Vec::from([clear, all, cut, one])),
-        // What was cut is cut again, and mapped in between.
-        (Some(all), Vec::from([hide, cut, one, show])),
-        (Some(all), Vec::from([cut, clear, clear, one])),
-        // What was just mapped is cut.
-        (None, Vec::from([all, cut, one])),
-        (None, Vec::from([all, hide, clear, all, show])),
+        (Some(all), Vec::from([clear, again])),
+        (Some(one), Vec::from([clear, all])),
+        (Some(all), Vec::from([cut, again])),
+        // What was cut is cut again, or cleared.
+        (Some(all), Vec::from([hide, cut, one])),
+        (Some(all), Vec::from([cut, hide, clear, clear, one])),
+        // A cut that the page table did not need before, but does after the first edit.
+        (Some(all), Vec::from([dim, same])),
+        (Some(all), Vec::from([hide, dim, same])),
     ])
 }
 
@@ -92,9 +95,7 @@ pub fn pages_can_move_within_one_leaf<B: PageTableBackend>(
             let rest = run
                 .outside(from)
                 .flat_map(|run| run.outside(to).collect::<Vec<_>>());
-            let mut expected: Vec<_> = rest.chain([moved]).collect();
-            expected.sort_unstable_by_key(|run| run.area.start());
-            space.holds(&expected);
+            space.holds(&sorted(rest.chain([moved])));
             space.verb(&[Edit::Unmap(run.area)]);
             space.is_as_at_first();
         }
@@ -134,7 +135,8 @@ fn shift<B: PageTableBackend, U: Fn(&B) -> usize>(
     space.finish(with, out, &edits);
 }
 
-/// One verb may take out more places than a flush can name, and all their memory goes back.
+/// One verb may take out more places than a flush can name, or all of them at once with something mapped there again,
+/// and all their memory goes back.
 pub fn one_flush_retires_any_number_of_edits<B: PageTableBackend>(
     make: impl Fn() -> B,
     in_use: impl Fn(&B) -> usize,
@@ -143,17 +145,18 @@ pub fn one_flush_retires_any_number_of_edits<B: PageTableBackend>(
     let last = sure(blocks(&space.backend).last());
     let step = pages_between::<B>(last.area);
     for pages in [1, 512.min(step)] {
-        let runs: Vec<_> = (0..8)
-            .map(|index| last.inside(part::<B>(last.area, index * step, pages)))
-            .collect();
-        let kept = last.inside(part::<B>(last.area, 8 * step, 1));
-        let edits: Vec<_> = runs.iter().chain([&kept]).copied().map(Edit::Map).collect();
-        space.verb(&edits);
-        let edits: Vec<_> = runs.iter().map(|run| Edit::Unmap(run.area)).collect();
-        space.verb(&edits);
-        space.holds(&[kept]);
-        space.verb(&[Edit::Unmap(kept.area)]);
-        space.is_as_at_first();
+        let run = |index| last.inside(part::<B>(last.area, index * step, pages));
+        let (kept, runs) = (run(8), [0, 1, 2, 3, 4, 5, 6, 7].map(run));
+        let each = runs.map(|run| Edit::Unmap(run.area));
+        let all = [Edit::Unmap(last.area), Edit::Map(kept)];
+        for edits in [&each[..], &all] {
+            space.verb(&runs.map(Edit::Map));
+            space.verb(&[Edit::Map(kept)]);
+            space.verb(edits);
+            space.holds(&[kept]);
+            space.verb(&[Edit::Unmap(kept.area)]);
+            space.is_as_at_first();
+        }
     }
     space.end();
 }

@@ -1,14 +1,11 @@
 //! A page table without tables.
 
-use alloc::collections::BTreeMap;
-use core::ops::RangeInclusive;
-
 use spin::Mutex;
 
-use super::countdown::Countdown;
 use super::fault::Fault;
 use super::page::{self, Page};
 use super::reserved::MockReserved;
+use super::state::{State, numbers};
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::area::MemoryArea;
 use crate::asid::Asid;
@@ -17,13 +14,14 @@ use crate::backend::check::check_edit;
 use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::run::{Entry, Run};
 use crate::error::MapError;
-use crate::flush::{Flush, Retired};
+use crate::flush::Retired;
+use crate::frame::FRAME_SIZE;
 use crate::permissions::{Access, Permissions};
 use crate::violation::Violation;
 
-/// The two halves of the space, split where the sign bit is, as hardware with canonical addresses has them.
+/// The two halves of the space, as hardware with canonical addresses has them, with a page between that is neither.
 const RANGES: [MemoryArea; 2] = [
-    MemoryArea::constant(0, usize::MAX >> 1),
+    MemoryArea::constant(0, (usize::MAX >> 1) - FRAME_SIZE),
     MemoryArea::constant(usize::MAX / 2 + 1, usize::MAX),
 ];
 
@@ -47,28 +45,12 @@ pub struct MockBackend {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    pages: BTreeMap<usize, Page>,
-    /// What each CPU has cached.
-    tlbs: BTreeMap<usize, BTreeMap<usize, Page>>,
-    flushes: usize,
-    reservations: usize,
-    failure: Countdown,
-}
-
 impl MockBackend {
     /// An empty page table, with empty TLBs. O(1), allocates nothing.
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            state: Mutex::new(State {
-                pages: BTreeMap::new(),
-                tlbs: BTreeMap::new(),
-                flushes: 0,
-                reservations: 0,
-                failure: Countdown::new(),
-            }),
+            state: Mutex::new(State::new()),
         }
     }
 
@@ -113,82 +95,6 @@ impl MockBackend {
     }
 }
 
-impl State {
-    /// What the TLB of `cpu` has for the page with this number, once it has looked.
-    fn cached(&mut self, cpu: usize, number: usize) -> Option<Page> {
-        let tlb = self.tlbs.entry(cpu).or_default();
-        if let Some(&page) = tlb.get(&number) {
-            return Some(page);
-        }
-        let page = self
-            .pages
-            .get(&number)
-            .copied()
-            .filter(|page| page.is_valid())?;
-        tlb.insert(number, page);
-        Some(page)
-    }
-
-    /// Takes out the pages in `area`; answers the pages between the first and the last that were valid.
-    fn unmap(&mut self, area: MemoryArea) -> Option<MemoryArea> {
-        let mut gone = None;
-        take(&mut self.pages, numbers(area), |number, page| {
-            if page.is_valid() {
-                gone = Some((gone.map_or(number, |(first, _)| first), number));
-            }
-        });
-        gone.and_then(|(first, last)| hull(first, last))
-    }
-
-    /// Gives the pages in `area` these permissions; answers the pages between the first and the last that were valid
-    /// and have changed.
-    fn protect(&mut self, area: MemoryArea, permissions: Permissions) -> Option<MemoryArea> {
-        let mut changed = None;
-        for (&number, page) in self.pages.range_mut(numbers(area)) {
-            if page.is_valid() && page.attributes.permissions != permissions {
-                changed = Some((changed.map_or(number, |(first, _)| first), number));
-            }
-            page.attributes.permissions = permissions;
-        }
-        changed.and_then(|(first, last)| hull(first, last))
-    }
-
-    /// Every TLB forgets what `flush` names.
-    fn flush(&mut self, flush: &Flush<'_>) {
-        self.flushes += 1;
-        match flush.ranges() {
-            None => self.tlbs.clear(),
-            Some(ranges) => self.tlbs.values_mut().for_each(|tlb| {
-                ranges
-                    .iter()
-                    .for_each(|&range| take(tlb, numbers(range), |_, _| ()));
-            }),
-        }
-    }
-}
-
-/// The numbers of the pages that have a byte in `area`.
-fn numbers(area: MemoryArea) -> RangeInclusive<usize> {
-    page::number(area.start())..=page::number(area.end())
-}
-
-/// The pages from `first` to `last`, which lie in one range.
-fn hull(first: usize, last: usize) -> Option<MemoryArea> {
-    MemoryArea::new(page::area(first).start(), page::area(last).end()).ok()
-}
-
-/// Takes out the pages with these numbers, and shows each to `taken`. O(pages taken × log n).
-fn take(
-    pages: &mut BTreeMap<usize, Page>,
-    numbers: RangeInclusive<usize>,
-    mut taken: impl FnMut(usize, Page),
-) {
-    while let Some((&number, &page)) = pages.range(numbers.clone()).next() {
-        pages.remove(&number);
-        taken(number, page);
-    }
-}
-
 impl PageTableBackend for MockBackend {
     type Reserved = MockReserved;
 
@@ -199,7 +105,7 @@ impl PageTableBackend for MockBackend {
     }
 
     /// 2^56 bytes from 0 on; 2^31 where a pointer has 32 bits.
-    fn physical(&self) -> MemoryArea<PhysAddr> {
+    fn physical_range(&self) -> MemoryArea<PhysAddr> {
         MemoryArea::low_bits(PHYSICAL_BITS)
     }
 

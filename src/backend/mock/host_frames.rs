@@ -14,9 +14,6 @@ use crate::addr::PhysAddr;
 use crate::flush::{Flush, Tlb};
 use crate::frame::{FRAME_SIZE, Frame, FrameAllocator};
 
-/// Where the frames begin, as RAM does on the usual RISC-V board.
-const BASE: PhysAddr = PhysAddr::new(0x8000_0000);
-
 /// What a frame that nobody uses is filled with. As a page-table word it is valid on most machines: a table that was
 /// not cleared is not taken for an empty one.
 const POISON: u8 = 0xdb;
@@ -24,7 +21,8 @@ const POISON: u8 = 0xdb;
 /// Physical memory in the memory of the host, and a platform for tests: it hands frames out, counts them and the
 /// flushes, and catches who frees twice, or uses what was freed.
 ///
-/// It is a handle: clones share the frames. Physical addresses start at `0x8000_0000`. The host's memory is touched
+/// It is a handle: clones share the frames. Physical addresses are
+/// the host's own, so frames of one are never taken for another's. The host's memory is touched
 /// when a frame is handed out, so frames that are never used cost nothing.
 ///
 /// What a frame contains when it is handed out is junk, never zeroes.
@@ -99,7 +97,7 @@ impl Host {
             assert!(
                 is_untouched,
                 "write after free: the frame at {} was written while it was free",
-                addr(index)
+                self.addr(index)
             );
             pool.free.pop();
             return Some(index);
@@ -125,21 +123,21 @@ impl Host {
         mark.into_iter()
             .for_each(|mark| mark.store(in_use, Relaxed));
     }
-}
 
-/// The number of the frame that holds `at`, and how many bytes lie before it there.
-#[inline]
-fn locate(at: PhysAddr) -> Option<(usize, usize)> {
-    let offset = usize::try_from(at.get().checked_sub(BASE.get())?).ok()?;
-    Some((offset / FRAME_SIZE, offset % FRAME_SIZE))
-}
+    /// The number of the frame that holds `at`, and how many bytes lie before it there.
+    #[inline]
+    fn locate(&self, at: PhysAddr) -> Option<(usize, usize)> {
+        let offset = usize::try_from(at.get())
+            .ok()?
+            .checked_sub(self.memory.address())?;
+        Some((offset / FRAME_SIZE, offset % FRAME_SIZE))
+    }
 
-/// Where the frame with this number is. There are no frames past the end of the host's memory, so this cannot wrap.
-const fn addr(index: usize) -> PhysAddr {
-    PhysAddr::new(
-        BASE.get()
-            .wrapping_add((index as u64).wrapping_mul(FRAME_SIZE as u64)),
-    )
+    /// Where the frame with this number is. There are no frames past the end of the host's memory, so this cannot wrap.
+    fn addr(&self, index: usize) -> PhysAddr {
+        let offset = index.wrapping_mul(FRAME_SIZE);
+        PhysAddr::new(self.memory.address().wrapping_add(offset) as u64)
+    }
 }
 
 #[expect(unsafe_code, reason = "the promises of the trait")]
@@ -158,14 +156,16 @@ unsafe impl FrameAllocator for HostFrames {
         let index = self.host.take(&mut pool)?;
         self.host.mark(index, true);
         // SAFETY: the frame was free, and is not handed out again before it is released.
-        Some(unsafe { Frame::from_addr(addr(index)) })
+        Some(unsafe { Frame::from_addr(self.host.addr(index)) })
     }
 
     /// # Panics
     /// When the frame is not in use, or none of these ('double free').
     fn release(&self, frame: Frame, _dirty: bool) {
         let mut pool = self.host.pool.lock();
-        let index = locate(frame.addr())
+        let index = self
+            .host
+            .locate(frame.addr())
             .filter(|&(_, within)| within == 0)
             .map(|(index, _)| index);
         let index = index.filter(|&index| self.host.is_in_use(index));
@@ -186,7 +186,10 @@ unsafe impl FrameAllocator for HostFrames {
     /// When there is no frame at `at`, or it is not in use ('use after free').
     #[inline]
     fn reach(&self, at: PhysAddr) -> NonNull<u8> {
-        let found = locate(at).filter(|&(index, _)| self.host.is_in_use(index));
+        let found = self
+            .host
+            .locate(at)
+            .filter(|&(index, _)| self.host.is_in_use(index));
         let byte = found.and_then(|(index, within)| self.host.memory.byte(index, within));
         byte.unwrap_or_else(|| unreachable_frame(at))
     }

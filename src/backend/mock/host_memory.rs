@@ -61,6 +61,12 @@ impl HostMemory {
         Layout::array::<u8>(size).ok()
     }
 
+    /// Where the frames begin.
+    #[inline]
+    pub(super) fn address(&self) -> usize {
+        self.base.addr().get()
+    }
+
     /// The byte of the frame with this number that has `within` others before it.
     #[inline]
     pub(super) fn byte(&self, index: usize, within: usize) -> Option<NonNull<u8>> {

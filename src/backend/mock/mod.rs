@@ -7,6 +7,7 @@ mod host_frames;
 mod host_memory;
 mod page;
 mod reserved;
+mod state;
 
 pub use backend::MockBackend;
 pub use fault::Fault;
