@@ -97,7 +97,7 @@ pub enum MapError {
         /// How many frames the verb needs in all.
         needed: usize,
     },
-    /// There is no memory for the records of this many more maps.
+    /// There is no memory for the nodes that keep this many more maps.
     OutOfNodes {
         /// How many maps the verb may add.
         needed: usize,
@@ -150,20 +150,13 @@ impl fmt::Display for MapError {
                 write!(f, "out of frames: {needed} needed for the page table")
             }
             Self::OutOfNodes { needed } => {
-                write!(f, "out of memory for the records of {needed} more maps")
+                write!(f, "out of memory for the nodes of {needed} more maps")
             }
         }
     }
 }
 
-impl core::error::Error for MapError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Area(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+impl core::error::Error for MapError {}
 
 impl From<AreaError> for MapError {
     fn from(error: AreaError) -> Self {

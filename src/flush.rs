@@ -132,6 +132,9 @@ impl Flush<'_> {
 /// held and interrupts may be off. While a CPU waits here for others, it must serve their shootdowns, or two CPUs that
 /// flush at once wait for each other for ever. It must not call back into the same address space.
 ///
+/// The page table was changed by plain stores: whatever makes another CPU flush must order them before (on RISC-V a
+/// `fence` before the interrupt is sent; SBI's remote fences do so themselves).
+///
 /// *For who calls it:* when [`flush`](Self::flush) returns, no CPU uses a translation of the named ranges that was
 /// cached before the call. Frames are reused only after that.
 ///

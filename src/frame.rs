@@ -46,15 +46,16 @@ impl Frame {
 /// A kernel's own lock around the address space may be held, so `alloc` must not need that lock (no reclaim that
 /// walks the same space).
 ///
-/// *For who implements it:* frames are [`FRAME_SIZE`] bytes and aligned to that. `alloc` answers `None` when it has
-/// none; it never blocks for one. What a new frame contains does not matter: the crate clears what must be clear.
+/// *For who implements it:* `alloc` answers `None` when it has no frame; it never blocks for one. What a new frame
+/// contains does not matter: the crate clears what must be clear.
 ///
-/// *For who calls it:* a frame is yours until you release it, and is released at most once. After `None`, nothing has
+/// *For who calls it:* a frame is yours until you release it, at most once, to the allocator that it came from. After `None`, nothing has
 /// changed, and a later call may succeed.
 ///
 /// # Safety
 /// The crate writes page tables through what [`reach`](Self::reach) answers, so for every frame that
 /// [`alloc`](Self::alloc) has handed out, until it is released:
+/// - it is [`FRAME_SIZE`] bytes at a multiple of that;
 /// - nobody else reads, writes, hands out or unmaps its bytes;
 /// - `reach` of any address inside it answers a pointer to that byte which is valid for reads and writes up to the
 ///   end of the frame, and has the address's own alignment up to [`FRAME_SIZE`]; the same address, the same pointer.
@@ -72,8 +73,8 @@ pub unsafe trait FrameAllocator {
     /// allocated or shared: of use to a page cache, which then writes it to disk. It is false for page tables.
     fn release(&self, frame: Frame, dirty: bool);
 
-    /// A pointer to the byte at `at`, in a frame that is in use. Any other address is the caller's mistake; an
-    /// implementation may panic then, and must not answer a pointer to memory that is not its own.
+    /// A pointer to the byte at `at`, in a frame that is in use. Any other address is the caller's mistake, and what is
+    /// answered is not used; an implementation may panic then.
     fn reach(&self, at: PhysAddr) -> NonNull<u8>;
 }
 

@@ -13,11 +13,11 @@ use crate::permissions::Permissions;
 /// Verbs over part of a map split it, and neighbours that have become one join: the payload follows.
 pub trait Payload: Sized {
     /// Cuts the payload of a map of more than `offset` bytes: `self` keeps what belongs to the first `offset` bytes,
-    /// and the answer belongs to the rest. Offsets into an object must be carried on. It cannot fail.
+    /// and the answer belongs to the rest. Offsets into an object must be carried on. It must not panic.
     fn split_at(&mut self, offset: usize) -> Self;
 
     /// Whether `right`, which follows on `self`'s `len` bytes, may become part of `self`. When the maps join, `right`
-    /// is dropped: answer false for what must not be dropped inside a verb.
+    /// is dropped: answer false for what must not be dropped inside a verb. It must not panic.
     fn can_join(&self, len: usize, right: &Self) -> bool;
 }
 
@@ -33,8 +33,8 @@ impl Payload for () {
 ///
 /// It need not be memory that the platform hands out: device registers are mapped in the same way.
 ///
-/// It has no `Clone`, as payloads need not have one; a map without payload is cheap to make again.
-#[derive(PartialEq, Eq)]
+/// It is a value: `Copy` or `Clone` where its payload is.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct VirtualMemoryMap<T = ()> {
     vmarea: MemoryArea,
     first: PhysAddr,
@@ -153,6 +153,11 @@ impl<T> VirtualMemoryMap<T> {
     #[must_use]
     pub fn translate(&self, vaddr: VirtAddr) -> Option<PhysAddr> {
         self.first.checked_add(self.vmarea.offset_of(vaddr)?)
+    }
+
+    /// Where its first byte leads.
+    pub(crate) const fn first(&self) -> PhysAddr {
+        self.first
     }
 
     /// Permissions and memory type, as an entry has them.

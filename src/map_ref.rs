@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::area::MemoryArea;
-use crate::attributes::MemoryType;
+use crate::attributes::{Attributes, MemoryType};
 use crate::map::VirtualMemoryMap;
 use crate::permissions::Permissions;
 
@@ -42,6 +42,12 @@ impl<'a, T> MapRef<'a, T> {
         self.map.memory_type()
     }
 
+    /// Permissions and memory type, as an entry has them.
+    #[must_use]
+    pub const fn attributes(self) -> Attributes {
+        self.map.attributes()
+    }
+
     /// Whether the kernel said that it is shared.
     #[must_use]
     pub const fn is_shared(self) -> bool {
@@ -52,6 +58,15 @@ impl<'a, T> MapRef<'a, T> {
     #[must_use]
     pub const fn payload(self) -> &'a T {
         self.map.payload()
+    }
+
+    /// The map as a value.
+    #[must_use]
+    pub fn to_map(self) -> VirtualMemoryMap<T>
+    where
+        T: Clone,
+    {
+        self.map.clone()
     }
 
     /// Where `vaddr` leads, or `None` outside the map. O(1).

@@ -16,6 +16,13 @@ pub enum Violation {
         /// The one behind it.
         right: MemoryArea,
     },
+    /// Two neighbouring maps have become one and are not joined.
+    Unjoined {
+        /// The one that comes first.
+        left: MemoryArea,
+        /// The one behind it.
+        right: MemoryArea,
+    },
     /// A map is not whole pages inside the backend's ranges.
     Unmappable {
         /// Where the map is.
@@ -44,6 +51,9 @@ impl fmt::Display for Violation {
         match *self {
             Self::Unordered { left, right } => {
                 write!(f, "map at {right} does not come behind the map at {left}")
+            }
+            Self::Unjoined { left, right } => {
+                write!(f, "map at {right} could be one with the map at {left}")
             }
             Self::Unmappable { area } => write!(f, "map at {area} cannot be mapped"),
             Self::Stray { area } => write!(f, "page-table leaf at {area} belongs to no map"),

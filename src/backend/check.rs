@@ -69,7 +69,7 @@ fn check_run<B: PageTableBackend>(backend: &B, run: Run) -> Result<(), MapError>
     let pmarea: Result<MemoryArea<PhysAddr>, AreaError> =
         MemoryArea::from_start_size(first, area.size());
     let pmarea = pmarea?;
-    if !backend.physical().contains_area(pmarea) {
+    if !backend.physical_range().contains_area(pmarea) {
         return Err(MapError::PhysOutOfRange { area: pmarea });
     }
     backend.supports(run.attributes)

@@ -8,7 +8,7 @@ pub mod mock;
 mod page_table;
 #[cfg(target_pointer_width = "64")]
 pub mod radix;
-mod run;
+pub(crate) mod run;
 #[cfg(target_pointer_width = "64")]
 pub mod sv39;
 

@@ -40,6 +40,7 @@ pub enum Edit {
 ///   or replaced by them. `&mut self` methods have the page table to themselves (the MMU aside).
 /// - A leaf without permissions ([`Permissions::allow_any`] is false) is *hidden*: invalid to the MMU, but it keeps
 ///   its address, and `protect` makes it valid again.
+/// - What `unmap` and `protect` have noted in a [`Retired`] is given to `retire` before the page table is shared again.
 /// - No memory that the MMU may still reach is given back before the flush in `retire` has returned.
 /// - A backend that is dropped gives everything back, flushed before.
 pub trait PageTableBackend {
@@ -49,11 +50,11 @@ pub trait PageTableBackend {
     /// The size of a page in bytes, a power of two.
     const PAGE_SIZE: usize;
 
-    /// The addresses that can be mapped: page-aligned, disjoint, ascending. O(1).
+    /// The addresses that can be mapped: page-aligned, ascending, and no two touch, so that no map joins across. O(1).
     fn ranges(&self) -> &[MemoryArea];
 
     /// The physical addresses that an entry can hold. O(1).
-    fn physical(&self) -> MemoryArea<PhysAddr>;
+    fn physical_range(&self) -> MemoryArea<PhysAddr>;
 
     /// The root table: what the hardware is pointed to. O(1).
     fn root(&self) -> PhysAddr;

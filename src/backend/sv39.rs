@@ -6,7 +6,7 @@
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::attributes::{Attributes, MemoryType};
-use crate::backend::radix::{Format, Radix, Word};
+use crate::backend::radix::{Format, Radix, Sealed, Word};
 use crate::error::MapError;
 use crate::permissions::Permissions;
 
@@ -60,6 +60,8 @@ const NUMBER: u64 = ((1 << 44) - 1) << 10;
 const fn number(addr: PhysAddr) -> u64 {
     (addr.get() >> 2) & NUMBER
 }
+
+impl Sealed for Sv39Format {}
 
 impl Format for Sv39Format {
     const LEVELS: usize = 3;

@@ -7,19 +7,30 @@ use crate::violation::Violation;
 
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// Walks the whole space and checks what must hold between verbs: maps are whole pages in the backend's ranges,
-    /// ordered and disjoint; the page table is sound; and each of its leaves lies in one map and says what that says.
+    /// ordered, disjoint and joined where they can be; the page table is sound; and each of its leaves lies in one map and says what that says.
     /// For tests, and for kernels that suspect themselves. O(n + leaves × log n).
     ///
     /// # Errors
     /// The first [`Violation`] found.
     pub fn check_invariants(&self) -> Result<(), Violation> {
-        let mut left = None;
-        for map in self.tree.iter() {
-            let area = map.vmarea();
-            check_area(&self.backend, area).map_err(|_| Violation::Unmappable { area })?;
-            if let Some(left) = left.replace(area).filter(|left| left.end() >= area.start()) {
-                return Err(Violation::Unordered { left, right: area });
+        let rights = self.tree.iter().skip(1);
+        for (left, right) in self.tree.iter().zip(rights) {
+            let (left_area, right_area) = (left.vmarea(), right.vmarea());
+            if left_area.end() >= right_area.start() {
+                return Err(Violation::Unordered {
+                    left: left_area,
+                    right: right_area,
+                });
             }
+            if left.can_join(right) {
+                return Err(Violation::Unjoined {
+                    left: left_area,
+                    right: right_area,
+                });
+            }
+        }
+        for area in self.tree.iter().map(|map| map.vmarea()) {
+            check_area(&self.backend, area).map_err(|_| Violation::Unmappable { area })?;
         }
         self.backend.check_invariants()?;
         let mut leaves = self

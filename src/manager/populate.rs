@@ -1,6 +1,6 @@
 //! Writing the entries of what is mapped.
 
-use super::space::VirtualMemoryManager;
+use super::space::{VirtualMemoryManager, run};
 use crate::area::MemoryArea;
 use crate::backend::{Edit, PageTableBackend, Run, check_area};
 use crate::error::MapError;
@@ -25,17 +25,8 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
 
     /// What is mapped in `area` with any permission, a run a map.
     fn runs(&self, area: MemoryArea) -> impl Iterator<Item = Run> {
-        self.tree
-            .overlapping(area)
-            .filter(|map| map.permissions().allow_any())
-            .filter_map(move |map| {
-                let first = map.translate(map.vmarea().start())?;
-                Run {
-                    area: map.vmarea(),
-                    first,
-                    attributes: map.attributes(),
-                }
-                .intersection(area)
-            })
+        let maps = self.tree.overlapping(area);
+        maps.filter(|map| map.permissions().allow_any())
+            .filter_map(move |map| run(map).intersection(area))
     }
 }

@@ -52,8 +52,4 @@ impl<T> fmt::Debug for Refused<T> {
     }
 }
 
-impl<T> Error for Refused<T> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.error.source()
-    }
-}
+impl<T> Error for Refused<T> {}

@@ -3,6 +3,7 @@
 use super::space::VirtualMemoryManager;
 use super::unmap::Discard;
 use crate::area::MemoryArea;
+use crate::backend::run::coalesce;
 use crate::backend::{Edit, PageTableBackend, Run, check_area};
 use crate::error::MapError;
 use crate::flush::Retired;
@@ -80,18 +81,16 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
                 ..run
             })
         };
-        let backend = &self.backend;
-        let maps = backend.populated(head).filter_map(moved).map(Edit::Map);
+        let maps = coalesce(self.backend.populated(head).filter_map(moved)).map(Edit::Map);
         let edits = [Edit::Unmap(new)]
             .into_iter()
             .chain(maps)
             .chain([Edit::Unmap(old)]);
-        let mut reserved = backend.reserve(edits)?;
+        let mut reserved = self.backend.reserve(edits)?;
         let mut out = Retired::new();
         self.backend.unmap(new, &mut reserved, &mut out);
-        for run in self.backend.populated(head).filter_map(moved) {
-            self.backend.map(run, &mut reserved);
-        }
+        coalesce(self.backend.populated(head).filter_map(moved))
+            .for_each(|run| self.backend.map(run, &mut reserved));
         self.backend.unmap(old, &mut reserved, &mut out);
         self.finish(reserved, out);
         Ok(())

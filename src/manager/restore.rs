@@ -110,8 +110,4 @@ impl<I: Iterator> fmt::Debug for Unrestored<I> {
     }
 }
 
-impl<I: Iterator> Error for Unrestored<I> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.error.source()
-    }
-}
+impl<I: Iterator> Error for Unrestored<I> {}

@@ -37,14 +37,14 @@ impl<B: PageTableBackend> VirtualMemoryManager<B> {
     /// An empty space over `backend`, for maps without payload, with ASID 0. O(1), allocates nothing, cannot fail.
     #[must_use]
     pub const fn new(backend: B) -> Self {
-        Self::with_payload(backend)
+        Self::for_payload(backend)
     }
 }
 
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// An empty space over `backend` whose maps carry a payload each. O(1), allocates nothing, cannot fail.
     #[must_use]
-    pub const fn with_payload(backend: B) -> Self {
+    pub const fn for_payload(backend: B) -> Self {
         Self {
             backend,
             tree: Tree::new(),
@@ -65,6 +65,9 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     }
 
     /// The page table. O(1).
+    ///
+    /// What is mapped in it behind the manager's back, where no map is, stays until that area is unmapped, and breaks
+    /// the [invariants](Self::check_invariants).
     #[must_use]
     pub const fn backend(&self) -> &B {
         &self.backend
@@ -78,18 +81,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
 
     /// Whether the backend can take `map`.
     pub(super) fn check(&self, map: &VirtualMemoryMap<T>) -> Result<(), MapError> {
-        let area = map.vmarea();
-        match map.translate(area.start()) {
-            Some(first) => check_edit(
-                &self.backend,
-                Edit::Map(Run {
-                    area,
-                    first,
-                    attributes: map.attributes(),
-                }),
-            ),
-            None => Ok(()),
-        }
+        check_edit(&self.backend, Edit::Map(run(map)))
     }
 
     /// Empties the entries in `area`, with what was reserved, and flushes.
@@ -103,6 +95,15 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     pub(super) fn finish(&mut self, left: B::Reserved, out: Retired) {
         self.backend.unreserve(left);
         self.backend.retire(out, self.asid);
+    }
+}
+
+/// What the page table is to say of `map`.
+pub(super) fn run<T>(map: &VirtualMemoryMap<T>) -> Run {
+    Run {
+        area: map.vmarea(),
+        first: map.first(),
+        attributes: map.attributes(),
     }
 }
 

@@ -59,7 +59,7 @@ fn fail_each<B: Subject>(name: &str, verb: Verb<B>) -> usize {
                 return n - 1;
             }
             Err(MapError::OutOfFrames { needed }) => {
-                assert!(needed >= n, "{name}: {needed} needed, the {n}th failed")
+                assert!(needed >= n, "{name}: {needed} needed, the {n}th failed");
             }
             Err(error) => panic!("{name}: {error}"),
         }
@@ -138,4 +138,22 @@ fn a_verb_succeeds_with_exactly_the_frames_that_it_said_it_needs() {
                 .for_each(|frame| frames.release(frame, false));
         }
     }
+}
+
+#[test]
+fn moving_a_page_within_a_table_needs_no_frame() {
+    let mut space = furnished::<Sv39<HostFrames>>();
+    let frames = space.backend().platform().clone();
+    let hoard: Vec<_> = std::iter::from_fn(|| frames.alloc()).collect();
+    let page = GIB + 32 * MIB;
+    space
+        .remap(area(page, PAGE), area(page + 64 * PAGE, PAGE))
+        .unwrap();
+    space
+        .remap(area(page + 64 * PAGE, PAGE), area(page + PAGE, PAGE))
+        .unwrap();
+    hoard
+        .into_iter()
+        .for_each(|frame| frames.release(frame, false));
+    space.check_invariants().unwrap();
 }

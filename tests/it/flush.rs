@@ -108,7 +108,7 @@ fn space() -> (Space, Diary) {
         frames: HostFrames::new(64),
         events: Rc::default(),
     };
-    let mut space = Space::with_payload(Sv39::new(diary.clone()).unwrap());
+    let mut space = Space::for_payload(Sv39::new(diary.clone()).unwrap());
     space.set_asid(Asid::new(7));
     space
         .add_memory_map(witnessed(&diary, map(0x1_0000, 0x8000_1000, 16 * PAGE, RW)))

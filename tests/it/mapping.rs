@@ -599,7 +599,7 @@ impl Drop for Backing {
 #[test]
 fn payloads_are_split_joined_and_handed_out() {
     let dropped = Rc::new(RefCell::new(Vec::new()));
-    let mut space = VirtualMemoryManager::<_, Backing>::with_payload(MockBackend::new());
+    let mut space = VirtualMemoryManager::<_, Backing>::for_payload(MockBackend::new());
     let payload = Backing {
         offset: 0x10_0000,
         dropped: Rc::clone(&dropped),
@@ -653,7 +653,7 @@ impl Payload for Lone {
 fn protecting_with_what_is_there_splits_neither_maps_nor_leaves() {
     const MIB: usize = 1 << 20;
     let backend = Sv39::new(HostFrames::new(16)).unwrap();
-    let mut space = VirtualMemoryManager::<_, Lone>::with_payload(backend);
+    let mut space = VirtualMemoryManager::<_, Lone>::for_payload(backend);
     space
         .add_memory_map(map(2 * MIB, 0x8020_0000, 2 * MIB, RW).with_payload(Lone))
         .unwrap();

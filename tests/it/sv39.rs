@@ -46,6 +46,19 @@ fn walk(space: &Space, frames: &HostFrames, addr: usize) -> Vec<u64> {
     words
 }
 
+/// One page at 0x1000.
+fn run_of(permissions: Permissions, first: u64) -> Run {
+    let attributes = Attributes {
+        permissions,
+        memory_type: MemoryType::Normal,
+    };
+    Run {
+        area: area(0x1000, PAGE),
+        first: PhysAddr::new(first),
+        attributes,
+    }
+}
+
 fn leaf(start: usize, first: u64, size: usize, permissions: Permissions) -> Vec<u64> {
     let (mut space, frames) = space();
     space
@@ -281,26 +294,50 @@ fn memory_types_are_refused_where_entries_cannot_say_them() {
 #[test]
 fn a_reservation_of_another_page_table_is_not_used() {
     let mut one = Sv39::new(HostFrames::new(8)).unwrap();
-    let spare = HostFrames::new(8);
-    let first = spare.alloc().unwrap();
-    let other = Sv39::new(spare.clone()).unwrap();
-    let attributes = Attributes {
-        permissions: READ,
-        memory_type: MemoryType::Normal,
-    };
-    let run = Run {
-        area: area(0x1000, PAGE),
-        first: PhysAddr::new(0x1000),
-        attributes,
-    };
+    let other = Sv39::new(HostFrames::new(8)).unwrap();
+    assert_ne!(one.root(), other.root());
+    let run = run_of(READ, 0x1000);
     let mut reserved = other.reserve([Edit::Map(run)].into_iter()).unwrap();
     one.map(run, &mut reserved);
     assert_eq!(one.entry(VirtAddr::new(0x1000)), Entry::Empty);
     one.unreserve(std::mem::take(&mut reserved));
     one.unmap(area(0x1000, PAGE), &mut reserved, &mut Retired::new());
     one.check_invariants().unwrap();
-    assert_eq!(one.in_use(), 1);
-    spare.release(first, false);
+    assert_eq!((one.in_use(), other.in_use()), (1, 3));
+}
+
+#[test]
+fn what_no_entry_should_say_is_not_written_even_unchecked() {
+    let mut table = Sv39::new(HostFrames::new(8)).unwrap();
+    let good = run_of(READ, 0x1000);
+    let mut reserved = table.reserve([Edit::Map(good)].into_iter()).unwrap();
+    table.map(good, &mut reserved);
+    for (permissions, first) in [
+        (Permissions::WRITE, 0x1000),
+        (READ, 1 << 60),
+        (READ, 0x1001),
+    ] {
+        let area = area(0x2000, PAGE);
+        table.map(
+            Run {
+                area,
+                ..run_of(permissions, first)
+            },
+            &mut reserved,
+        );
+        assert_eq!(table.entry(VirtAddr::new(0x2000)), Entry::Empty);
+    }
+    table.protect(
+        good.area,
+        Permissions::WRITE,
+        &mut reserved,
+        &mut Retired::new(),
+    );
+    assert_eq!(
+        table.entry(VirtAddr::new(0x1000)),
+        Entry::Empty,
+        "rather nothing than a reserved encoding"
+    );
 }
 
 #[test]

@@ -15,45 +15,55 @@ use crate::error::MapError;
 use crate::flush::Tlb;
 use crate::frame::FrameAllocator;
 
+/// What the edits before a map leave of what is there now.
+#[derive(Clone, Copy)]
+struct Before {
+    /// The last byte of the run before, if there is one: tables that hold it, and are not there, have been counted.
+    last: Option<VirtAddr>,
+    /// Whether leaves may be gone: something was unmapped. Tables stay, or come back when they are wanted again.
+    unmapped: bool,
+}
+
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     /// How many tables `edits` need together, made in this order.
     ///
-    /// Runs count what they share once, when they come in address order. A map behind an unmap counts every table: the
-    /// unmap may take out those that are there.
+    /// Runs count what they share once, when they come in address order.
     pub(super) fn count(&self, edits: impl Iterator<Item = Edit>) -> Result<usize, MapError> {
         let mut needed = 0;
-        let mut last = None;
-        let mut root = Some(self.root_addr());
+        let mut before = Before {
+            last: None,
+            unmapped: false,
+        };
+        let mut is_first = true;
         for edit in edits {
             check_edit(self, edit)?;
             needed += match edit {
                 Edit::Map(run) => {
-                    let new = self.count_map(root, Self::TOP, run, last);
-                    last = Some(run.area.end());
+                    let new = self.count_map(Some(self.root_addr()), Self::TOP, run, before);
+                    before.last = Some(run.area.end());
                     new
                 }
                 Edit::Unmap(area) => {
-                    root = None;
+                    before = Before {
+                        last: None,
+                        unmapped: true,
+                    };
                     self.count_splits(self.root_addr(), Self::TOP, area, |_| true)
                 }
                 Edit::Protect(area, permissions) => {
-                    let changes = |attributes: Attributes| attributes.permissions != permissions;
+                    // Behind another edit, what is there now does not say what will be.
+                    let changes =
+                        |attributes: Attributes| !is_first || attributes.permissions != permissions;
                     self.count_splits(self.root_addr(), Self::TOP, area, changes)
                 }
             };
+            is_first = false;
         }
         Ok(needed)
     }
 
-    /// New tables for `run` below the table at `at`, or below one that is not there yet. The tables that hold `last`
-    /// and are not there have been counted.
-    fn count_map(
-        &self,
-        at: Option<PhysAddr>,
-        level: usize,
-        run: Run,
-        last: Option<VirtAddr>,
-    ) -> usize {
+    /// New tables for `run` below the table at `at`, or below one that is not there yet.
+    fn count_map(&self, at: Option<PhysAddr>, level: usize, run: Run, before: Before) -> usize {
         let Some(below) = level.checked_sub(1) else {
             return 0;
         };
@@ -64,13 +74,13 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
                 F::decode(slot.of(table).load(Acquire), level)
             });
             match word {
-                Word::Table(child) => Some(self.count_map(Some(child), below, part, last)),
-                Word::Empty if fits::<F>(slot, part, level) => None,
-                Word::Empty => {
-                    let counted = last.is_some_and(|last| slot.whole().contains(last));
-                    Some(usize::from(!counted) + self.count_map(None, below, part, last))
+                Word::Table(child) => Some(self.count_map(Some(child), below, part, before)),
+                Word::Leaf(..) | Word::Hidden(..) if !before.unmapped => None,
+                _ if fits::<F>(slot, part, level) => None,
+                _ => {
+                    let counted = before.last.is_some_and(|last| slot.whole().contains(last));
+                    Some(usize::from(!counted) + self.count_map(None, below, part, before))
                 }
-                _ => None,
             }
         };
         slots(run.area, level).filter_map(new).sum()
@@ -95,10 +105,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             }
             _ => 0,
         };
-        slots(area, level)
-            .filter(|slot| !slot.is_whole())
-            .map(cost)
-            .sum()
+        let cut = slots(area, level).filter(|slot| !slot.is_whole());
+        cut.map(cost).sum()
     }
 }
 

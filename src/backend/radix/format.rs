@@ -23,7 +23,9 @@ pub enum Word {
 /// An entry format: tables of 512 words of 64 bits in 4 KiB frames. Level 0 holds the 4 KiB leaves.
 ///
 /// An empty word is 0 in every format. Every other is made here, so reading back what was made answers the same.
-pub trait Format {
+///
+/// Sealed: the walker follows the addresses that `decode` answers, so a format is a part of it.
+pub trait Format: sealed::Sealed {
     /// How many levels of tables there are, the root's included.
     const LEVELS: usize;
 
@@ -53,4 +55,9 @@ pub trait Format {
 
     /// What a word at `level` says.
     fn decode(word: u64, level: usize) -> Word;
+}
+
+pub(in crate::backend) mod sealed {
+    /// What only this crate's formats are.
+    pub trait Sealed {}
 }

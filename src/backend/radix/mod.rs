@@ -11,11 +11,13 @@ mod protect;
 mod query;
 mod reap;
 mod reserve;
+mod reserved;
 mod split;
 mod table;
 mod unmap;
 mod walker;
 
+pub(super) use format::sealed::Sealed;
 pub use format::{Format, Word};
-pub use reserve::Reserved;
+pub use reserved::Reserved;
 pub use walker::Radix;

@@ -3,7 +3,7 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::format::{Format, Word};
-use super::reserve::Reserved;
+use super::reserved::Reserved;
 use super::table::{Slot, Table, slots, span};
 use super::unmap::Changed;
 use super::walker::Radix;
@@ -62,15 +62,21 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
                 }
                 Word::Empty | Word::Retired(_) => None,
             };
-            if let (Some(child), Some(below)) = (child, level.checked_sub(1)) {
-                self.protect_in(
-                    self.table(child),
-                    below,
-                    slot.piece(),
-                    permissions,
-                    with,
-                    changed,
-                );
+            let (Some(child), Some(below)) = (child, level.checked_sub(1)) else {
+                continue;
+            };
+            self.protect_in(
+                self.table(child),
+                below,
+                slot.piece(),
+                permissions,
+                with,
+                changed,
+            );
+            // Only where leaves were emptied for want of a reservation.
+            if self.is_vacant(child, below) {
+                slot.of(table).store(F::retired(child, level), Relaxed);
+                changed.table(slot.piece());
             }
         }
     }

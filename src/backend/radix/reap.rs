@@ -16,7 +16,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         if !retired.tables() {
             return;
         }
-        for &area in retired.ranges().unwrap_or(F::RANGES) {
+        let areas = retired.ranges().unwrap_or(F::RANGES);
+        for area in areas.iter().flat_map(|&area| self.canonical(area)) {
             self.reap_in(self.root_table(), Self::TOP, area);
         }
     }

@@ -3,22 +3,13 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::format::{Format, Word};
+use super::reserved::Reserved;
 use super::table::Table;
 use super::walker::Radix;
 use crate::addr::PhysAddr;
 use crate::error::MapError;
 use crate::flush::Tlb;
 use crate::frame::FrameAllocator;
-
-/// Frames that an edit will make tables of: a stack, linked through the frames' own first words, so that it needs no
-/// memory beside them. The default is empty. One that is lost leaks its frames.
-#[derive(Debug, Default)]
-#[must_use = "reserved frames must be given back with `unreserve`"]
-pub struct Reserved {
-    /// The top frame, and the root of the page table that they were reserved for.
-    top: Option<PhysAddr>,
-    owner: Option<PhysAddr>,
-}
 
 /// The link word of the last frame. No address of a frame is odd.
 const LAST: u64 = 1;
@@ -28,8 +19,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     pub(super) fn set_aside(&self, needed: usize) -> Result<Reserved, MapError> {
         let mut reserved = Reserved::default();
         for _ in 0..needed {
-            match self.platform().alloc() {
-                Some(frame) => self.push(&mut reserved, frame.into_addr()),
+            match self.alloc_table() {
+                Some(frame) => self.push(&mut reserved, frame),
                 None => {
                     self.give_back(reserved);
                     return Err(MapError::OutOfFrames { needed });

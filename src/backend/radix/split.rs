@@ -4,7 +4,7 @@ use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::{Relaxed, Release};
 
 use super::format::Format;
-use super::reserve::Reserved;
+use super::reserved::Reserved;
 use super::table::span;
 use super::walker::Radix;
 use crate::addr::PhysAddr;

@@ -3,7 +3,7 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::format::{Format, Word};
-use super::reserve::Reserved;
+use super::reserved::Reserved;
 use super::table::{Slot, Table, slots};
 use super::walker::Radix;
 use crate::addr::PhysAddr;
@@ -27,7 +27,7 @@ impl Changed {
     }
 
     /// A table that spoke of `area` was taken out.
-    fn table(&mut self, area: MemoryArea) {
+    pub(super) fn table(&mut self, area: MemoryArea) {
         self.leaves(area);
         self.tables = true;
     }
@@ -111,7 +111,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     }
 
     /// Whether nothing is left in a table but what waits for the flush.
-    fn is_vacant(&self, at: PhysAddr, level: usize) -> bool {
+    pub(super) fn is_vacant(&self, at: PhysAddr, level: usize) -> bool {
         let gone = |word: u64| matches!(F::decode(word, level), Word::Empty | Word::Retired(_));
         self.table(at).iter().all(|word| gone(word.load(Relaxed)))
     }

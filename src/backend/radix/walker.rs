@@ -5,12 +5,13 @@ use core::marker::PhantomData;
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::format::Format;
-use super::reserve::Reserved;
+use super::reserved::Reserved;
 use super::table::Table;
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::area::MemoryArea;
 use crate::asid::Asid;
 use crate::attributes::Attributes;
+use crate::backend::check::check_edit;
 use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::run::{Entry, Run};
 use crate::error::MapError;
@@ -40,10 +41,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     /// # Errors
     /// [`MapError::OutOfFrames`].
     pub fn new(platform: P) -> Result<Self, MapError> {
-        let root = platform
-            .alloc()
-            .ok_or(MapError::OutOfFrames { needed: 1 })?
-            .into_addr();
+        let root = alloc_table::<F, P>(&platform).ok_or(MapError::OutOfFrames { needed: 1 })?;
         let radix = Self {
             platform,
             root,
@@ -87,11 +85,16 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         let words = self.platform.reach(at).cast::<Table>();
         // SAFETY: every address that comes here was answered by `alloc`, and was not released since: addresses come
         // from `root`, from `Reserved` with our root as owner, or from words in such tables, which only this module
-        // writes; `release_table` is called with `&mut self`, in `drop`, or for tables that were never published, and
+        // writes, in a format that is this crate's own; `release_table` is called with `&mut self`, in `drop`, or for tables that were never published, and
         // no borrow of those is alive. So `reach` promises a frame's worth of bytes, aligned as the address is (to
         // `FRAME_SIZE`, since `alloc` promises that of frames), that nobody else uses. Any bytes are valid words, and
         // all accesses are atomic, so the MMU and other CPUs may write meanwhile.
         unsafe { words.as_ref() }
+    }
+
+    /// A frame for a table.
+    pub(super) fn alloc_table(&self) -> Option<PhysAddr> {
+        alloc_table::<F, P>(&self.platform)
     }
 
     /// Gives the frame of a table back.
@@ -107,6 +110,16 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     }
 }
 
+/// A frame that an entry can point to. One that the format has no bits for is as good as none.
+fn alloc_table<F: Format, P: FrameAllocator>(platform: &P) -> Option<PhysAddr> {
+    let frame = platform.alloc()?;
+    if !MemoryArea::low_bits(F::PHYSICAL_BITS).contains(frame.addr()) {
+        platform.release(frame, false);
+        return None;
+    }
+    Some(frame.into_addr())
+}
+
 impl<F: Format, P: FrameAllocator + Tlb> PageTableBackend for Radix<F, P> {
     type Reserved = Reserved;
 
@@ -116,7 +129,7 @@ impl<F: Format, P: FrameAllocator + Tlb> PageTableBackend for Radix<F, P> {
         F::RANGES
     }
 
-    fn physical(&self) -> MemoryArea<PhysAddr> {
+    fn physical_range(&self) -> MemoryArea<PhysAddr> {
         MemoryArea::low_bits(F::PHYSICAL_BITS)
     }
 
@@ -145,7 +158,9 @@ impl<F: Format, P: FrameAllocator + Tlb> PageTableBackend for Radix<F, P> {
     }
 
     fn map(&self, run: Run, with: &mut Reserved) {
-        self.map_run(run, with);
+        if check_edit(self, Edit::Map(run)).is_ok() {
+            self.map_run(run, with);
+        }
     }
 
     fn unmap(&mut self, area: MemoryArea, with: &mut Reserved, out: &mut Retired) {
@@ -159,7 +174,10 @@ impl<F: Format, P: FrameAllocator + Tlb> PageTableBackend for Radix<F, P> {
         with: &mut Reserved,
         out: &mut Retired,
     ) {
-        self.protect_area(area, permissions, with, out);
+        match check_edit(self, Edit::Protect(area, permissions)) {
+            Ok(()) => self.protect_area(area, permissions, with, out),
+            Err(_) => self.unmap_area(area, with, out),
+        }
     }
 
     fn retire(&mut self, retired: Retired, asid: Asid) {
