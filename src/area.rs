@@ -205,6 +205,14 @@ impl MemoryArea {
         }
     }
 
+    /// The area between two addresses that were one before.
+    pub(crate) const fn bounds(start: usize, end: usize) -> Self {
+        Self {
+            start: VirtAddr::new(start),
+            end: VirtAddr::new(end),
+        }
+    }
+
     /// The aligned block of `size` bytes, a power of two below 2^63, that holds `addr`.
     pub(crate) const fn block(addr: VirtAddr, size: usize) -> Self {
         let mask = size.wrapping_sub(1) & (usize::MAX >> 1);

@@ -97,9 +97,9 @@ pub enum MapError {
         /// How many frames the verb needs in all.
         needed: usize,
     },
-    /// There is no memory for the nodes that keep this many more maps.
+    /// There is no memory for this many more nodes, in which the maps are kept.
     OutOfNodes {
-        /// How many maps the verb may add.
+        /// How many nodes the verb may need.
         needed: usize,
     },
 }
@@ -150,7 +150,7 @@ impl fmt::Display for MapError {
                 write!(f, "out of frames: {needed} needed for the page table")
             }
             Self::OutOfNodes { needed } => {
-                write!(f, "out of memory for the nodes of {needed} more maps")
+                write!(f, "out of nodes: {needed} needed for the maps")
             }
         }
     }

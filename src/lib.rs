@@ -12,13 +12,9 @@ pub mod backend;
 mod error;
 mod flush;
 mod frame;
-#[cfg(feature = "alloc")]
 mod manager;
 mod map;
-#[cfg(feature = "alloc")]
-mod map_ref;
 mod permissions;
-#[cfg(feature = "alloc")]
 mod tree;
 mod violation;
 
@@ -29,10 +25,8 @@ pub use attributes::{Attributes, MemoryType};
 pub use error::MapError;
 pub use flush::{Flush, Retired, Tlb};
 pub use frame::{FRAME_SIZE, Frame, FrameAllocator};
-#[cfg(feature = "alloc")]
 pub use manager::{Refused, RemovedMaps, Unrestored, VirtualMemoryManager};
-pub use map::{Payload, VirtualMemoryMap};
-#[cfg(feature = "alloc")]
-pub use map_ref::MapRef;
+pub use map::{MapRef, Payload, VirtualMemoryMap};
 pub use permissions::{Access, Permissions};
+pub use tree::Node;
 pub use violation::Violation;

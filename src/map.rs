@@ -11,7 +11,7 @@ use crate::permissions::Permissions;
 /// The kernel's own data in a map: what file it shows, whose it is.
 ///
 /// Verbs over part of a map split it, and neighbours that have become one join: the payload follows.
-pub trait Payload: Sized {
+pub trait Payload: Sized + 'static {
     /// Cuts the payload of a map of more than `offset` bytes: `self` keeps what belongs to the first `offset` bytes,
     /// and the answer belongs to the rest. Offsets into an object must be carried on. It must not panic.
     fn split_at(&mut self, offset: usize) -> Self;
@@ -37,6 +37,12 @@ impl Payload for () {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct VirtualMemoryMap<T = ()> {
     vmarea: MemoryArea,
+    content: Content<T>,
+}
+
+/// What a map is beside its place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Content<T> {
     first: PhysAddr,
     attributes: Attributes,
     is_shared: bool,
@@ -57,9 +63,11 @@ impl VirtualMemoryMap {
         permissions: Permissions,
         is_shared: bool,
     ) -> Result<Self, MapError> {
-        if (vmarea.end().get() - vmarea.start().get()) as u64
-            != pmarea.end().get() - pmarea.start().get()
-        {
+        let sizes = (
+            (vmarea.end().get() - vmarea.start().get()) as u64,
+            pmarea.end().get() - pmarea.start().get(),
+        );
+        if sizes.0 != sizes.1 {
             return Err(MapError::SizesDiffer { vmarea, pmarea });
         }
         if !Permissions::all().contains(permissions) {
@@ -69,13 +77,13 @@ impl VirtualMemoryMap {
             permissions,
             memory_type: MemoryType::Normal,
         };
-        Ok(Self {
-            vmarea,
+        let content = Content {
             first: pmarea.start(),
             attributes,
             is_shared,
             payload: (),
-        })
+        };
+        Ok(Self { vmarea, content })
     }
 }
 
@@ -85,25 +93,39 @@ impl<T> VirtualMemoryMap<T> {
     pub fn with_payload<U>(self, payload: U) -> VirtualMemoryMap<U> {
         let Self {
             vmarea,
-            first,
-            attributes,
-            is_shared,
-            payload: _,
+            content:
+                Content {
+                    first,
+                    attributes,
+                    is_shared,
+                    payload: _,
+                },
         } = self;
         VirtualMemoryMap {
             vmarea,
-            first,
-            attributes,
-            is_shared,
-            payload,
+            content: Content {
+                first,
+                attributes,
+                is_shared,
+                payload,
+            },
         }
     }
 
     /// The same map as memory of this type.
     #[must_use]
     pub fn with_memory_type(mut self, memory_type: MemoryType) -> Self {
-        self.attributes.memory_type = memory_type;
+        self.content.attributes.memory_type = memory_type;
         self
+    }
+
+    /// A look at it, with the same getters.
+    #[must_use]
+    pub const fn view(&self) -> MapRef<'_, T> {
+        MapRef {
+            vmarea: self.vmarea,
+            content: &self.content,
+        }
     }
 
     /// Where it is.
@@ -116,54 +138,57 @@ impl<T> VirtualMemoryMap<T> {
     /// of those yet.
     #[must_use]
     pub fn pmarea(&self) -> Option<MemoryArea<PhysAddr>> {
-        MemoryArea::from_start_size(self.first, self.vmarea.size()).ok()
+        self.view().pmarea()
     }
 
     /// Who may do what.
     #[must_use]
     pub const fn permissions(&self) -> Permissions {
-        self.attributes.permissions
+        self.content.attributes.permissions
     }
 
     /// How the hardware treats it.
     #[must_use]
     pub const fn memory_type(&self) -> MemoryType {
-        self.attributes.memory_type
-    }
-
-    /// Whether the kernel said that it is shared.
-    #[must_use]
-    pub const fn is_shared(&self) -> bool {
-        self.is_shared
-    }
-
-    /// The kernel's own data.
-    #[must_use]
-    pub const fn payload(&self) -> &T {
-        &self.payload
-    }
-
-    /// The kernel's own data, and the end of the map.
-    #[must_use]
-    pub fn into_payload(self) -> T {
-        self.payload
-    }
-
-    /// Where `vaddr` leads, or `None` outside the map. O(1).
-    #[must_use]
-    pub fn translate(&self, vaddr: VirtAddr) -> Option<PhysAddr> {
-        self.first.checked_add(self.vmarea.offset_of(vaddr)?)
-    }
-
-    /// Where its first byte leads.
-    pub(crate) const fn first(&self) -> PhysAddr {
-        self.first
+        self.content.attributes.memory_type
     }
 
     /// Permissions and memory type, as an entry has them.
     #[must_use]
     pub const fn attributes(&self) -> Attributes {
-        self.attributes
+        self.content.attributes
+    }
+
+    /// Whether the kernel said that it is shared.
+    #[must_use]
+    pub const fn is_shared(&self) -> bool {
+        self.content.is_shared
+    }
+
+    /// The kernel's own data.
+    #[must_use]
+    pub const fn payload(&self) -> &T {
+        &self.content.payload
+    }
+
+    /// The kernel's own data, and the end of the map.
+    #[must_use]
+    pub fn into_payload(self) -> T {
+        self.content.payload
+    }
+
+    /// Where `vaddr` leads, or `None` outside the map. O(1).
+    #[must_use]
+    pub fn translate(&self, vaddr: VirtAddr) -> Option<PhysAddr> {
+        self.view().translate(vaddr)
+    }
+
+    pub(crate) const fn from_parts(vmarea: MemoryArea, content: Content<T>) -> Self {
+        Self { vmarea, content }
+    }
+
+    pub(crate) fn into_parts(self) -> (MemoryArea, Content<T>) {
+        (self.vmarea, self.content)
     }
 }
 
@@ -173,14 +198,11 @@ impl<T: Payload> VirtualMemoryMap<T> {
     #[must_use]
     pub fn split_at(&mut self, offset: usize) -> Option<Self> {
         let (left, right) = self.vmarea.split_at(offset)?;
-        let first = self.first.checked_add(offset)?;
-        let payload = self.payload.split_at(offset);
+        let content = self.content.split_at(offset)?;
         self.vmarea = left;
         Some(Self {
             vmarea: right,
-            first,
-            payload,
-            ..*self
+            content,
         })
     }
 
@@ -188,44 +210,188 @@ impl<T: Payload> VirtualMemoryMap<T> {
     /// permissions, sharing and memory type, and with a payload that joins. O(1).
     #[must_use]
     pub fn can_join(&self, right: &Self) -> bool {
-        self.vmarea.next() == Some(right.vmarea.start())
-            && self.first.checked_add(self.vmarea.size()) == Some(right.first)
-            && self.attributes == right.attributes
-            && self.is_shared == right.is_shared
-            && MemoryArea::new(self.vmarea.start(), right.vmarea.end()).is_ok()
-            && self.payload.can_join(self.vmarea.size(), &right.payload)
+        self.view().can_join(right.view())
     }
 }
 
-/// What the tree does with the maps that it keeps.
-#[cfg(feature = "alloc")]
-impl<T> VirtualMemoryMap<T> {
+impl<T> Content<T> {
+    pub(crate) const fn permissions(&self) -> Permissions {
+        self.attributes.permissions
+    }
+
     pub(crate) const fn set_permissions(&mut self, permissions: Permissions) {
         self.attributes.permissions = permissions;
     }
+}
 
-    /// The same map at another place of the same size.
-    pub(crate) const fn move_to(&mut self, vmarea: MemoryArea) {
-        self.vmarea = vmarea;
-    }
-
-    /// Grows over `right`, which [joins](Self::can_join) and is to be dropped.
-    pub(crate) fn join(&mut self, right: &Self) {
-        if let Ok(joined) = MemoryArea::new(self.vmarea.start(), right.vmarea.end()) {
-            self.vmarea = joined;
-        }
+impl<T: Payload> Content<T> {
+    /// Keeps what belongs to the first `offset` bytes, and answers what belongs to the rest.
+    pub(crate) fn split_at(&mut self, offset: usize) -> Option<Self> {
+        let first = self.first.checked_add(offset)?;
+        let payload = self.payload.split_at(offset);
+        Some(Self {
+            first,
+            payload,
+            ..*self
+        })
     }
 }
 
 impl<T> fmt::Debug for VirtualMemoryMap<T> {
     /// Without the payload, so that it needs no `Debug`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VirtualMemoryMap")
+        f.debug_tuple("VirtualMemoryMap")
+            .field(&self.view())
+            .finish()
+    }
+}
+
+/// One map of a space, as lookups and iterators answer it: a small `Copy` view with a map's getters.
+pub struct MapRef<'a, T = ()> {
+    vmarea: MemoryArea,
+    content: &'a Content<T>,
+}
+
+impl<'a, T> MapRef<'a, T> {
+    pub(crate) const fn new(vmarea: MemoryArea, content: &'a Content<T>) -> Self {
+        Self { vmarea, content }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub const fn vmarea(self) -> MemoryArea {
+        self.vmarea
+    }
+
+    /// The physical memory that backs it; see [`VirtualMemoryMap::pmarea`].
+    #[must_use]
+    pub fn pmarea(self) -> Option<MemoryArea<PhysAddr>> {
+        MemoryArea::from_start_size(self.content.first, self.vmarea.size()).ok()
+    }
+
+    /// Who may do what.
+    #[must_use]
+    pub const fn permissions(self) -> Permissions {
+        self.content.attributes.permissions
+    }
+
+    /// How the hardware treats it.
+    #[must_use]
+    pub const fn memory_type(self) -> MemoryType {
+        self.content.attributes.memory_type
+    }
+
+    /// Permissions and memory type, as an entry has them.
+    #[must_use]
+    pub const fn attributes(self) -> Attributes {
+        self.content.attributes
+    }
+
+    /// Whether the kernel said that it is shared.
+    #[must_use]
+    pub const fn is_shared(self) -> bool {
+        self.content.is_shared
+    }
+
+    /// The kernel's own data.
+    #[must_use]
+    pub const fn payload(self) -> &'a T {
+        &self.content.payload
+    }
+
+    /// The map as a value.
+    #[must_use]
+    pub fn to_map(self) -> VirtualMemoryMap<T>
+    where
+        T: Clone,
+    {
+        VirtualMemoryMap {
+            vmarea: self.vmarea,
+            content: self.content.clone(),
+        }
+    }
+
+    /// Where its first byte leads.
+    pub(crate) const fn first(self) -> PhysAddr {
+        self.content.first
+    }
+
+    /// Where `vaddr` leads, or `None` outside the map. O(1).
+    #[must_use]
+    pub fn translate(self, vaddr: VirtAddr) -> Option<PhysAddr> {
+        self.content
+            .first
+            .checked_add(self.vmarea.offset_of(vaddr)?)
+    }
+}
+
+impl<T: Payload> MapRef<'_, T> {
+    /// Whether `right` continues this map; see [`VirtualMemoryMap::can_join`].
+    #[must_use]
+    pub fn can_join(self, right: MapRef<'_, T>) -> bool {
+        self.vmarea.next() == Some(right.vmarea.start())
+            && self.content.first.checked_add(self.vmarea.size()) == Some(right.content.first)
+            && self.content.attributes == right.content.attributes
+            && self.content.is_shared == right.content.is_shared
+            && self.vmarea.hull(right.vmarea).is_ok()
+            && self
+                .content
+                .payload
+                .can_join(self.vmarea.size(), &right.content.payload)
+    }
+}
+
+impl<T> Clone for MapRef<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for MapRef<'_, T> {}
+
+impl<T: PartialEq> PartialEq for MapRef<'_, T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.vmarea == other.vmarea && self.content == other.content
+    }
+}
+
+impl<T: Eq> Eq for MapRef<'_, T> {}
+
+impl<T> fmt::Debug for MapRef<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MapRef")
             .field("vmarea", &self.vmarea)
-            .field("first", &self.first)
-            .field("permissions", &self.attributes.permissions)
-            .field("memory_type", &self.attributes.memory_type)
-            .field("is_shared", &self.is_shared)
+            .field("first", &self.content.first)
+            .field("attributes", &self.content.attributes)
+            .field("is_shared", &self.content.is_shared)
             .finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Display for MapRef<'_, T> {
+    /// One line of `/proc/PID/maps`: `start-end rwxs offset dev inode`, hexadecimal, the end exclusive; the offset is
+    /// the physical address.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (area, permissions) = (self.vmarea(), self.permissions());
+        // 2^64, the exclusive end of the last page, is not a `usize`.
+        let end = area.end().get() as u128 + 1;
+        let letter = |bit, letter| {
+            if permissions.contains(bit) {
+                letter
+            } else {
+                '-'
+            }
+        };
+        write!(
+            f,
+            "{:08x}-{:08x} {}{}{}{} {:08x} 00:00 0",
+            area.start().get(),
+            end,
+            letter(Permissions::READ, 'r'),
+            letter(Permissions::WRITE, 'w'),
+            letter(Permissions::EXECUTE, 'x'),
+            if self.is_shared() { 's' } else { 'p' },
+            self.pmarea().map_or(0, |pmarea| pmarea.start().get()),
+        )
     }
 }

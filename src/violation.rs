@@ -38,6 +38,11 @@ pub enum Violation {
         /// The leaf's pages.
         area: MemoryArea,
     },
+    /// A node of the tree of maps says something of itself or its children that is not so.
+    Node {
+        /// What the node spans.
+        area: MemoryArea,
+    },
     /// A page-table word that should not be there between verbs: a table without entries, or one that still waits to
     /// be given back, or a leaf that is not aligned to its size.
     Word {
@@ -60,6 +65,7 @@ impl fmt::Display for Violation {
             Self::Disagrees { area } => {
                 write!(f, "page-table leaf at {area} disagrees with its map")
             }
+            Self::Node { area } => write!(f, "tree node at {area} is not as it says"),
             Self::Word { addr } => write!(f, "page-table word for {addr} should not be there"),
         }
     }

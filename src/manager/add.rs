@@ -1,14 +1,15 @@
 //! Recording a map.
 
 use super::refused::Refused;
-use super::space::VirtualMemoryManager;
-use crate::backend::PageTableBackend;
+use super::space::{VirtualMemoryManager, run};
+use crate::backend::{Edit, PageTableBackend, check_edit};
 use crate::error::MapError;
-use crate::map::{Payload, VirtualMemoryMap};
+use crate::map::{MapRef, Payload, VirtualMemoryMap};
+use crate::tree::Tree;
 
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// Records `map`, and joins it with neighbours that it continues. The page table has its entries when it is
-    /// [populated](Self::populate). O(log n), and a sorted vector's moves.
+    /// [populated](Self::populate). O(log n).
     ///
     /// # Errors
     /// The map comes back, and nothing has changed:
@@ -17,7 +18,9 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// [`MapError::WriteWithoutRead`]; [`MapError::UnsupportedMemoryType`]; [`MapError::Overlap`] with the first map
     /// in the way; [`MapError::OutOfNodes`].
     pub fn add_memory_map(&mut self, map: VirtualMemoryMap<T>) -> Result<(), Refused<T>> {
-        match self.check_free(&map).and_then(|()| self.tree.reserve(1)) {
+        let reserved = check_free(&self.backend, &self.tree, map.view())
+            .and_then(|()| self.tree.reserve_at(map.vmarea().start()));
+        match reserved {
             Ok(()) => {
                 self.tree.insert(map);
                 Ok(())
@@ -25,13 +28,17 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
             Err(error) => Err(Refused::new(error, map)),
         }
     }
+}
 
-    /// Whether `map` can be added.
-    pub(super) fn check_free(&self, map: &VirtualMemoryMap<T>) -> Result<(), MapError> {
-        self.check(map)?;
-        match self.tree.first_overlap(map.vmarea()) {
-            Some(existing) => Err(MapError::Overlap { existing }),
-            None => Ok(()),
-        }
+/// Whether `map` can be added to `tree`.
+pub(super) fn check_free<B: PageTableBackend, T>(
+    backend: &B,
+    tree: &Tree<T>,
+    map: MapRef<'_, T>,
+) -> Result<(), MapError> {
+    check_edit(backend, Edit::Map(run(map)))?;
+    match tree.first_overlap(map.vmarea()) {
+        Some(existing) => Err(MapError::Overlap { existing }),
+        None => Ok(()),
     }
 }

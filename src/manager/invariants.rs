@@ -2,7 +2,7 @@
 
 use super::space::VirtualMemoryManager;
 use crate::backend::{PageTableBackend, Run, check_area};
-use crate::map::{Payload, VirtualMemoryMap};
+use crate::map::Payload;
 use crate::violation::Violation;
 
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
@@ -32,6 +32,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         for area in self.tree.iter().map(|map| map.vmarea()) {
             check_area(&self.backend, area).map_err(|_| Violation::Unmappable { area })?;
         }
+        self.tree.audit()?;
         self.backend.check_invariants()?;
         let mut leaves = self
             .backend
@@ -47,7 +48,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
             .tree
             .find(area.start())
             .filter(|map| map.vmarea().contains_area(area));
-        let map: &VirtualMemoryMap<T> = map.ok_or(Violation::Stray { area })?;
+        let map = map.ok_or(Violation::Stray { area })?;
         if map.translate(area.start()) != Some(leaf.first) || map.attributes() != leaf.attributes {
             return Err(Violation::Disagrees { area });
         }

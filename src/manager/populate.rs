@@ -25,7 +25,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
 
     /// What is mapped in `area` with any permission, a run a map.
     fn runs(&self, area: MemoryArea) -> impl Iterator<Item = Run> {
-        let maps = self.tree.overlapping(area);
+        let maps = self.memory_maps_in(area);
         maps.filter(|map| map.permissions().allow_any())
             .filter_map(move |map| run(map).intersection(area))
     }

@@ -12,7 +12,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// Gives everything in `area` these permissions, as `mprotect` does: any part of any number of maps, which are
     /// split at its borders and joined where they have become one. What is in the page table stays there, invalid
     /// while there are no permissions. Flushes once, unless no valid entry changed.
-    /// O(log n + maps touched + leaves touched), and a sorted vector's moves.
+    /// O(log n + maps touched + leaves touched).
     ///
     /// # Errors
     /// Nothing has changed then: [`MapError::NotMapped`] with the first hole; [`MapError::UnknownPermissions`],
@@ -25,7 +25,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         if let Some(hole) = self.tree.first_hole(area) {
             return Err(MapError::NotMapped { hole });
         }
-        self.tree.reserve(2)?;
+        self.tree.reserve(area)?;
         let mut reserved = self.backend.reserve([edit].into_iter())?;
         let mut out = Retired::new();
         self.backend

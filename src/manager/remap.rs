@@ -16,7 +16,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     ///
     /// Where `new` is smaller, the rest of `old` is unmapped, holes and all; where both start at the same place, that
     /// is all that happens. The pieces that are cut out are dropped. Flushes once, unless no entry was valid.
-    /// O(log n + maps touched + leaves moved + tables touched), and a sorted vector's moves.
+    /// O(log n + maps touched + leaves moved + tables touched).
     ///
     /// # Errors
     /// Nothing has changed then: [`MapError::CannotGrow`] when `new` is larger: what lies behind a physical map is not
@@ -56,12 +56,13 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         if let Some(hole) = self.tree.first_hole(head) {
             return Err(MapError::NotMapped { hole });
         }
-        self.tree.reserve(4)?;
+        self.tree.reserve(old)?;
+        self.tree.reserve(new)?;
+        self.tree.reserve(head)?;
+        self.tree.reserve_shift(head)?;
         self.move_entries(old, head, new)?;
         for area in [Some(new), tail].into_iter().flatten() {
-            for piece in self.tree.cut(area) {
-                out.extend(Some(piece));
-            }
+            self.tree.cut(area, |piece| out.extend(Some(piece)));
         }
         self.tree.shift(head, new);
         Ok(())

@@ -3,32 +3,31 @@
 use core::fmt;
 use core::iter::FusedIterator;
 
-use alloc::vec::Drain;
-
 use super::space::VirtualMemoryManager;
 use crate::backend::PageTableBackend;
 use crate::flush::Retired;
 use crate::map::{Payload, VirtualMemoryMap};
+use crate::tree::Tree;
 
 /// The maps that [`remove_all_memory_maps`](VirtualMemoryManager::remove_all_memory_maps) took out, in address order.
 /// Dropped early, it drops the rest.
-pub struct RemovedMaps<'a, T> {
-    maps: Drain<'a, VirtualMemoryMap<T>>,
+pub struct RemovedMaps<'a, T: Payload> {
+    tree: &'a mut Tree<T>,
 }
 
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// Takes out the map at position `index` in address order, or answers `None` past the last. Clears its part of the
     /// page table and flushes once, unless none of it was valid. Cannot fail: no leaf crosses a map's border, so
-    /// nothing is split. O(tables touched), and a sorted vector's moves.
+    /// nothing is split. O(tables touched).
     pub fn remove_memory_map(&mut self, index: usize) -> Option<VirtualMemoryMap<T>> {
         let area = self.tree.get(index)?.vmarea();
         self.clear(area, B::Reserved::default());
-        self.tree.remove(index)
+        self.tree.take_first(area)
     }
 
     /// Takes out all maps and answers them in address order. When it returns, the page table is empty, flushed once
     /// (unless nothing was valid), and every frame of it but the root is back with the allocator. Allocates nothing,
-    /// cannot fail. O(n + tables).
+    /// cannot fail. O(tables), and O(log n) for each map that is taken.
     pub fn remove_all_memory_maps(&mut self) -> RemovedMaps<'_, T> {
         let mut reserved = B::Reserved::default();
         let mut out = Retired::new();
@@ -39,34 +38,34 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         }
         self.finish(reserved, out);
         RemovedMaps {
-            maps: self.tree.drain(),
+            tree: &mut self.tree,
         }
     }
 }
 
-impl<T> Iterator for RemovedMaps<'_, T> {
+impl<T: Payload> Iterator for RemovedMaps<'_, T> {
     type Item = VirtualMemoryMap<T>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.maps.next()
+        self.tree.take_front()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.maps.size_hint()
+        (self.tree.len(), Some(self.tree.len()))
     }
 }
 
-impl<T> DoubleEndedIterator for RemovedMaps<'_, T> {
-    fn next_back(&mut self) -> Option<Self::Item> {
-        self.maps.next_back()
+impl<T: Payload> ExactSizeIterator for RemovedMaps<'_, T> {}
+impl<T: Payload> FusedIterator for RemovedMaps<'_, T> {}
+
+impl<T: Payload> Drop for RemovedMaps<'_, T> {
+    fn drop(&mut self) {
+        self.for_each(drop);
     }
 }
 
-impl<T> ExactSizeIterator for RemovedMaps<'_, T> {}
-impl<T> FusedIterator for RemovedMaps<'_, T> {}
-
-impl<T> fmt::Debug for RemovedMaps<'_, T> {
+impl<T: Payload> fmt::Debug for RemovedMaps<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.maps.as_slice()).finish()
+        f.debug_list().entries(self.tree.iter()).finish()
     }
 }

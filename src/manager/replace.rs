@@ -1,9 +1,9 @@
 //! Mapping over whatever is there.
 
 use super::refused::Refused;
-use super::space::VirtualMemoryManager;
+use super::space::{VirtualMemoryManager, run};
 use super::unmap::Discard;
-use crate::backend::{Edit, PageTableBackend};
+use crate::backend::{Edit, PageTableBackend, check_edit};
 use crate::error::MapError;
 use crate::map::{Payload, VirtualMemoryMap};
 
@@ -34,17 +34,14 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
             Err(error) => return Err(Refused::new(error, map)),
         };
         self.clear(map.vmarea(), reserved);
-        for piece in self.tree.cut(map.vmarea()) {
-            out.extend(Some(piece));
-        }
+        self.tree.cut(map.vmarea(), |piece| out.extend(Some(piece)));
         self.tree.insert(map);
         Ok(())
     }
 
     fn reserve_replace(&mut self, map: &VirtualMemoryMap<T>) -> Result<B::Reserved, MapError> {
-        self.check(map)?;
-        // A map may be cut in two, and the new one comes between.
-        self.tree.reserve(3)?;
+        check_edit(&self.backend, Edit::Map(run(map.view())))?;
+        self.tree.reserve(map.vmarea())?;
         self.backend
             .reserve([Edit::Unmap(map.vmarea())].into_iter())
     }

@@ -1,24 +1,27 @@
 //! Adding many maps, or none.
 
-use alloc::vec::{self, Vec};
 use core::error::Error;
 use core::fmt;
 
+use super::add::check_free;
 use super::space::VirtualMemoryManager;
 use crate::backend::PageTableBackend;
 use crate::error::MapError;
 use crate::map::{Payload, VirtualMemoryMap};
+use crate::tree::Scratch;
 
 /// The maps that [`restore_memory_maps`](VirtualMemoryManager::restore_memory_maps) refused, and why. With `?` it
 /// becomes the plain [`MapError`], and the maps are dropped.
-pub struct Unrestored<I: Iterator> {
+///
+/// It borrows the space, whose nodes the maps are in.
+pub struct Unrestored<'a, I: Iterator, T: Payload> {
     error: MapError,
-    taken: vec::IntoIter<I::Item>,
+    taken: Scratch<'a, T>,
     last: Option<I::Item>,
     rest: I,
 }
 
-impl<I: Iterator> Unrestored<I> {
+impl<'a, I: Iterator<Item = VirtualMemoryMap<T>>, T: Payload> Unrestored<'a, I, T> {
     /// Why.
     #[must_use]
     pub const fn error(&self) -> MapError {
@@ -26,83 +29,63 @@ impl<I: Iterator> Unrestored<I> {
     }
 
     /// All the maps that were given, in any order.
-    pub fn into_maps(self) -> impl Iterator<Item = I::Item> {
+    pub fn into_maps(self) -> impl Iterator<Item = VirtualMemoryMap<T>> + use<'a, I, T> {
         self.taken.chain(self.last).chain(self.rest)
     }
 }
 
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
-    /// Adds all of `maps`, in any order, to what is there, or none of them: exec's way back. What
-    /// [`remove_all_memory_maps`](Self::remove_all_memory_maps) answered can be given as it is, once collected.
-    /// O(k log k + k log n) for k maps, and a sorted vector's moves.
+    /// Adds all of `maps`, in any order, to what is there, or none of them: exec's way back. They are kept in nodes of
+    /// their own until all are known to fit. O(k log k + k log n) for k maps.
     ///
     /// # Errors
-    /// All maps come back, and nothing has changed: as [`add_memory_map`](Self::add_memory_map), for the lowest map
+    /// All maps come back, and nothing has changed: as [`add_memory_map`](Self::add_memory_map), for the first map
     /// that cannot be added; [`MapError::Overlap`] also when two of `maps` overlap.
-    pub fn restore_memory_maps<I>(&mut self, maps: I) -> Result<(), Unrestored<I::IntoIter>>
+    pub fn restore_memory_maps<I>(&mut self, maps: I) -> Result<(), Unrestored<'_, I::IntoIter, T>>
     where
         I: IntoIterator<Item = VirtualMemoryMap<T>>,
     {
+        let Self { backend, tree, .. } = self;
+        let mut taken = Scratch::new(tree);
         let mut rest = maps.into_iter();
-        let mut taken = Vec::new();
         while let Some(map) = rest.next() {
-            if taken.try_reserve(1).is_err() {
-                let error = MapError::OutOfNodes {
-                    needed: taken.len() + 1,
-                };
+            if let Err(error) = check_free(backend, taken.home(), map.view())
+                .and_then(|()| taken.reserve(map.view()))
+            {
                 return Err(Unrestored {
                     error,
-                    taken: taken.into_iter(),
+                    taken,
                     last: Some(map),
                     rest,
                 });
             }
-            taken.push(map);
+            taken.put(map);
         }
-        taken.sort_unstable_by_key(|map| map.vmarea().start());
-        if let Err(error) = self
-            .check_all(&taken)
-            .and_then(|()| self.tree.reserve(taken.len()))
-        {
-            return Err(Unrestored {
+        match taken.merge() {
+            Ok(()) => Ok(()),
+            Err((error, taken)) => Err(Unrestored {
                 error,
-                taken: taken.into_iter(),
+                taken,
                 last: None,
                 rest,
-            });
+            }),
         }
-        taken.into_iter().for_each(|map| self.tree.insert(map));
-        Ok(())
-    }
-
-    /// Whether all of `maps`, in address order, can be added.
-    fn check_all(&self, maps: &[VirtualMemoryMap<T>]) -> Result<(), MapError> {
-        let lefts = core::iter::once(None).chain(maps.iter().map(Some));
-        maps.iter().zip(lefts).try_for_each(|(map, left)| {
-            self.check_free(map)?;
-            match left.map(VirtualMemoryMap::vmarea) {
-                Some(existing) if existing.overlaps(&map.vmarea()) => {
-                    Err(MapError::Overlap { existing })
-                }
-                _ => Ok(()),
-            }
-        })
     }
 }
 
-impl<I: Iterator> From<Unrestored<I>> for MapError {
-    fn from(unrestored: Unrestored<I>) -> Self {
+impl<I: Iterator, T: Payload> From<Unrestored<'_, I, T>> for MapError {
+    fn from(unrestored: Unrestored<'_, I, T>) -> Self {
         unrestored.error
     }
 }
 
-impl<I: Iterator> fmt::Display for Unrestored<I> {
+impl<I: Iterator, T: Payload> fmt::Display for Unrestored<'_, I, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error.fmt(f)
     }
 }
 
-impl<I: Iterator> fmt::Debug for Unrestored<I> {
+impl<I: Iterator, T: Payload> fmt::Debug for Unrestored<'_, I, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Unrestored")
             .field("error", &self.error)
@@ -110,4 +93,4 @@ impl<I: Iterator> fmt::Debug for Unrestored<I> {
     }
 }
 
-impl<I: Iterator> Error for Unrestored<I> {}
+impl<I: Iterator, T: Payload> Error for Unrestored<'_, I, T> {}

@@ -4,20 +4,19 @@ use super::space::VirtualMemoryManager;
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::area::MemoryArea;
 use crate::backend::PageTableBackend;
-use crate::map::Payload;
-use crate::map_ref::MapRef;
+use crate::map::{MapRef, Payload};
 
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
-    /// The map at position `index` in address order, or `None` past the last. O(1).
+    /// The map at position `index` in address order, or `None` past the last. O(log n).
     #[must_use]
     pub fn get_memory_map(&self, index: usize) -> Option<MapRef<'_, T>> {
-        self.tree.get(index).map(MapRef::new)
+        self.tree.get(index)
     }
 
     /// The map that holds `vaddr`. O(log n).
     #[must_use]
     pub fn search_memory_map(&self, vaddr: VirtAddr) -> Option<MapRef<'_, T>> {
-        self.tree.find(vaddr).map(MapRef::new)
+        self.tree.find(vaddr)
     }
 
     /// The position, in address order, of the map that holds `vaddr`. O(log n).
@@ -34,12 +33,14 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     }
 
     /// All maps in address order. O(1) a step.
-    pub fn memory_maps(&self) -> impl DoubleEndedIterator<Item = MapRef<'_, T>> {
-        self.tree.iter().map(MapRef::new)
+    pub fn memory_maps(&self) -> impl ExactSizeIterator<Item = MapRef<'_, T>> {
+        self.tree.iter()
     }
 
     /// The maps that have a byte in `area`, whole, in address order. O(log n), and O(1) a step.
     pub fn memory_maps_in(&self, area: MemoryArea) -> impl Iterator<Item = MapRef<'_, T>> {
-        self.tree.overlapping(area).map(MapRef::new)
+        self.tree
+            .iter_from(area.start())
+            .take_while(move |map| map.vmarea().start() <= area.end())
     }
 }

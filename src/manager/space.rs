@@ -5,11 +5,10 @@ use core::fmt;
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::asid::Asid;
-use crate::backend::{Edit, PageTableBackend, Run, check_edit};
-use crate::error::MapError;
+use crate::backend::{PageTableBackend, Run};
 use crate::flush::Retired;
-use crate::map::{Payload, VirtualMemoryMap};
-use crate::tree::Tree;
+use crate::map::{MapRef, Payload};
+use crate::tree::{Node, Tree};
 
 /// One address space: its maps, its page table and its ASID.
 ///
@@ -52,6 +51,34 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         }
     }
 
+    /// An empty space over `backend` that keeps its maps in `nodes` and nowhere else: for early boot, when the heap
+    /// itself must still be mapped. A node holds up to 64 maps; running out is [`OutOfNodes`](crate::MapError), and the
+    /// nodes are the space's for good. O(nodes), cannot fail.
+    ///
+    /// ```
+    /// use kernel_vm::{Node, VirtualMemoryManager, backend::mock::MockBackend};
+    ///
+    /// // A kernel has them in a `static`.
+    /// let nodes: &'static mut [Node] = Box::leak(Box::new([const { Node::new() }; 4]));
+    /// let mut space = VirtualMemoryManager::<MockBackend>::with_nodes(MockBackend::new(), nodes);
+    /// # let _ = &mut space;
+    /// ```
+    #[must_use]
+    pub fn with_nodes(backend: B, nodes: &'static mut [Node<T>]) -> Self {
+        Self {
+            backend,
+            tree: Tree::fixed(nodes),
+            asid: Asid::new(0),
+        }
+    }
+
+    /// Lets a space that was made [with nodes](Self::with_nodes) of its own go on growing on the heap, now that there is
+    /// one. O(1).
+    #[cfg(feature = "alloc")]
+    pub const fn allow_heap(&mut self) {
+        self.tree.grow();
+    }
+
     /// Tags the space: flushes name this ASID from now on. Translations that were cached under the old one are the
     /// caller's to flush. O(1).
     pub const fn set_asid(&mut self, asid: Asid) {
@@ -79,11 +106,6 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         self.backend.root()
     }
 
-    /// Whether the backend can take `map`.
-    pub(super) fn check(&self, map: &VirtualMemoryMap<T>) -> Result<(), MapError> {
-        check_edit(&self.backend, Edit::Map(run(map)))
-    }
-
     /// Empties the entries in `area`, with what was reserved, and flushes.
     pub(super) fn clear(&mut self, area: MemoryArea, mut with: B::Reserved) {
         let mut out = Retired::new();
@@ -99,7 +121,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
 }
 
 /// What the page table is to say of `map`.
-pub(super) fn run<T>(map: &VirtualMemoryMap<T>) -> Run {
+pub(super) fn run<T>(map: MapRef<'_, T>) -> Run {
     Run {
         area: map.vmarea(),
         first: map.first(),

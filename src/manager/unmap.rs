@@ -18,7 +18,7 @@ impl<M> Extend<M> for Discard {
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// Removes whatever is mapped in `area`, as `munmap` does: any part of any number of maps, and holes. The pieces
     /// that are cut out are dropped; maps at the borders are split. Clears the page table and flushes once, unless no
-    /// entry was valid and no table went. O(log n + maps touched + tables touched), and a sorted vector's moves.
+    /// entry was valid and no table went. O(log n + maps touched + tables touched).
     ///
     /// # Errors
     /// Nothing has changed then: [`MapError::Misaligned`], [`MapError::MisalignedSize`], [`MapError::OutOfRange`];
@@ -38,12 +38,10 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         out: &mut impl Extend<VirtualMemoryMap<T>>,
     ) -> Result<(), MapError> {
         check_area(&self.backend, area)?;
-        self.tree.reserve(2)?;
+        self.tree.reserve(area)?;
         let reserved = self.backend.reserve([Edit::Unmap(area)].into_iter())?;
         self.clear(area, reserved);
-        for piece in self.tree.cut(area) {
-            out.extend(Some(piece));
-        }
+        self.tree.cut(area, |piece| out.extend(Some(piece)));
         Ok(())
     }
 }

@@ -23,4 +23,5 @@ mod properties;
 mod subject;
 mod sv39;
 mod traces;
+mod tree;
 mod values;

@@ -369,7 +369,7 @@ fn every_error_is_one_lower_case_line_with_hexadecimal_addresses() {
         ),
         (
             MapError::OutOfNodes { needed: 2 },
-            "out of memory for the nodes of 2 more maps",
+            "out of nodes: 2 needed for the maps",
         ),
     ];
     for (error, text) in all {

@@ -1,0 +1,71 @@
+//! Taking out what lies in an area.
+
+use super::leaf::Leaf;
+use super::store::Tree;
+use crate::addr::VirtAddr;
+use crate::area::MemoryArea;
+use crate::map::{Payload, VirtualMemoryMap};
+
+impl<T: Payload> Tree<T> {
+    /// Takes out what lies in `area`, cut at its borders, in order, for `sink`. Reserved, unless no map crosses a
+    /// border.
+    pub(crate) fn cut(&mut self, area: MemoryArea, mut sink: impl FnMut(VirtualMemoryMap<T>)) {
+        let mut rest = Some(area);
+        while let Some(area) = rest {
+            let high = self.edit(area.start().get(), |leaf| leaf.cut(area, &mut sink));
+            // What lies behind this leaf is in the next; behind the last there is nothing.
+            let next = high
+                .filter(|&high| high >= area.start().get())
+                .and_then(|high| high.checked_add(1));
+            rest = next.and_then(|next| MemoryArea::new(VirtAddr::new(next), area.end()).ok());
+        }
+    }
+
+    /// Takes the first map out.
+    pub(crate) fn take_front(&mut self) -> Option<VirtualMemoryMap<T>> {
+        self.edit(0, |leaf| {
+            let old = leaf.gap_before(1);
+            let first = leaf.close(0);
+            leaf.settle(old, 0);
+            first
+        })?
+    }
+
+    /// Takes the first map that has a byte in `area` out, cut at its borders.
+    pub(crate) fn take_first(&mut self, area: MemoryArea) -> Option<VirtualMemoryMap<T>> {
+        let piece = self.first_overlap(area)?.intersection(area)?;
+        let mut first = None;
+        self.cut(piece, |map| first = Some(map));
+        first
+    }
+}
+
+impl<T: Payload> Leaf<T> {
+    /// Takes out what lies in `area` in this leaf. Answers the leaf's last byte before that.
+    fn cut(&mut self, area: MemoryArea, sink: &mut impl FnMut(VirtualMemoryMap<T>)) -> usize {
+        let (start, end) = (area.start().get(), area.end().get());
+        let high = self.high();
+        let mut from = self.lower_bound(start);
+        if self.start(from) > end {
+            return high;
+        }
+        let first = from;
+        let mut old = self.gap_before(first);
+        if self.start(from) < start {
+            self.split(from, start);
+            from += 1;
+        }
+        let mut to = from;
+        while to < self.len() && self.end(to) <= end {
+            to += 1;
+        }
+        if to < self.len() && self.start(to) <= end {
+            self.split(to, end + 1);
+            to += 1;
+        }
+        old = old.max(self.largest_gap(from..to + 1));
+        self.drain(from..to, sink);
+        self.settle(old, self.largest_gap(first..from + 1));
+        high
+    }
+}

@@ -1,0 +1,197 @@
+//! An inner node: children in address order, and what is known of each.
+
+use arrayvec::ArrayVec;
+
+use super::child::NodeRef;
+use super::keys::{self, Keys};
+use super::node::Node;
+
+/// How many children an inner node holds.
+pub(super) const INNER: usize = 32;
+
+/// Children in address order, each with the first and last byte of its maps, their number, and the largest gap inside
+/// it or between it and the child before, in bytes.
+pub(super) struct Inner<T: 'static> {
+    highs: Keys<4>,
+    lows: [usize; INNER],
+    gaps: [usize; INNER],
+    counts: [usize; INNER],
+    children: ArrayVec<NodeRef<T>, INNER>,
+    /// The largest of `gaps`.
+    gap: usize,
+    /// The sum of `counts`.
+    count: usize,
+}
+
+impl<T> Inner<T> {
+    pub(super) const fn new() -> Self {
+        Self {
+            highs: Keys::new(),
+            lows: [usize::MAX; INNER],
+            gaps: [0; INNER],
+            counts: [0; INNER],
+            children: ArrayVec::new_const(),
+            gap: 0,
+            count: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.children.len()
+    }
+
+    pub(super) const fn gap(&self) -> usize {
+        self.gap
+    }
+
+    pub(super) const fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The position of the first child that does not end before `addr`; maybe the length.
+    pub(super) fn rank(&self, addr: usize) -> usize {
+        self.highs.rank(addr)
+    }
+
+    /// The same, or the last child when all end before `addr`: where a map at `addr` belongs.
+    pub(super) fn place(&self, addr: usize) -> usize {
+        self.rank(addr).min(self.len().saturating_sub(1))
+    }
+
+    pub(super) fn low(&self) -> usize {
+        self.child_low(0)
+    }
+
+    pub(super) fn high(&self) -> usize {
+        self.child_high(self.len().saturating_sub(1))
+    }
+
+    pub(super) fn child_low(&self, at: usize) -> usize {
+        self.lows.get(at).copied().unwrap_or(usize::MAX)
+    }
+
+    pub(super) fn child_high(&self, at: usize) -> usize {
+        self.highs.get(at).unwrap_or(usize::MAX)
+    }
+
+    /// The largest gap inside the child or between it and the one before.
+    pub(super) fn child_gap(&self, at: usize) -> usize {
+        self.gaps.get(at).copied().unwrap_or(0)
+    }
+
+    pub(super) fn gaps(&self) -> &[usize] {
+        self.gaps.get(..self.len()).unwrap_or_default()
+    }
+
+    pub(super) fn counts(&self) -> &[usize] {
+        self.counts.get(..self.len()).unwrap_or_default()
+    }
+
+    pub(super) fn child(&self, at: usize) -> Option<&Node<T>> {
+        self.children.get(at).map(|child| &**child)
+    }
+
+    pub(super) fn child_mut(&mut self, at: usize) -> Option<&mut Node<T>> {
+        self.children.get_mut(at).map(|child| &mut **child)
+    }
+
+    /// Two children that follow each other.
+    pub(super) fn pair_mut(&mut self, left: usize) -> Option<(&mut Node<T>, &mut Node<T>)> {
+        match self.children.get_mut(left..left + 2) {
+            Some([left, right]) => Some((&mut **left, &mut **right)),
+            _ => None,
+        }
+    }
+
+    /// Puts `child` at `at`; there is room.
+    pub(super) fn open(&mut self, at: usize, child: NodeRef<T>) {
+        let len = self.len();
+        if len < INNER && at <= len {
+            self.children.insert(at, child);
+            self.highs.insert(at, usize::MAX, len);
+            keys::insert(&mut self.lows, at, usize::MAX, len);
+            keys::insert(&mut self.gaps, at, 0, len);
+            keys::insert(&mut self.counts, at, 0, len);
+            self.refresh(at);
+        }
+    }
+
+    /// Takes the child at `at` out.
+    pub(super) fn close(&mut self, at: usize) -> Option<NodeRef<T>> {
+        let len = self.len();
+        let child = self.children.pop_at(at)?;
+        self.count -= self.counts.get(at).copied().unwrap_or(0);
+        self.highs.remove(at..at + 1, len);
+        keys::remove(&mut self.lows, at..at + 1, len, usize::MAX);
+        keys::remove(&mut self.gaps, at..at + 1, len, 0);
+        keys::remove(&mut self.counts, at..at + 1, len, 0);
+        self.set_gap(at);
+        self.gap = self.gaps().iter().copied().max().unwrap_or(0);
+        Some(child)
+    }
+
+    /// Takes over what the child at `at` says of itself, after it has changed.
+    pub(super) fn refresh(&mut self, at: usize) {
+        let Some(child) = self.child(at) else { return };
+        let (low, high, count) = (child.low(), child.high(), child.count());
+        if let (Some(old_low), Some(old_count)) = (self.lows.get_mut(at), self.counts.get_mut(at)) {
+            *old_low = low;
+            self.count = self.count - *old_count + count;
+            *old_count = count;
+        }
+        if self.child_high(at) != high {
+            self.highs.set(at, high);
+        }
+        self.set_gap(at);
+        self.set_gap(at + 1);
+    }
+
+    /// Whether the keys are as the children are.
+    pub(super) fn is_sound(&self) -> bool {
+        self.highs.is_sound(self.len())
+    }
+
+    /// Keeps the gap of the child at `at` true, and the largest of all.
+    fn set_gap(&mut self, at: usize) {
+        let Some(child) = self.child(at) else { return };
+        let between = match at.checked_sub(1) {
+            Some(left) => self
+                .child_low(at)
+                .saturating_sub(self.child_high(left))
+                .saturating_sub(1),
+            None => 0,
+        };
+        let new = child.gap().max(between);
+        let Some(gap) = self.gaps.get_mut(at) else {
+            return;
+        };
+        let old = core::mem::replace(gap, new);
+        if new >= self.gap {
+            self.gap = new;
+        } else if old == self.gap {
+            self.gap = self.gaps().iter().copied().max().unwrap_or(0);
+        }
+    }
+
+    /// Moves the children from `at` on to the front of `right`, which has room.
+    pub(super) fn move_back(&mut self, at: usize, right: &mut Self) {
+        while self.len() > at {
+            let Some(child) = self.close(self.len() - 1) else {
+                return;
+            };
+            right.open(0, child);
+        }
+        right.refresh_all();
+    }
+
+    /// Moves all children to the end of `left`, which has room.
+    pub(super) fn move_front(&mut self, left: &mut Self) {
+        while let Some(child) = self.close(0) {
+            left.open(left.len(), child);
+        }
+    }
+
+    fn refresh_all(&mut self) {
+        (0..self.len()).for_each(|at| self.refresh(at));
+    }
+}

@@ -1,0 +1,102 @@
+//! Putting a map where nothing is.
+
+use super::leaf::Leaf;
+use super::node::Kind;
+use super::store::Tree;
+use crate::addr::VirtAddr;
+use crate::map::{Payload, VirtualMemoryMap};
+
+impl<T: Payload> Tree<T> {
+    /// Puts `map` where nothing is, and joins it with its neighbours. Reserved.
+    pub(crate) fn insert(&mut self, map: VirtualMemoryMap<T>) {
+        let area = map.vmarea();
+        self.plant();
+        let edges = self.edit(area.start().get(), |leaf| leaf.insert(map));
+        let Some((is_first, is_last)) = edges else {
+            return;
+        };
+        if is_last {
+            area.next().into_iter().for_each(|next| self.join_at(next));
+        }
+        if is_first {
+            self.join_at(area.start());
+        }
+    }
+
+    /// Puts `map` where nothing is, and joins it with nothing. Reserved.
+    pub(super) fn place(&mut self, map: VirtualMemoryMap<T>) {
+        self.plant();
+        self.edit(map.vmarea().start().get(), |leaf| leaf.place(map));
+    }
+
+    /// Sees to it that there is a leaf.
+    fn plant(&mut self) {
+        if self.root.is_none() {
+            self.root = self.pool.take().map(|mut leaf| {
+                leaf.0 = Kind::Leaf(Leaf::new());
+                leaf
+            });
+        }
+    }
+
+    /// Joins all neighbours that have become one.
+    pub(super) fn join_all(&mut self) {
+        let mut next = self.successor(VirtAddr::new(0)).map(|map| map.vmarea());
+        while let Some(area) = next {
+            self.join_at(area.start());
+            next = area
+                .next()
+                .and_then(|next| self.successor(next))
+                .map(|map| map.vmarea());
+        }
+    }
+
+    /// Joins the map that starts at `addr` with the one that ends before it, in whatever leaves they are, if they have
+    /// become one.
+    pub(super) fn join_at(&mut self, addr: VirtAddr) {
+        let joins = match (self.predecessor(addr.get()), self.successor(addr)) {
+            (Some(left), Some(right)) => left.can_join(right),
+            _ => false,
+        };
+        let Some(before) = addr.checked_sub(1).filter(|_| joins) else {
+            return;
+        };
+        let right = self.edit(addr.get(), |leaf| {
+            let at = leaf.lower_bound(addr.get());
+            let (old, right) = (leaf.largest_gap(at..at + 2), leaf.close(at));
+            leaf.settle(old, leaf.gap_before(at));
+            right
+        });
+        if let Some(right) = right.flatten() {
+            self.edit(before.get(), |leaf| {
+                let at = leaf.lower_bound(before.get());
+                let old = leaf.gap_before(at + 1);
+                leaf.set_end(at, right.vmarea().end().get());
+                leaf.settle(old, leaf.gap_before(at + 1));
+            });
+        }
+    }
+}
+
+impl<T: Payload> Leaf<T> {
+    /// Puts `map` where nothing is, and joins it with its neighbours in this leaf. Answers whether it, or what it has
+    /// become a part of, is now the first, and whether it is the last: then there may be neighbours in other leaves.
+    fn insert(&mut self, map: VirtualMemoryMap<T>) -> (bool, bool) {
+        let start = map.vmarea().start().get();
+        let at = self.place(map);
+        self.join(at + 1);
+        self.join(at);
+        let at = self.lower_bound(start);
+        (at == 0, at + 1 == self.len())
+    }
+
+    /// Puts `map` where nothing is; answers where. Joining it does not change the largest gap: none is between.
+    fn place(&mut self, map: VirtualMemoryMap<T>) -> usize {
+        let (area, content) = map.into_parts();
+        let at = self.lower_bound(area.start().get());
+        let old = self.gap_before(at);
+        self.open(at, area, content);
+        self.settle(old, self.largest_gap(at..at + 2));
+        at
+    }
+}

@@ -1,0 +1,230 @@
+//! A leaf: maps in address order.
+
+use core::ops::Range;
+
+use arrayvec::ArrayVec;
+
+use super::keys::{self, Keys};
+use crate::area::MemoryArea;
+use crate::map::{Content, MapRef, Payload, VirtualMemoryMap};
+
+/// How many maps a leaf holds.
+pub(super) const LEAF: usize = 64;
+
+/// Maps in address order. What a map is beside its bounds stands apart from them, so that searches read bounds only.
+pub(super) struct Leaf<T> {
+    ends: Keys<8>,
+    starts: [usize; LEAF],
+    contents: ArrayVec<Content<T>, LEAF>,
+    /// The largest gap between two maps of this leaf, in bytes.
+    gap: usize,
+}
+
+impl<T> Leaf<T> {
+    pub(super) const fn new() -> Self {
+        Self {
+            ends: Keys::new(),
+            starts: [usize::MAX; LEAF],
+            contents: ArrayVec::new_const(),
+            gap: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.contents.len()
+    }
+
+    pub(super) const fn gap(&self) -> usize {
+        self.gap
+    }
+
+    /// The position of the first map that does not end before `addr`; the length when there is none, unless the leaf
+    /// is full: then the last.
+    pub(super) fn rank(&self, addr: usize) -> usize {
+        self.ends.rank(addr)
+    }
+
+    /// As [`rank`](Self::rank), but the length for a full leaf as well.
+    pub(super) fn lower_bound(&self, addr: usize) -> usize {
+        let at = self.rank(addr);
+        if self.end(at) < addr {
+            self.len()
+        } else {
+            at.min(self.len())
+        }
+    }
+
+    pub(super) fn start(&self, at: usize) -> usize {
+        self.starts.get(at).copied().unwrap_or(usize::MAX)
+    }
+
+    pub(super) fn end(&self, at: usize) -> usize {
+        self.ends.get(at).unwrap_or(usize::MAX)
+    }
+
+    pub(super) fn low(&self) -> usize {
+        self.start(0)
+    }
+
+    pub(super) fn high(&self) -> usize {
+        self.end(self.len().saturating_sub(1))
+    }
+
+    pub(super) fn area(&self, at: usize) -> MemoryArea {
+        MemoryArea::bounds(self.start(at), self.end(at))
+    }
+
+    pub(super) fn get(&self, at: usize) -> Option<MapRef<'_, T>> {
+        Some(MapRef::new(self.area(at), self.contents.get(at)?))
+    }
+
+    /// Whether keys and starts are as the maps are.
+    pub(super) fn is_sound(&self) -> bool {
+        self.ends.is_sound(self.len())
+            && self
+                .starts
+                .iter()
+                .skip(self.len())
+                .all(|&start| start == usize::MAX)
+    }
+
+    /// The map that holds `addr`.
+    pub(super) fn find(&self, addr: usize) -> Option<MapRef<'_, T>> {
+        let at = self.rank(addr);
+        if self.start(at) <= addr && addr <= self.end(at) {
+            self.get(at)
+        } else {
+            None
+        }
+    }
+
+    /// The bytes between the map at `at` and the one before it in this leaf; 0 for the first and behind the last.
+    pub(super) fn gap_before(&self, at: usize) -> usize {
+        match at.checked_sub(1) {
+            Some(left) if at < self.len() => self
+                .start(at)
+                .saturating_sub(self.end(left))
+                .saturating_sub(1),
+            _ => 0,
+        }
+    }
+
+    /// The largest of the gaps before the maps at `range`.
+    pub(super) fn largest_gap(&self, range: Range<usize>) -> usize {
+        range.map(|at| self.gap_before(at)).max().unwrap_or(0)
+    }
+
+    /// Keeps `gap` true after a change: of the gaps that changed, `before` was and `after` is the largest.
+    pub(super) fn settle(&mut self, before: usize, after: usize) {
+        if after >= self.gap {
+            self.gap = after;
+        } else if before == self.gap {
+            self.gap = self.largest_gap(1..self.len());
+        }
+    }
+
+    pub(super) fn set_end(&mut self, at: usize, end: usize) {
+        self.ends.set(at, end);
+    }
+
+    pub(super) fn content_mut(&mut self, at: usize) -> Option<&mut Content<T>> {
+        self.contents.get_mut(at)
+    }
+
+    /// Puts a map at `at`. There is room.
+    pub(super) fn open(&mut self, at: usize, area: MemoryArea, content: Content<T>) {
+        let len = self.len();
+        if at <= len && self.contents.try_insert(at, content).is_ok() {
+            self.ends.insert(at, area.end().get(), len);
+            keys::insert(&mut self.starts, at, area.start().get(), len);
+        }
+    }
+
+    /// Takes the map at `at` out.
+    pub(super) fn close(&mut self, at: usize) -> Option<VirtualMemoryMap<T>> {
+        let (area, len) = (self.area(at), self.len());
+        let content = self.contents.pop_at(at)?;
+        self.ends.remove(at..at + 1, len);
+        keys::remove(&mut self.starts, at..at + 1, len, usize::MAX);
+        Some(VirtualMemoryMap::from_parts(area, content))
+    }
+
+    /// Takes the maps at `range` out, one by one in order, for `sink`.
+    pub(super) fn drain(&mut self, range: Range<usize>, mut sink: impl FnMut(VirtualMemoryMap<T>)) {
+        let Self {
+            ends,
+            starts,
+            contents,
+            ..
+        } = self;
+        let len = contents.len();
+        let at = range.clone();
+        for (at, content) in at.zip(contents.drain(range.clone())) {
+            let (start, end) = (starts.get(at).copied(), ends.get(at));
+            if let (Some(start), Some(end)) = (start, end) {
+                sink(VirtualMemoryMap::from_parts(
+                    MemoryArea::bounds(start, end),
+                    content,
+                ));
+            }
+        }
+        ends.remove(range.clone(), len);
+        keys::remove(starts, range, len, usize::MAX);
+    }
+
+    /// Moves the maps from `at` on to the front of `right`, which has room.
+    pub(super) fn move_back(&mut self, at: usize, right: &mut Self) {
+        let mut to = 0;
+        self.drain(at..self.len(), |map| {
+            let (area, content) = map.into_parts();
+            right.open(to, area, content);
+            to += 1;
+        });
+        self.gap = self.largest_gap(1..self.len());
+        right.gap = right.largest_gap(1..right.len());
+    }
+
+    /// Moves the first `count` maps to the end of `left`, which has room.
+    pub(super) fn move_front(&mut self, count: usize, left: &mut Self) {
+        let mut at = left.len();
+        self.drain(0..count.min(self.len()), |map| {
+            let (area, content) = map.into_parts();
+            left.open(at, area, content);
+            at += 1;
+        });
+        self.gap = self.largest_gap(1..self.len());
+        left.gap = left.largest_gap(1..left.len());
+    }
+}
+
+impl<T: Payload> Leaf<T> {
+    /// Joins the map at `at` with the one before it, if they have become one.
+    pub(super) fn join(&mut self, at: usize) {
+        let joins = match (
+            at.checked_sub(1).and_then(|left| self.get(left)),
+            self.get(at),
+        ) {
+            (Some(left), Some(right)) => left.can_join(right),
+            _ => false,
+        };
+        if joins {
+            let end = self.end(at);
+            drop(self.close(at));
+            self.set_end(at - 1, end);
+        }
+    }
+
+    /// Cuts the map at `at` before `addr`, which it holds and does not start with. There is room.
+    pub(super) fn split(&mut self, at: usize, addr: usize) {
+        let (start, end) = (self.start(at), self.end(at));
+        if start < addr && addr <= end {
+            if let Some(right) = self
+                .content_mut(at)
+                .and_then(|content| content.split_at(addr - start))
+            {
+                self.set_end(at, addr - 1);
+                self.open(at + 1, MemoryArea::bounds(addr, end), right);
+            }
+        }
+    }
+}

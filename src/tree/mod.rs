@@ -1,0 +1,27 @@
+//! Ordered, disjoint maps: a B+tree that knows its gaps and its ranks. It knows nothing of page tables.
+//!
+//! A leaf keeps up to 64 maps, their ends apart from the rest, so that a search reads two cache lines of keys and
+//! compares without branches. An inner node keeps, for each child, the span that its maps cover, how many there are,
+//! and the largest gap at or before it.
+#![forbid(unsafe_code)]
+
+mod audit;
+mod child;
+mod cut;
+mod gaps;
+mod inner;
+mod insert;
+mod iter;
+mod keys;
+mod leaf;
+mod node;
+mod pool;
+mod protect;
+mod rank;
+mod room;
+mod scratch;
+mod store;
+
+pub use node::Node;
+pub(crate) use scratch::Scratch;
+pub(crate) use store::Tree;

@@ -1,0 +1,142 @@
+//! A node of either kind.
+
+use super::child::NodeRef;
+use super::inner::{INNER, Inner};
+use super::leaf::{LEAF, Leaf};
+
+/// How many more maps a leaf must have room for before an edit: one is cut in two, and two come in its middle.
+const LEAF_ROOM: usize = 3;
+
+/// How many more children an inner node must have room for before an edit below it.
+const INNER_ROOM: usize = 2;
+
+/// Memory for a piece of the tree. Kernels without a heap hand over some of it; how it is used is the tree's own.
+pub struct Node<T: 'static = ()>(pub(super) Kind<T>);
+
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a spare node's memory is for a leaf or an inner node"
+)]
+pub(super) enum Kind<T: 'static> {
+    /// Not in the tree: the next such node.
+    Spare(Option<NodeRef<T>>),
+    Leaf(Leaf<T>),
+    Inner(Inner<T>),
+}
+
+impl<T> Node<T> {
+    /// A node that is not in use.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Kind::Spare(None))
+    }
+
+    /// The first byte of its maps.
+    pub(super) fn low(&self) -> usize {
+        match &self.0 {
+            Kind::Leaf(leaf) => leaf.low(),
+            Kind::Inner(inner) => inner.low(),
+            Kind::Spare(_) => usize::MAX,
+        }
+    }
+
+    /// The last byte of its maps.
+    pub(super) fn high(&self) -> usize {
+        match &self.0 {
+            Kind::Leaf(leaf) => leaf.high(),
+            Kind::Inner(inner) => inner.high(),
+            Kind::Spare(_) => usize::MAX,
+        }
+    }
+
+    /// How many maps it has.
+    pub(super) fn count(&self) -> usize {
+        match &self.0 {
+            Kind::Leaf(leaf) => leaf.len(),
+            Kind::Inner(inner) => inner.count(),
+            Kind::Spare(_) => 0,
+        }
+    }
+
+    /// The largest gap between two of its maps.
+    pub(super) fn gap(&self) -> usize {
+        match &self.0 {
+            Kind::Leaf(leaf) => leaf.gap(),
+            Kind::Inner(inner) => inner.gap(),
+            Kind::Spare(_) => 0,
+        }
+    }
+
+    /// How many maps or children it has.
+    pub(super) fn len(&self) -> usize {
+        match &self.0 {
+            Kind::Leaf(leaf) => leaf.len(),
+            Kind::Inner(inner) => inner.len(),
+            Kind::Spare(_) => 0,
+        }
+    }
+
+    pub(super) const fn capacity(&self) -> usize {
+        match &self.0 {
+            Kind::Leaf(_) => LEAF,
+            Kind::Inner(_) => INNER,
+            Kind::Spare(_) => 0,
+        }
+    }
+
+    /// Whether an edit below or in it might not fit.
+    pub(super) fn is_tight(&self) -> bool {
+        match &self.0 {
+            Kind::Leaf(leaf) => leaf.len() + LEAF_ROOM > LEAF,
+            Kind::Inner(inner) => inner.len() + INNER_ROOM > INNER,
+            Kind::Spare(_) => false,
+        }
+    }
+
+    /// Where `addr` stands or would stand in it.
+    pub(super) fn place(&self, addr: usize) -> usize {
+        match &self.0 {
+            Kind::Leaf(leaf) => leaf.lower_bound(addr),
+            Kind::Inner(inner) => inner.place(addr),
+            Kind::Spare(_) => 0,
+        }
+    }
+
+    /// Moves what it has from `at` on to the front of `right`, a node of the same kind with room, or a spare one.
+    pub(super) fn move_back(&mut self, at: usize, right: &mut Self) {
+        if matches!(right.0, Kind::Spare(_)) {
+            right.0 = match self.0 {
+                Kind::Leaf(_) => Kind::Leaf(Leaf::new()),
+                _ => Kind::Inner(Inner::new()),
+            };
+        }
+        match (&mut self.0, &mut right.0) {
+            (Kind::Leaf(left), Kind::Leaf(right)) => left.move_back(at, right),
+            (Kind::Inner(left), Kind::Inner(right)) => left.move_back(at, right),
+            _ => {}
+        }
+    }
+
+    /// Moves all it has to the end of `left`, a node of the same kind with room.
+    pub(super) fn move_front(&mut self, left: &mut Self) {
+        match (&mut self.0, &mut left.0) {
+            (Kind::Leaf(right), Kind::Leaf(left)) => right.move_front(LEAF, left),
+            (Kind::Inner(right), Kind::Inner(left)) => right.move_front(left),
+            _ => {}
+        }
+    }
+}
+
+impl<T> Default for Node<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> core::fmt::Debug for Node<T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Node")
+            .field("maps", &self.count())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,83 @@
+//! Changing permissions, and moving.
+
+use super::inner::INNER;
+use super::leaf::{LEAF, Leaf};
+use super::store::Tree;
+use crate::addr::VirtAddr;
+use crate::area::MemoryArea;
+use crate::error::MapError;
+use crate::map::{Payload, VirtualMemoryMap};
+use crate::permissions::Permissions;
+
+impl<T: Payload> Tree<T> {
+    /// Gives what lies in `area` these permissions; maps that have them already are not cut. Reserved.
+    pub(crate) fn protect(&mut self, area: MemoryArea, permissions: Permissions) {
+        let mut rest = Some(area);
+        while let Some(area) = rest {
+            let (start, end) = (area.start().get(), area.end().get());
+            let span = self.edit(start, |leaf| leaf.protect(area, permissions));
+            let Some((low, high)) = span else { return };
+            // What is first or last in its leaf may continue what is in another.
+            if start <= low {
+                self.join_at(VirtAddr::new(low));
+            }
+            let next = high.checked_add(1).map(VirtAddr::new);
+            if end == high {
+                next.into_iter().for_each(|next| self.join_at(next));
+            }
+            rest = next.and_then(|next| MemoryArea::new(next, area.end()).ok());
+        }
+    }
+
+    /// Moves what lies in `from` to `to`, which is free and of the same size. Reserved for both, and by
+    /// [`reserve_shift`](Self::reserve_shift).
+    pub(crate) fn shift(&mut self, from: MemoryArea, to: MemoryArea) {
+        while let Some(map) = self.take_first(from) {
+            let (area, content) = map.into_parts();
+            let moved = from
+                .offset_of(area.start())
+                .and_then(|offset| MemoryArea::from_start_size(to.at(offset)?, area.size()).ok());
+            if let Some(moved) = moved {
+                self.make_room(moved.start().get());
+                self.insert(VirtualMemoryMap::from_parts(moved, content));
+            }
+        }
+    }
+
+    /// Sets nodes aside for moving all maps in `area` anywhere.
+    pub(crate) fn reserve_shift(&mut self, area: MemoryArea) -> Result<(), MapError> {
+        // Each new leaf takes a quarter of what it could at least, and so does each inner node above.
+        let leaves = self.count_in(area).div_ceil(LEAF / 4);
+        self.pool
+            .reserve(leaves + leaves.div_ceil(INNER / 4) + 2 * self.height() + 1)
+    }
+}
+
+impl<T: Payload> Leaf<T> {
+    /// Gives what lies in `area` in this leaf these permissions. Answers the leaf's first and last byte.
+    fn protect(&mut self, area: MemoryArea, permissions: Permissions) -> (usize, usize) {
+        let (start, end) = (area.start().get(), area.end().get());
+        let first = self.lower_bound(start);
+        let mut at = first;
+        while at < self.len() && self.start(at) <= end {
+            if self
+                .content_mut(at)
+                .is_some_and(|content| content.permissions() != permissions)
+            {
+                if self.start(at) < start {
+                    self.split(at, start);
+                    at += 1;
+                }
+                if self.end(at) > end {
+                    self.split(at, end + 1);
+                }
+                self.content_mut(at)
+                    .into_iter()
+                    .for_each(|content| content.set_permissions(permissions));
+            }
+            at += 1;
+        }
+        (first..=at).rev().for_each(|right| self.join(right));
+        (self.low(), self.high())
+    }
+}

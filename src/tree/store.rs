@@ -1,0 +1,208 @@
+//! The tree itself: its root, its memory, and the way down to a leaf.
+
+use super::child::NodeRef;
+use super::inner::Inner;
+use super::leaf::Leaf;
+use super::node::{Kind, Node};
+use super::pool::Pool;
+use crate::addr::VirtAddr;
+use crate::area::MemoryArea;
+use crate::map::MapRef;
+
+/// How sparse a node may be, as a part of its capacity, before it is joined with a neighbour.
+const SPARSE: usize = 4;
+
+/// The maps of one space in address order.
+///
+/// Lookups, ranks and edits are O(log n), and O(1) more for each map that is touched. Every edit that may add maps is
+/// preceded by [`reserve`](Self::reserve), and cannot fail then.
+pub(crate) struct Tree<T: 'static> {
+    pub(super) root: Option<NodeRef<T>>,
+    pub(super) pool: Pool<T>,
+}
+
+impl<T> Tree<T> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            root: None,
+            pool: Pool::new(),
+        }
+    }
+
+    /// A tree in these nodes and no others.
+    pub(crate) fn fixed(nodes: &'static mut [Node<T>]) -> Self {
+        Self {
+            root: None,
+            pool: Pool::fixed(nodes),
+        }
+    }
+
+    /// Lets the tree grow on the heap.
+    #[cfg(feature = "alloc")]
+    pub(crate) const fn grow(&mut self) {
+        self.pool.grow();
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.root.as_deref().map_or(0, Node::count)
+    }
+
+    /// The map that holds `addr`.
+    pub(crate) fn find(&self, addr: VirtAddr) -> Option<MapRef<'_, T>> {
+        let addr = addr.get();
+        let mut node = self.root.as_deref()?;
+        loop {
+            match &node.0 {
+                Kind::Inner(inner) => node = inner.child(inner.rank(addr))?,
+                Kind::Leaf(leaf) => return leaf.find(addr),
+                Kind::Spare(_) => return None,
+            }
+        }
+    }
+
+    /// The leaf where `addr` is or would be, and its position there.
+    pub(super) fn leaf(&self, addr: usize) -> Option<(&Leaf<T>, usize)> {
+        let mut node = self.root.as_deref()?;
+        loop {
+            match &node.0 {
+                Kind::Inner(inner) => node = inner.child(inner.place(addr))?,
+                Kind::Leaf(leaf) => return Some((leaf, leaf.lower_bound(addr))),
+                Kind::Spare(_) => return None,
+            }
+        }
+    }
+
+    /// The first map that does not end before `addr`.
+    pub(crate) fn successor(&self, addr: VirtAddr) -> Option<MapRef<'_, T>> {
+        let (leaf, at) = self.leaf(addr.get())?;
+        leaf.get(at)
+    }
+
+    /// The last map that ends before `addr`.
+    pub(super) fn predecessor(&self, addr: usize) -> Option<MapRef<'_, T>> {
+        let mut node = self.root.as_deref()?;
+        let mut before = None;
+        loop {
+            match &node.0 {
+                Kind::Inner(inner) => {
+                    let at = inner.place(addr);
+                    before = at
+                        .checked_sub(1)
+                        .and_then(|left| inner.child(left))
+                        .or(before);
+                    node = inner.child(at)?;
+                }
+                Kind::Leaf(leaf) => match leaf.lower_bound(addr).checked_sub(1) {
+                    Some(left) => return leaf.get(left),
+                    None => return before.and_then(last),
+                },
+                Kind::Spare(_) => return None,
+            }
+        }
+    }
+
+    /// Where the first map is that has a byte in `area`.
+    pub(crate) fn first_overlap(&self, area: MemoryArea) -> Option<MemoryArea> {
+        let first = self.successor(area.start())?.vmarea();
+        first.overlaps(&area).then_some(first)
+    }
+
+    /// The first hole in `area`.
+    pub(crate) fn first_hole(&self, area: MemoryArea) -> Option<MemoryArea> {
+        let mut free = area.start();
+        while let Some(map) = self.successor(free).map(MapRef::vmarea) {
+            if map.start() > free {
+                let end = map.start().checked_sub(1)?.min(area.end());
+                return MemoryArea::new(free, end).ok();
+            }
+            free = map.next().filter(|&next| next <= area.end())?;
+        }
+        MemoryArea::new(free, area.end()).ok()
+    }
+
+    /// Does `edit` to the leaf where `addr` is or would be, and keeps what the nodes above know of it true.
+    pub(super) fn edit<R>(
+        &mut self,
+        addr: usize,
+        edit: impl FnOnce(&mut Leaf<T>) -> R,
+    ) -> Option<R> {
+        let Self { root, pool } = self;
+        let answer = edit_below(root.as_mut()?, addr, pool, edit);
+        self.lower();
+        answer
+    }
+
+    /// Takes away a root that is empty, or that has a single child.
+    fn lower(&mut self) {
+        while let Some(root) = &mut self.root {
+            let child = match &mut root.0 {
+                Kind::Inner(inner) if inner.len() == 1 => inner.close(0),
+                Kind::Leaf(leaf) if leaf.len() == 0 => None,
+                _ => return,
+            };
+            let old = core::mem::replace(&mut self.root, child);
+            old.into_iter().for_each(|old| self.pool.give(old));
+        }
+    }
+}
+
+/// The last map of a subtree.
+fn last<T>(mut node: &Node<T>) -> Option<MapRef<'_, T>> {
+    loop {
+        match &node.0 {
+            Kind::Inner(inner) => node = inner.child(inner.len().checked_sub(1)?)?,
+            Kind::Leaf(leaf) => return leaf.get(leaf.len().checked_sub(1)?),
+            Kind::Spare(_) => return None,
+        }
+    }
+}
+
+fn edit_below<T, R>(
+    node: &mut Node<T>,
+    addr: usize,
+    pool: &mut Pool<T>,
+    edit: impl FnOnce(&mut Leaf<T>) -> R,
+) -> Option<R> {
+    match &mut node.0 {
+        Kind::Leaf(leaf) => Some(edit(leaf)),
+        Kind::Inner(inner) => {
+            let at = inner.place(addr);
+            let answer = edit_below(inner.child_mut(at)?, addr, pool, edit);
+            inner.refresh(at);
+            mend(inner, at, pool);
+            answer
+        }
+        Kind::Spare(_) => None,
+    }
+}
+
+/// Takes the child at `at` out when it is empty, and joins it with a neighbour when both are sparse.
+fn mend<T>(inner: &mut Inner<T>, at: usize, pool: &mut Pool<T>) {
+    let Some((len, capacity)) = inner.child(at).map(|child| (child.len(), child.capacity())) else {
+        return;
+    };
+    if len == 0 {
+        inner
+            .close(at)
+            .into_iter()
+            .for_each(|empty| pool.give(empty));
+        return;
+    }
+    if len * SPARSE > capacity {
+        return;
+    }
+    for left in [at.checked_sub(1), Some(at)].into_iter().flatten() {
+        let Some((one, other)) = inner.pair_mut(left) else {
+            continue;
+        };
+        if (one.len() + other.len()) * 4 <= capacity * 3 {
+            other.move_front(one);
+            inner
+                .close(left + 1)
+                .into_iter()
+                .for_each(|empty| pool.give(empty));
+            inner.refresh(left);
+            return;
+        }
+    }
+}
