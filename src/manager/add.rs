@@ -3,9 +3,7 @@
 use super::refused::Refused;
 use super::space::{VirtualMemoryManager, run};
 use crate::backend::{Edit, PageTableBackend, check_edit};
-use crate::error::MapError;
-use crate::map::{MapRef, Payload, VirtualMemoryMap};
-use crate::tree::Tree;
+use crate::map::{Payload, VirtualMemoryMap};
 
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// Records `map`, and joins it with neighbours that it continues. The page table has its entries when it is
@@ -18,8 +16,8 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// [`MapError::WriteWithoutRead`]; [`MapError::UnsupportedMemoryType`]; [`MapError::Overlap`] with the first map
     /// in the way; [`MapError::OutOfNodes`].
     pub fn add_memory_map(&mut self, map: VirtualMemoryMap<T>) -> Result<(), Refused<T>> {
-        let reserved = check_free(&self.backend, &self.tree, map.view())
-            .and_then(|()| self.tree.reserve_at(map.vmarea().start()));
+        let reserved = check_edit(&self.backend, Edit::Map(run(map.view())))
+            .and_then(|()| self.tree.reserve_insert(map.vmarea()));
         match reserved {
             Ok(()) => {
                 self.tree.insert(map);
@@ -27,18 +25,5 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
             }
             Err(error) => Err(Refused::new(error, map)),
         }
-    }
-}
-
-/// Whether `map` can be added to `tree`.
-pub(super) fn check_free<B: PageTableBackend, T>(
-    backend: &B,
-    tree: &Tree<T>,
-    map: MapRef<'_, T>,
-) -> Result<(), MapError> {
-    check_edit(backend, Edit::Map(run(map)))?;
-    match tree.first_overlap(map.vmarea()) {
-        Some(existing) => Err(MapError::Overlap { existing }),
-        None => Ok(()),
     }
 }

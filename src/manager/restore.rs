@@ -3,9 +3,8 @@
 use core::error::Error;
 use core::fmt;
 
-use super::add::check_free;
-use super::space::VirtualMemoryManager;
-use crate::backend::PageTableBackend;
+use super::space::{VirtualMemoryManager, run};
+use crate::backend::{Edit, PageTableBackend, check_edit};
 use crate::error::MapError;
 use crate::map::{Payload, VirtualMemoryMap};
 use crate::tree::Scratch;
@@ -49,9 +48,9 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         let mut taken = Scratch::new(tree);
         let mut rest = maps.into_iter();
         while let Some(map) = rest.next() {
-            if let Err(error) = check_free(backend, taken.home(), map.view())
-                .and_then(|()| taken.reserve(map.view()))
-            {
+            let reserved = check_edit(backend, Edit::Map(run(map.view())))
+                .and_then(|()| taken.reserve(map.vmarea()));
+            if let Err(error) = reserved {
                 return Err(Unrestored {
                     error,
                     taken,

@@ -14,6 +14,7 @@ pub(super) enum NodeRef<T: 'static> {
 impl<T> Deref for NodeRef<T> {
     type Target = Node<T>;
 
+    #[inline]
     fn deref(&self) -> &Node<T> {
         match self {
             #[cfg(feature = "alloc")]
@@ -27,6 +28,7 @@ impl<T> Deref for NodeRef<T> {
 }
 
 impl<T> DerefMut for NodeRef<T> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut Node<T> {
         match self {
             #[cfg(feature = "alloc")]

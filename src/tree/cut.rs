@@ -49,6 +49,12 @@ impl<T: Payload> Leaf<T> {
         if self.start(from) > end {
             return high;
         }
+        if self.start(from) < start && end < self.end(from) {
+            let middle = self.punch(from, area);
+            self.settle(0, area.size());
+            middle.into_iter().for_each(sink);
+            return high;
+        }
         let first = from;
         let mut old = self.gap_before(first);
         if self.start(from) < start {
@@ -64,7 +70,11 @@ impl<T: Payload> Leaf<T> {
             to += 1;
         }
         old = old.max(self.largest_gap(from..to + 1));
-        self.drain(from..to, sink);
+        if to == from + 1 {
+            self.close(from).into_iter().for_each(sink);
+        } else {
+            self.drain(from..to, sink);
+        }
         self.settle(old, self.largest_gap(first..from + 1));
         high
     }

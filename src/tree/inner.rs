@@ -4,7 +4,7 @@ use arrayvec::ArrayVec;
 
 use super::child::NodeRef;
 use super::keys::{self, Keys};
-use super::node::Node;
+use super::node::{Node, Summary};
 
 /// How many children an inner node holds.
 pub(super) const INNER: usize = 32;
@@ -36,6 +36,7 @@ impl<T> Inner<T> {
         }
     }
 
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.children.len()
     }
@@ -49,27 +50,33 @@ impl<T> Inner<T> {
     }
 
     /// The position of the first child that does not end before `addr`; maybe the length.
+    #[inline]
     pub(super) fn rank(&self, addr: usize) -> usize {
         self.highs.rank(addr)
     }
 
     /// The same, or the last child when all end before `addr`: where a map at `addr` belongs.
+    #[inline]
     pub(super) fn place(&self, addr: usize) -> usize {
         self.rank(addr).min(self.len().saturating_sub(1))
     }
 
+    #[inline]
     pub(super) fn low(&self) -> usize {
         self.child_low(0)
     }
 
+    #[inline]
     pub(super) fn high(&self) -> usize {
         self.child_high(self.len().saturating_sub(1))
     }
 
+    #[inline]
     pub(super) fn child_low(&self, at: usize) -> usize {
         self.lows.get(at).copied().unwrap_or(usize::MAX)
     }
 
+    #[inline]
     pub(super) fn child_high(&self, at: usize) -> usize {
         self.highs.get(at).unwrap_or(usize::MAX)
     }
@@ -87,10 +94,12 @@ impl<T> Inner<T> {
         self.counts.get(..self.len()).unwrap_or_default()
     }
 
+    #[inline]
     pub(super) fn child(&self, at: usize) -> Option<&Node<T>> {
         self.children.get(at).map(|child| &**child)
     }
 
+    #[inline]
     pub(super) fn child_mut(&mut self, at: usize) -> Option<&mut Node<T>> {
         self.children.get_mut(at).map(|child| &mut **child)
     }
@@ -108,10 +117,10 @@ impl<T> Inner<T> {
         let len = self.len();
         if len < INNER && at <= len {
             self.children.insert(at, child);
-            self.highs.insert(at, usize::MAX, len);
-            keys::insert(&mut self.lows, at, usize::MAX, len);
-            keys::insert(&mut self.gaps, at, 0, len);
-            keys::insert(&mut self.counts, at, 0, len);
+            self.highs.insert(at, [usize::MAX], len);
+            keys::insert(&mut self.lows, at, [usize::MAX], len);
+            keys::insert(&mut self.gaps, at, [0], len);
+            keys::insert(&mut self.counts, at, [0], len);
             self.refresh(at);
         }
     }
@@ -125,25 +134,38 @@ impl<T> Inner<T> {
         keys::remove(&mut self.lows, at..at + 1, len, usize::MAX);
         keys::remove(&mut self.gaps, at..at + 1, len, 0);
         keys::remove(&mut self.counts, at..at + 1, len, 0);
-        self.set_gap(at);
-        self.gap = self.gaps().iter().copied().max().unwrap_or(0);
+        if let Some(gap) = self.child(at).map(Node::gap) {
+            self.set_gap(at, gap);
+        }
+        self.gap = self.widest();
         Some(child)
     }
 
     /// Takes over what the child at `at` says of itself, after it has changed.
+    #[inline]
     pub(super) fn refresh(&mut self, at: usize) {
-        let Some(child) = self.child(at) else { return };
-        let (low, high, count) = (child.low(), child.high(), child.count());
+        let Some(Summary {
+            low,
+            high,
+            count,
+            gap,
+        }) = self.child(at).map(Node::summary)
+        else {
+            return;
+        };
         if let (Some(old_low), Some(old_count)) = (self.lows.get_mut(at), self.counts.get_mut(at)) {
             *old_low = low;
             self.count = self.count - *old_count + count;
             *old_count = count;
         }
-        if self.child_high(at) != high {
+        let moved = self.child_high(at) != high;
+        if moved {
             self.highs.set(at, high);
         }
-        self.set_gap(at);
-        self.set_gap(at + 1);
+        self.set_gap(at, gap);
+        if let Some(gap) = self.child(at + 1).filter(|_| moved).map(Node::gap) {
+            self.set_gap(at + 1, gap);
+        }
     }
 
     /// Whether the keys are as the children are.
@@ -151,9 +173,9 @@ impl<T> Inner<T> {
         self.highs.is_sound(self.len())
     }
 
-    /// Keeps the gap of the child at `at` true, and the largest of all.
-    fn set_gap(&mut self, at: usize) {
-        let Some(child) = self.child(at) else { return };
+    /// Keeps the gap of the child at `at`, in which `inside` is the largest, true, and the largest of all.
+    #[inline]
+    fn set_gap(&mut self, at: usize, inside: usize) {
         let between = match at.checked_sub(1) {
             Some(left) => self
                 .child_low(at)
@@ -161,7 +183,7 @@ impl<T> Inner<T> {
                 .saturating_sub(1),
             None => 0,
         };
-        let new = child.gap().max(between);
+        let new = inside.max(between);
         let Some(gap) = self.gaps.get_mut(at) else {
             return;
         };
@@ -169,8 +191,13 @@ impl<T> Inner<T> {
         if new >= self.gap {
             self.gap = new;
         } else if old == self.gap {
-            self.gap = self.gaps().iter().copied().max().unwrap_or(0);
+            self.gap = self.widest();
         }
+    }
+
+    /// The largest gap of all, looked for. The gaps of children that are not there are 0.
+    fn widest(&self) -> usize {
+        self.gaps.iter().copied().fold(0, usize::max)
     }
 
     /// Moves the children from `at` on to the front of `right`, which has room.

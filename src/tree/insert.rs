@@ -82,21 +82,54 @@ impl<T: Payload> Leaf<T> {
     /// Puts `map` where nothing is, and joins it with its neighbours in this leaf. Answers whether it, or what it has
     /// become a part of, is now the first, and whether it is the last: then there may be neighbours in other leaves.
     fn insert(&mut self, map: VirtualMemoryMap<T>) -> (bool, bool) {
-        let start = map.vmarea().start().get();
-        let at = self.place(map);
-        self.join(at + 1);
-        self.join(at);
-        let at = self.lower_bound(start);
+        let (area, at) = (map.vmarea(), self.lower_bound(map.vmarea().start().get()));
+        let (start, end) = (area.start().get(), area.end().get());
+        let left = at
+            .checked_sub(1)
+            .filter(|&left| self.end(left).wrapping_add(1) == start);
+        let left =
+            left.filter(|&left| self.get(left).is_some_and(|left| left.can_join(map.view())));
+        let joins_right = end.wrapping_add(1) == self.start(at)
+            && self.get(at).is_some_and(|right| map.view().can_join(right));
+        let old = self.gap_before(at);
+        let at = match (left, joins_right) {
+            (None, false) => {
+                self.place_at(at, map);
+                at
+            }
+            (Some(left), false) => {
+                self.set_end(left, end);
+                self.settle(old, self.gap_before(at));
+                left
+            }
+            (None, true) => {
+                self.set_start(at, start);
+                let (_, content) = map.into_parts();
+                if let Some(right) = self.content_mut(at) {
+                    *right = content;
+                }
+                self.settle(old, self.gap_before(at));
+                at
+            }
+            (Some(left), true) => {
+                self.set_end(left, self.end(at));
+                drop(self.close(at));
+                self.settle(old, 0);
+                left
+            }
+        };
         (at == 0, at + 1 == self.len())
     }
 
-    /// Puts `map` where nothing is; answers where. Joining it does not change the largest gap: none is between.
-    fn place(&mut self, map: VirtualMemoryMap<T>) -> usize {
+    /// Puts `map` where nothing is.
+    fn place(&mut self, map: VirtualMemoryMap<T>) {
+        self.place_at(self.lower_bound(map.vmarea().start().get()), map);
+    }
+
+    fn place_at(&mut self, at: usize, map: VirtualMemoryMap<T>) {
         let (area, content) = map.into_parts();
-        let at = self.lower_bound(area.start().get());
         let old = self.gap_before(at);
         self.open(at, area, content);
-        self.settle(old, self.largest_gap(at..at + 2));
-        at
+        self.settle(old, self.gap_before(at).max(self.gap_before(at + 1)));
     }
 }

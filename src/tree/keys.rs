@@ -22,37 +22,44 @@ impl<const B: usize> Keys<B> {
     }
 
     /// How many keys are less than `addr`. When all `8 × B` are, one less.
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "a count of B - 1 comparisons is less than B"
-    )]
+    #[inline]
+    #[expect(clippy::indexing_slicing, reason = "the remainder is less than B")]
     pub(super) fn rank(&self, addr: usize) -> usize {
-        let line = below(&self.pilot[..B - 1], addr) % B;
-        line * LINE + below(&self.lines[line][..LINE - 1], addr)
+        let line = below(&self.pilot, addr) % B;
+        line * LINE + below(&self.lines[line], addr)
     }
 
+    /// All keys, used and unused.
+    #[inline]
+    pub(super) fn all(&self) -> &[usize] {
+        self.lines.as_flattened()
+    }
+
+    #[inline]
     pub(super) fn get(&self, at: usize) -> Option<usize> {
-        self.lines.as_flattened().get(at).copied()
+        self.all().get(at).copied()
     }
 
+    #[inline]
     pub(super) fn set(&mut self, at: usize, key: usize) {
         if let Some(place) = self.lines.as_flattened_mut().get_mut(at) {
             *place = key;
         }
-        self.steer(at..at + 1);
+        self.steer();
     }
 
-    /// Puts `key` at `at`, before the keys of `len` that are there.
-    pub(super) fn insert(&mut self, at: usize, key: usize, len: usize) {
-        insert(self.lines.as_flattened_mut(), at, key, len);
-        self.steer(at..len + 1);
+    /// Puts `keys` at `at`, before the keys of `len` that are there.
+    #[inline]
+    pub(super) fn insert<const N: usize>(&mut self, at: usize, keys: [usize; N], len: usize) {
+        insert(self.lines.as_flattened_mut(), at, keys, len);
+        self.steer();
     }
 
     /// Takes out the keys at `range`, of `len`.
+    #[inline]
     pub(super) fn remove(&mut self, range: Range<usize>, len: usize) {
-        let from = range.start;
         remove(self.lines.as_flattened_mut(), range, len, usize::MAX);
-        self.steer(from..len);
+        self.steer();
     }
 
     /// Whether the first `len` keys ascend, the others are not in use, and the pilot agrees.
@@ -67,34 +74,43 @@ impl<const B: usize> Keys<B> {
         used.is_sorted() && unused.iter().all(|&key| key == usize::MAX) && pilot
     }
 
-    /// Sets the pilot after the keys at `range` have changed.
-    fn steer(&mut self, range: Range<usize>) {
-        let lines = range.start / LINE..range.end.div_ceil(LINE);
-        let changed = self
-            .pilot
-            .iter_mut()
-            .zip(&self.lines)
-            .take(lines.end)
-            .skip(lines.start);
-        changed.for_each(|(pilot, [.., last])| *pilot = *last);
+    /// Sets the pilot after keys have changed.
+    #[inline]
+    fn steer(&mut self) {
+        let lasts = self.pilot.iter_mut().zip(&self.lines);
+        lasts.for_each(|(pilot, [.., last])| *pilot = *last);
     }
 }
 
-fn below(keys: &[usize], addr: usize) -> usize {
-    keys.iter().map(|&key| usize::from(key < addr)).sum()
+/// How many keys but the last are less than `addr`: sums instead of branches, which no predictor could guess.
+#[inline]
+fn below<const N: usize>(keys: &[usize; N], addr: usize) -> usize {
+    keys.iter()
+        .take(N - 1)
+        .map(|&key| usize::from(key < addr))
+        .sum()
 }
 
-/// Puts `value` at `at` into the first `len` of `values`, where there is room for one more.
-pub(super) fn insert<V: Copy>(values: &mut [V], at: usize, value: V, len: usize) {
-    if at <= len && len < values.len() {
-        values.copy_within(at..len, at + 1);
-        if let Some(place) = values.get_mut(at) {
-            *place = value;
-        }
+/// Puts `new` at `at` into the first `len` of `values`, where there is room for them.
+#[inline]
+pub(super) fn insert<V: Copy, const N: usize>(
+    values: &mut [V],
+    at: usize,
+    new: [V; N],
+    len: usize,
+) {
+    if at <= len && len + N <= values.len() {
+        values.copy_within(at..len, at + N);
+        values
+            .iter_mut()
+            .skip(at)
+            .zip(new)
+            .for_each(|(place, value)| *place = value);
     }
 }
 
 /// Takes `range` out of the first `len` of `values`, and puts `unused` behind the rest.
+#[inline]
 pub(super) fn remove<V: Copy>(values: &mut [V], range: Range<usize>, len: usize, unused: V) {
     let gone = range.len();
     if range.start <= range.end && range.end <= len && len <= values.len() {

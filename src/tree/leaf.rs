@@ -11,6 +11,9 @@ use crate::map::{Content, MapRef, Payload, VirtualMemoryMap};
 /// How many maps a leaf holds.
 pub(super) const LEAF: usize = 64;
 
+/// How many more maps must fit before an edit: one is cut in two, and two come in its middle.
+const ROOM: usize = 3;
+
 /// Maps in address order. What a map is beside its bounds stands apart from them, so that searches read bounds only.
 pub(super) struct Leaf<T> {
     ends: Keys<8>,
@@ -30,6 +33,13 @@ impl<T> Leaf<T> {
         }
     }
 
+    /// Whether an edit fits.
+    #[inline]
+    pub(super) fn has_room(&self) -> bool {
+        self.len() + ROOM <= LEAF
+    }
+
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.contents.len()
     }
@@ -40,11 +50,13 @@ impl<T> Leaf<T> {
 
     /// The position of the first map that does not end before `addr`; the length when there is none, unless the leaf
     /// is full: then the last.
+    #[inline]
     pub(super) fn rank(&self, addr: usize) -> usize {
         self.ends.rank(addr)
     }
 
     /// As [`rank`](Self::rank), but the length for a full leaf as well.
+    #[inline]
     pub(super) fn lower_bound(&self, addr: usize) -> usize {
         let at = self.rank(addr);
         if self.end(at) < addr {
@@ -54,26 +66,32 @@ impl<T> Leaf<T> {
         }
     }
 
+    #[inline]
     pub(super) fn start(&self, at: usize) -> usize {
         self.starts.get(at).copied().unwrap_or(usize::MAX)
     }
 
+    #[inline]
     pub(super) fn end(&self, at: usize) -> usize {
         self.ends.get(at).unwrap_or(usize::MAX)
     }
 
+    #[inline]
     pub(super) fn low(&self) -> usize {
         self.start(0)
     }
 
+    #[inline]
     pub(super) fn high(&self) -> usize {
         self.end(self.len().saturating_sub(1))
     }
 
+    #[inline]
     pub(super) fn area(&self, at: usize) -> MemoryArea {
         MemoryArea::bounds(self.start(at), self.end(at))
     }
 
+    #[inline]
     pub(super) fn get(&self, at: usize) -> Option<MapRef<'_, T>> {
         Some(MapRef::new(self.area(at), self.contents.get(at)?))
     }
@@ -89,6 +107,7 @@ impl<T> Leaf<T> {
     }
 
     /// The map that holds `addr`.
+    #[inline]
     pub(super) fn find(&self, addr: usize) -> Option<MapRef<'_, T>> {
         let at = self.rank(addr);
         if self.start(at) <= addr && addr <= self.end(at) {
@@ -99,6 +118,7 @@ impl<T> Leaf<T> {
     }
 
     /// The bytes between the map at `at` and the one before it in this leaf; 0 for the first and behind the last.
+    #[inline]
     pub(super) fn gap_before(&self, at: usize) -> usize {
         match at.checked_sub(1) {
             Some(left) if at < self.len() => self
@@ -115,32 +135,54 @@ impl<T> Leaf<T> {
     }
 
     /// Keeps `gap` true after a change: of the gaps that changed, `before` was and `after` is the largest.
+    #[inline]
     pub(super) fn settle(&mut self, before: usize, after: usize) {
         if after >= self.gap {
             self.gap = after;
         } else if before == self.gap {
-            self.gap = self.largest_gap(1..self.len());
+            self.gap = self.widest();
         }
     }
 
+    /// The largest gap of all, looked for.
+    pub(super) fn widest(&self) -> usize {
+        let starts = self.starts.get(1..self.len()).unwrap_or_default();
+        let steps = starts
+            .iter()
+            .zip(self.ends.all())
+            .map(|(start, end)| start.wrapping_sub(*end));
+        steps.fold(1, usize::max) - 1
+    }
+
+    #[inline]
+    pub(super) fn set_start(&mut self, at: usize, start: usize) {
+        if let Some(place) = self.starts.get_mut(at) {
+            *place = start;
+        }
+    }
+
+    #[inline]
     pub(super) fn set_end(&mut self, at: usize, end: usize) {
         self.ends.set(at, end);
     }
 
+    #[inline]
     pub(super) fn content_mut(&mut self, at: usize) -> Option<&mut Content<T>> {
         self.contents.get_mut(at)
     }
 
     /// Puts a map at `at`. There is room.
+    #[inline]
     pub(super) fn open(&mut self, at: usize, area: MemoryArea, content: Content<T>) {
         let len = self.len();
         if at <= len && self.contents.try_insert(at, content).is_ok() {
-            self.ends.insert(at, area.end().get(), len);
-            keys::insert(&mut self.starts, at, area.start().get(), len);
+            self.ends.insert(at, [area.end().get()], len);
+            keys::insert(&mut self.starts, at, [area.start().get()], len);
         }
     }
 
     /// Takes the map at `at` out.
+    #[inline]
     pub(super) fn close(&mut self, at: usize) -> Option<VirtualMemoryMap<T>> {
         let (area, len) = (self.area(at), self.len());
         let content = self.contents.pop_at(at)?;
@@ -180,8 +222,8 @@ impl<T> Leaf<T> {
             right.open(to, area, content);
             to += 1;
         });
-        self.gap = self.largest_gap(1..self.len());
-        right.gap = right.largest_gap(1..right.len());
+        self.gap = self.widest();
+        right.gap = right.widest();
     }
 
     /// Moves the first `count` maps to the end of `left`, which has room.
@@ -192,22 +234,30 @@ impl<T> Leaf<T> {
             left.open(at, area, content);
             at += 1;
         });
-        self.gap = self.largest_gap(1..self.len());
-        left.gap = left.largest_gap(1..left.len());
+        self.gap = self.widest();
+        left.gap = left.widest();
     }
 }
 
 impl<T: Payload> Leaf<T> {
-    /// Joins the map at `at` with the one before it, if they have become one.
-    pub(super) fn join(&mut self, at: usize) {
-        let joins = match (
-            at.checked_sub(1).and_then(|left| self.get(left)),
-            self.get(at),
-        ) {
-            (Some(left), Some(right)) => left.can_join(right),
-            _ => false,
+    /// Whether the maps at `at - 1` and `at` have become one.
+    #[inline]
+    pub(super) fn joins(&self, at: usize) -> bool {
+        let Some(left) = at.checked_sub(1) else {
+            return false;
         };
-        if joins {
+        // Most neighbours lie apart: the rest of them is not even read.
+        self.start(at) == self.end(left).wrapping_add(1)
+            && match (self.get(left), self.get(at)) {
+                (Some(left), Some(right)) => left.can_join(right),
+                _ => false,
+            }
+    }
+
+    /// Joins the map at `at` with the one before it, if they have become one.
+    #[inline]
+    pub(super) fn join(&mut self, at: usize) {
+        if self.joins(at) {
             let end = self.end(at);
             drop(self.close(at));
             self.set_end(at - 1, end);
@@ -215,6 +265,7 @@ impl<T: Payload> Leaf<T> {
     }
 
     /// Cuts the map at `at` before `addr`, which it holds and does not start with. There is room.
+    #[inline]
     pub(super) fn split(&mut self, at: usize, addr: usize) {
         let (start, end) = (self.start(at), self.end(at));
         if start < addr && addr <= end {
@@ -226,5 +277,17 @@ impl<T: Payload> Leaf<T> {
                 self.open(at + 1, MemoryArea::bounds(addr, end), right);
             }
         }
+    }
+
+    /// Takes the middle out of the map at `at`, which is larger than `area` on both sides. There is room.
+    #[inline]
+    pub(super) fn punch(&mut self, at: usize, area: MemoryArea) -> Option<VirtualMemoryMap<T>> {
+        let (start, end) = (self.start(at), self.end(at));
+        let content = self.content_mut(at)?;
+        let right = content.split_at(area.end().get() + 1 - start)?;
+        let middle = content.split_at(area.start().get() - start)?;
+        self.set_end(at, area.start().get() - 1);
+        self.open(at + 1, MemoryArea::bounds(area.end().get() + 1, end), right);
+        Some(VirtualMemoryMap::from_parts(area, middle))
     }
 }

@@ -4,9 +4,6 @@ use super::child::NodeRef;
 use super::inner::{INNER, Inner};
 use super::leaf::{LEAF, Leaf};
 
-/// How many more maps a leaf must have room for before an edit: one is cut in two, and two come in its middle.
-const LEAF_ROOM: usize = 3;
-
 /// How many more children an inner node must have room for before an edit below it.
 const INNER_ROOM: usize = 2;
 
@@ -24,6 +21,18 @@ pub(super) enum Kind<T: 'static> {
     Inner(Inner<T>),
 }
 
+/// What a node says of itself to the one above.
+pub(super) struct Summary {
+    /// The first byte of its maps.
+    pub(super) low: usize,
+    /// The last byte of its maps.
+    pub(super) high: usize,
+    /// How many maps it has.
+    pub(super) count: usize,
+    /// The largest gap between two of its maps, in bytes.
+    pub(super) gap: usize,
+}
+
 impl<T> Node<T> {
     /// A node that is not in use.
     #[must_use]
@@ -31,40 +40,45 @@ impl<T> Node<T> {
         Self(Kind::Spare(None))
     }
 
-    /// The first byte of its maps.
+    #[inline]
+    pub(super) fn summary(&self) -> Summary {
+        match &self.0 {
+            Kind::Leaf(leaf) => Summary {
+                low: leaf.low(),
+                high: leaf.high(),
+                count: leaf.len(),
+                gap: leaf.gap(),
+            },
+            Kind::Inner(inner) => Summary {
+                low: inner.low(),
+                high: inner.high(),
+                count: inner.count(),
+                gap: inner.gap(),
+            },
+            Kind::Spare(_) => Summary {
+                low: usize::MAX,
+                high: usize::MAX,
+                count: 0,
+                gap: 0,
+            },
+        }
+    }
+
     pub(super) fn low(&self) -> usize {
-        match &self.0 {
-            Kind::Leaf(leaf) => leaf.low(),
-            Kind::Inner(inner) => inner.low(),
-            Kind::Spare(_) => usize::MAX,
-        }
+        self.summary().low
     }
 
-    /// The last byte of its maps.
     pub(super) fn high(&self) -> usize {
-        match &self.0 {
-            Kind::Leaf(leaf) => leaf.high(),
-            Kind::Inner(inner) => inner.high(),
-            Kind::Spare(_) => usize::MAX,
-        }
+        self.summary().high
     }
 
-    /// How many maps it has.
     pub(super) fn count(&self) -> usize {
-        match &self.0 {
-            Kind::Leaf(leaf) => leaf.len(),
-            Kind::Inner(inner) => inner.count(),
-            Kind::Spare(_) => 0,
-        }
+        self.summary().count
     }
 
-    /// The largest gap between two of its maps.
+    #[inline]
     pub(super) fn gap(&self) -> usize {
-        match &self.0 {
-            Kind::Leaf(leaf) => leaf.gap(),
-            Kind::Inner(inner) => inner.gap(),
-            Kind::Spare(_) => 0,
-        }
+        self.summary().gap
     }
 
     /// How many maps or children it has.
@@ -87,7 +101,7 @@ impl<T> Node<T> {
     /// Whether an edit below or in it might not fit.
     pub(super) fn is_tight(&self) -> bool {
         match &self.0 {
-            Kind::Leaf(leaf) => leaf.len() + LEAF_ROOM > LEAF,
+            Kind::Leaf(leaf) => !leaf.has_room(),
             Kind::Inner(inner) => inner.len() + INNER_ROOM > INNER,
             Kind::Spare(_) => false,
         }

@@ -5,18 +5,25 @@ use super::leaf::{LEAF, Leaf};
 use super::node::{Kind, Node};
 use super::pool::Pool;
 use super::store::Tree;
-use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::error::MapError;
 
 impl<T> Tree<T> {
-    /// Makes room for one more map at `addr`; when there is no memory, the tree stays as it is.
-    pub(crate) fn reserve_at(&mut self, addr: VirtAddr) -> Result<(), MapError> {
-        let (needed, _) = self.tight(addr.get());
-        if needed > 0 {
-            self.pool.reserve(needed)?;
-            self.make_room(addr.get());
+    /// Makes room for a map at `area`, where nothing may be; when there is no memory, the tree stays as it is.
+    pub(crate) fn reserve_insert(&mut self, area: MemoryArea) -> Result<(), MapError> {
+        let start = area.start().get();
+        if let Some((leaf, at)) = self.leaf(start) {
+            if leaf.start(at) <= area.end().get() && at < leaf.len() {
+                return Err(MapError::Overlap {
+                    existing: leaf.area(at),
+                });
+            }
+            if leaf.has_room() {
+                return Ok(());
+            }
         }
+        self.pool.reserve(self.tight(start).0)?;
+        self.make_room(start);
         Ok(())
     }
 
@@ -46,16 +53,19 @@ impl<T> Tree<T> {
     /// each border. The maps stay as they are; when there is no memory, so does the tree.
     pub(crate) fn reserve(&mut self, area: MemoryArea) -> Result<(), MapError> {
         let start = area.start().get();
+        if let Some((leaf, _)) = self.leaf(start) {
+            if leaf.has_room() && area.end().get() <= leaf.high() {
+                return Ok(());
+            }
+        }
         let end = area.next().map_or(usize::MAX, |next| next.get());
         let (mut needed, near) = self.tight(start);
         if near < end {
             needed += self.tight(end).0;
         }
-        if needed > 0 {
-            self.pool.reserve(needed)?;
-            self.make_room(start);
-            self.make_room(end);
-        }
+        self.pool.reserve(needed)?;
+        self.make_room(start);
+        self.make_room(end);
         Ok(())
     }
 

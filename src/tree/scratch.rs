@@ -2,8 +2,9 @@
 
 use super::pool::Pool;
 use super::store::Tree;
+use crate::area::MemoryArea;
 use crate::error::MapError;
-use crate::map::{MapRef, Payload, VirtualMemoryMap};
+use crate::map::{Payload, VirtualMemoryMap};
 
 /// Maps on their way into a tree, kept in its spare nodes. They are not joined, so they can be given back as they came.
 pub(crate) struct Scratch<'a, T: Payload> {
@@ -20,17 +21,12 @@ impl<'a, T: Payload> Scratch<'a, T> {
         }
     }
 
-    /// The tree that they are for.
-    pub(crate) fn home(&self) -> &Tree<T> {
-        self.home
-    }
-
-    /// Makes room for `map` among the others.
-    pub(crate) fn reserve(&mut self, map: MapRef<'_, T>) -> Result<(), MapError> {
-        if let Some(existing) = self.maps.first_overlap(map.vmarea()) {
-            return Err(MapError::Overlap { existing });
+    /// Makes room for a map at `area`, where nothing may be, neither among these maps nor in the tree.
+    pub(crate) fn reserve(&mut self, area: MemoryArea) -> Result<(), MapError> {
+        match self.home.first_overlap(area) {
+            Some(existing) => Err(MapError::Overlap { existing }),
+            None => self.maps.reserve_insert(area),
         }
-        self.maps.reserve_at(map.vmarea().start())
     }
 
     /// Takes `map`, for which there is room.

@@ -48,6 +48,7 @@ impl<T> Tree<T> {
     }
 
     /// The map that holds `addr`.
+    #[inline]
     pub(crate) fn find(&self, addr: VirtAddr) -> Option<MapRef<'_, T>> {
         let addr = addr.get();
         let mut node = self.root.as_deref()?;
@@ -61,6 +62,7 @@ impl<T> Tree<T> {
     }
 
     /// The leaf where `addr` is or would be, and its position there.
+    #[inline]
     pub(super) fn leaf(&self, addr: usize) -> Option<(&Leaf<T>, usize)> {
         let mut node = self.root.as_deref()?;
         loop {
