@@ -2,6 +2,7 @@
 
 use super::leaf::Leaf;
 use super::store::Tree;
+use super::widest::pair;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::map::{Payload, VirtualMemoryMap};
@@ -26,7 +27,7 @@ impl<T: Payload> Tree<T> {
         self.edit(0, |leaf| {
             let old = leaf.gap_before(1);
             let first = leaf.close(0);
-            leaf.settle(old, 0);
+            leaf.settle((old, 0), (0, 0));
             first
         })?
     }
@@ -51,12 +52,12 @@ impl<T: Payload> Leaf<T> {
         }
         if self.start(from) < start && end < self.end(from) {
             let middle = self.punch(from, area);
-            self.settle(0, area.size());
+            self.settle((0, 0), (area.size(), 0));
             middle.into_iter().for_each(sink);
             return high;
         }
         let first = from;
-        let mut old = self.gap_before(first);
+        let before = self.gap_before(first);
         if self.start(from) < start {
             self.split(from, start);
             from += 1;
@@ -69,13 +70,25 @@ impl<T: Payload> Leaf<T> {
             self.split(to, end + 1);
             to += 1;
         }
-        old = old.max(self.largest_gap(from..to + 1));
+        let old = match to - from {
+            // Of more gaps only the largest is known, which may be there twice.
+            2.. => pair(
+                self.largest_gap(first..to + 1),
+                self.largest_gap(first..to + 1),
+            ),
+            _ => pair(before, self.gap_before(to)),
+        };
         if to == from + 1 {
             self.close(from).into_iter().for_each(sink);
         } else {
             self.drain(from..to, sink);
         }
-        self.settle(old, self.largest_gap(first..from + 1));
+        let after = if first == from {
+            (self.gap_before(from), 0)
+        } else {
+            self.gaps_at(first)
+        };
+        self.settle(old, after);
         high
     }
 }

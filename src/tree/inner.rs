@@ -5,6 +5,7 @@ use arrayvec::ArrayVec;
 use super::child::NodeRef;
 use super::keys::{self, Keys};
 use super::node::{Node, Summary};
+use super::widest::Widest;
 
 /// How many children an inner node holds.
 pub(super) const INNER: usize = 32;
@@ -18,7 +19,7 @@ pub(super) struct Inner<T: 'static> {
     counts: [usize; INNER],
     children: ArrayVec<NodeRef<T>, INNER>,
     /// The largest of `gaps`.
-    gap: usize,
+    gap: Widest,
     /// The sum of `counts`.
     count: usize,
 }
@@ -31,7 +32,7 @@ impl<T> Inner<T> {
             gaps: [0; INNER],
             counts: [0; INNER],
             children: ArrayVec::new_const(),
-            gap: 0,
+            gap: Widest::new(),
             count: 0,
         }
     }
@@ -42,7 +43,7 @@ impl<T> Inner<T> {
     }
 
     pub(super) const fn gap(&self) -> usize {
-        self.gap
+        self.gap.gap()
     }
 
     pub(super) const fn count(&self) -> usize {
@@ -137,7 +138,7 @@ impl<T> Inner<T> {
         if let Some(gap) = self.child(at).map(Node::gap) {
             self.set_gap(at, gap);
         }
-        self.gap = self.widest();
+        self.gap = Widest::of(self.widest());
         Some(child)
     }
 
@@ -170,7 +171,7 @@ impl<T> Inner<T> {
 
     /// Whether the keys are as the children are.
     pub(super) fn is_sound(&self) -> bool {
-        self.highs.is_sound(self.len())
+        self.highs.is_sound(self.len()) && self.gap.is_sound(self.gaps().iter().copied())
     }
 
     /// Keeps the gap of the child at `at`, in which `inside` is the largest, true, and the largest of all.
@@ -188,11 +189,9 @@ impl<T> Inner<T> {
             return;
         };
         let old = core::mem::replace(gap, new);
-        if new >= self.gap {
-            self.gap = new;
-        } else if old == self.gap {
-            self.gap = self.widest();
-        }
+        let mut gap = self.gap;
+        gap.settle((old, 0), (new, 0), || self.widest());
+        self.gap = gap;
     }
 
     /// The largest gap of all, looked for. The gaps of children that are not there are 0.

@@ -63,8 +63,8 @@ impl<T: Payload> Tree<T> {
         };
         let right = self.edit(addr.get(), |leaf| {
             let at = leaf.lower_bound(addr.get());
-            let (old, right) = (leaf.largest_gap(at..at + 2), leaf.close(at));
-            leaf.settle(old, leaf.gap_before(at));
+            let (old, right) = (leaf.gaps_at(at), leaf.close(at));
+            leaf.settle(old, (leaf.gap_before(at), 0));
             right
         });
         if let Some(right) = right.flatten() {
@@ -72,7 +72,7 @@ impl<T: Payload> Tree<T> {
                 let at = leaf.lower_bound(before.get());
                 let old = leaf.gap_before(at + 1);
                 leaf.set_end(at, right.vmarea().end().get());
-                leaf.settle(old, leaf.gap_before(at + 1));
+                leaf.settle((old, 0), (leaf.gap_before(at + 1), 0));
             });
         }
     }
@@ -99,7 +99,7 @@ impl<T: Payload> Leaf<T> {
             }
             (Some(left), false) => {
                 self.set_end(left, end);
-                self.settle(old, self.gap_before(at));
+                self.settle((old, 0), (self.gap_before(at), 0));
                 left
             }
             (None, true) => {
@@ -108,13 +108,13 @@ impl<T: Payload> Leaf<T> {
                 if let Some(right) = self.content_mut(at) {
                     *right = content;
                 }
-                self.settle(old, self.gap_before(at));
+                self.settle((old, 0), (self.gap_before(at), 0));
                 at
             }
             (Some(left), true) => {
                 self.set_end(left, self.end(at));
                 drop(self.close(at));
-                self.settle(old, 0);
+                self.settle((old, 0), (0, 0));
                 left
             }
         };
@@ -130,6 +130,6 @@ impl<T: Payload> Leaf<T> {
         let (area, content) = map.into_parts();
         let old = self.gap_before(at);
         self.open(at, area, content);
-        self.settle(old, self.gap_before(at).max(self.gap_before(at + 1)));
+        self.settle((old, 0), self.gaps_at(at));
     }
 }

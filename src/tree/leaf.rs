@@ -5,6 +5,7 @@ use core::ops::Range;
 use arrayvec::ArrayVec;
 
 use super::keys::{self, Keys};
+use super::widest::{Pair, Widest, pair};
 use crate::area::MemoryArea;
 use crate::map::{Content, MapRef, Payload, VirtualMemoryMap};
 
@@ -20,7 +21,7 @@ pub(super) struct Leaf<T> {
     starts: [usize; LEAF],
     contents: ArrayVec<Content<T>, LEAF>,
     /// The largest gap between two maps of this leaf, in bytes.
-    gap: usize,
+    gap: Widest,
 }
 
 impl<T> Leaf<T> {
@@ -29,7 +30,7 @@ impl<T> Leaf<T> {
             ends: Keys::new(),
             starts: [usize::MAX; LEAF],
             contents: ArrayVec::new_const(),
-            gap: 0,
+            gap: Widest::new(),
         }
     }
 
@@ -45,7 +46,7 @@ impl<T> Leaf<T> {
     }
 
     pub(super) const fn gap(&self) -> usize {
-        self.gap
+        self.gap.gap()
     }
 
     /// The position of the first map that does not end before `addr`; the length when there is none, unless the leaf
@@ -96,14 +97,14 @@ impl<T> Leaf<T> {
         Some(MapRef::new(self.area(at), self.contents.get(at)?))
     }
 
-    /// Whether keys and starts are as the maps are.
+    /// Whether keys, starts and gaps are as the maps are.
     pub(super) fn is_sound(&self) -> bool {
+        let mut unused = self.starts.iter().skip(self.len());
         self.ends.is_sound(self.len())
+            && unused.all(|&start| start == usize::MAX)
             && self
-                .starts
-                .iter()
-                .skip(self.len())
-                .all(|&start| start == usize::MAX)
+                .gap
+                .is_sound((1..self.len()).map(|at| self.gap_before(at)))
     }
 
     /// The map that holds `addr`.
@@ -134,18 +135,22 @@ impl<T> Leaf<T> {
         range.map(|at| self.gap_before(at)).max().unwrap_or(0)
     }
 
-    /// Keeps `gap` true after a change: of the gaps that changed, `before` was and `after` is the largest.
+    /// The gaps before the maps at `at` and `at + 1`.
     #[inline]
-    pub(super) fn settle(&mut self, before: usize, after: usize) {
-        if after >= self.gap {
-            self.gap = after;
-        } else if before == self.gap {
-            self.gap = self.widest();
-        }
+    pub(super) fn gaps_at(&self, at: usize) -> Pair {
+        pair(self.gap_before(at), self.gap_before(at + 1))
+    }
+
+    /// Keeps the largest gap true after a change: of the gaps that changed, `before` were and `after` are the largest.
+    #[inline]
+    pub(super) fn settle(&mut self, before: Pair, after: Pair) {
+        let mut gap = self.gap;
+        gap.settle(before, after, || self.widest());
+        self.gap = gap;
     }
 
     /// The largest gap of all, looked for.
-    pub(super) fn widest(&self) -> usize {
+    fn widest(&self) -> usize {
         let starts = self.starts.get(1..self.len()).unwrap_or_default();
         let steps = starts
             .iter()
@@ -222,8 +227,8 @@ impl<T> Leaf<T> {
             right.open(to, area, content);
             to += 1;
         });
-        self.gap = self.widest();
-        right.gap = right.widest();
+        self.gap = Widest::of(self.widest());
+        right.gap = Widest::of(right.widest());
     }
 
     /// Moves the first `count` maps to the end of `left`, which has room.
@@ -234,8 +239,8 @@ impl<T> Leaf<T> {
             left.open(at, area, content);
             at += 1;
         });
-        self.gap = self.widest();
-        left.gap = left.widest();
+        self.gap = Widest::of(self.widest());
+        left.gap = Widest::of(left.widest());
     }
 }
 

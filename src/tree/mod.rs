@@ -21,6 +21,7 @@ mod rank;
 mod room;
 mod scratch;
 mod store;
+mod widest;
 
 pub use node::Node;
 pub(crate) use scratch::Scratch;
