@@ -1,95 +1,111 @@
-//! How long a lookup takes, beside what a kernel would write instead.
+//! How long a lookup takes, beside what a kernel's author would pick instead.
 //!
-//! `lookup-uniform`: independent lookups of random mapped addresses. Functions: `kernel-vm`
-//! (`VirtualMemoryManager::translate_vaddr`), `btreemap` (a `BTreeMap` from start to map, as careful hand-written code
-//! asks it), `seed-scan` (a scan over an unsorted vector). The parameter is the number of maps.
+//! The function is the store (`kernel-vm`: `VirtualMemoryManager::translate_vaddr`), the parameter the number of maps.
+//!
+//! - `lookup-uniform`: random mapped addresses, which do not depend on each other, so that a CPU overlaps lookups.
+//! - `lookup-chain`: each address depends on the answer before.
+//! - `lookup-local`, `lookup-local-chain`: the same two, with 9 in 10 addresses in the map of the address before.
+//! - `lookup-miss`: random addresses between maps.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
     reason = "a bench stops where it is wrong"
 )]
 
+mod peers;
 mod workload;
 
-use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 use criterion::measurement::WallTime;
-use criterion::{
-    BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
-};
-use kernel_vm::backend::mock::MockBackend;
-use kernel_vm::{VirtAddr, VirtualMemoryManager};
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
 
-use workload::{Workload, map_of};
+use peers::{Lazy, Store, Stores, Visitor};
+use workload::{Workload, settings};
 
-const SIZES: [usize; 5] = [8, 64, 1024, 16_384, 262_144];
+const SIZES: [usize; 6] = [8, 64, 1024, 16_384, 262_144, 1_048_576];
 
-/// The longest vector that is worth scanning.
-const MOST_SCANNED: usize = 16_384;
-
-fn uniform(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("lookup-uniform");
-    for size in SIZES {
-        let work = Workload::new(size);
-        let mut space = VirtualMemoryManager::<MockBackend>::new(MockBackend::new());
-        let maps = work.areas.iter().map(|&area| map_of(area));
-        space
-            .restore_memory_maps(maps)
-            .expect("the workload's areas are disjoint");
-        lookups(&mut group, "kernel-vm", &work, |addr| {
-            space.translate_vaddr(addr).map(|found| found.get())
-        });
-
-        let tree: BTreeMap<usize, (usize, u64)> = work
-            .areas
-            .iter()
-            .map(|area| {
-                (
-                    area.start().get(),
-                    (
-                        area.end().get(),
-                        map_of(*area).pmarea().expect("physical").start().get(),
-                    ),
-                )
-            })
-            .collect();
-        lookups(&mut group, "btreemap", &work, |addr| {
-            let (&start, &(end, first)) = tree.range(..=addr.get()).next_back()?;
-            (addr.get() <= end).then(|| first + (addr.get() - start) as u64)
-        });
-
-        if size <= MOST_SCANNED {
-            let list: Vec<_> = work.areas.iter().map(|&area| map_of(area)).collect();
-            lookups(&mut group, "seed-scan", &work, |addr| {
-                list.iter()
-                    .find_map(|map| map.translate(addr))
-                    .map(|found| found.get())
-            });
+fn lookups(criterion: &mut Criterion) {
+    let all = SIZES.map(Stores::new);
+    let groups: [(&str, Queries, bool); 5] = [
+        ("lookup-uniform", Workload::uniform, false),
+        ("lookup-chain", Workload::uniform, true),
+        ("lookup-local", Workload::local, false),
+        ("lookup-local-chain", Workload::local, true),
+        ("lookup-miss", Workload::missing, false),
+    ];
+    for (name, queries, chained) in groups {
+        let mut lookups = Lookups {
+            group: criterion.benchmark_group(name),
+            queries,
+            chained,
+        };
+        for stores in &all {
+            stores.visit(&mut lookups);
         }
+        lookups.group.finish();
     }
-    group.finish();
 }
 
-fn lookups(
-    group: &mut BenchmarkGroup<'_, WallTime>,
-    function: &str,
-    work: &Workload,
-    lookup: impl Fn(VirtAddr) -> Option<u64>,
-) {
-    let mut queries = work.queries.iter().cycle();
-    group.throughput(Throughput::Elements(1));
-    group.bench_function(BenchmarkId::new(function, work.areas.len()), |bencher| {
-        bencher.iter(|| queries.next().map(|&addr| lookup(black_box(addr))));
-    });
+/// Which addresses are asked for; a power of two of them.
+type Queries = fn(&Workload) -> &[usize];
+
+struct Lookups<'a> {
+    group: BenchmarkGroup<'a, WallTime>,
+    queries: Queries,
+    chained: bool,
 }
 
-fn quick() -> Criterion {
-    Criterion::default()
-        .warm_up_time(std::time::Duration::from_millis(300))
-        .measurement_time(std::time::Duration::from_millis(1_000))
-        .sample_size(30)
+impl Visitor for Lookups<'_> {
+    fn visit<S: Store>(&mut self, stores: &Stores, store: &Lazy<S>) {
+        if stores.size > S::MOST {
+            return;
+        }
+        let mut next = 0;
+        let id = BenchmarkId::new(S::NAME, stores.size);
+        self.group.bench_function(id, |bencher| {
+            let store = store.get(stores).borrow();
+            let queries = (self.queries)(stores.work());
+            bencher.iter_custom(|count| {
+                if self.chained {
+                    chain(&*store, queries, &mut next, count)
+                } else {
+                    independent(&*store, queries, &mut next, count)
+                }
+            });
+        });
+    }
 }
 
-criterion_group! { name = benches; config = quick(); targets = uniform }
+/// `count` lookups, from the `next` query on. The loop is ours, so that nothing but the lookup is in it.
+fn independent<S: Store>(store: &S, queries: &[usize], next: &mut usize, count: u64) -> Duration {
+    let mask = queries.len() - 1;
+    let mut at = *next;
+    let begin = Instant::now();
+    for _ in 0..count {
+        black_box(store.lookup(queries[at & mask]));
+        at += 1;
+    }
+    let elapsed = begin.elapsed();
+    *next = at;
+    elapsed
+}
+
+/// As [`independent`], but which query is next follows from the answer: physical addresses have no top bit, and only
+/// we know that.
+fn chain<S: Store>(store: &S, queries: &[usize], next: &mut usize, count: u64) -> Duration {
+    let mask = queries.len() - 1;
+    let mut at = *next;
+    let begin = Instant::now();
+    for _ in 0..count {
+        let answer = store.lookup(queries[at & mask]).unwrap_or(u64::MAX);
+        at += 1 + usize::from(answer >> 63 != 0);
+    }
+    let elapsed = begin.elapsed();
+    *next = black_box(at);
+    elapsed
+}
+
+criterion_group! { name = benches; config = settings(); targets = lookups }
 criterion_main!(benches);

@@ -1,62 +1,174 @@
-//! One deterministic workload for all benches: areas of 1 to 64 pages with random gaps, and addresses inside them.
+//! One deterministic workload for all benches: areas of 1 to 64 pages with random gaps, in random order, and what is
+//! asked of them.
 
-use kernel_vm::{MemoryArea, Permissions, PhysAddr, VirtAddr, VirtualMemoryMap};
+mod entry;
+mod no_op;
+mod random;
 
-const PAGE: usize = 4096;
+use std::cell::OnceCell;
+use std::time::Duration;
 
-/// How many addresses are asked for in turn.
+use criterion::Criterion;
+use kernel_vm::{MemoryArea, Permissions, VirtAddr};
+
+pub(crate) use entry::{Content, Entry, check, check_protect, check_unmap};
+pub(crate) use no_op::NoOp;
+use random::Random;
+
+pub(crate) const PAGE: usize = 4096;
+
+/// The largest areas, and the largest gaps but one.
+const MOST_PAGES: usize = 64;
+
+/// What fits in one gap only.
+pub(crate) const WORST_GAP: usize = (MOST_PAGES + 1) * PAGE;
+
+/// How many addresses or areas are asked for in turn: more than a branch predictor learns. A power of two.
 const QUERIES: usize = 1 << 16;
 
-/// Marsaglia's xorshift64*: the same numbers on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        usize::try_from(self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16).expect("48 bits")
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        self.next() % limit
-    }
-}
-
-/// Disjoint areas in random order, and addresses that lie in them.
+/// Disjoint areas, and streams of addresses and areas, each made when it is first asked for.
 pub(crate) struct Workload {
-    pub(crate) areas: Vec<MemoryArea>,
-    pub(crate) queries: Vec<VirtAddr>,
+    /// In random order. No two join: the memory of each lies apart.
+    pub(crate) entries: Vec<Entry>,
+    /// Between the areas, in address order.
+    gaps: Vec<MemoryArea>,
+    /// From the first area's first byte to the last one's last.
+    pub(crate) window: MemoryArea,
+    uniform: OnceCell<Vec<usize>>,
+    local: OnceCell<Vec<usize>>,
+    missing: OnceCell<Vec<usize>>,
+    wide: OnceCell<Vec<Wide>>,
 }
 
 impl Workload {
     pub(crate) fn new(size: usize) -> Self {
-        let mut random = Random(0x9e37_79b9_7f4a_7c15);
+        let mut random = Random::new(0x9e37_79b9_7f4a_7c15);
+        let mut entries: Vec<Entry> = Vec::with_capacity(size);
+        let mut gaps = Vec::with_capacity(size);
         let mut start = PAGE;
-        let mut areas = Vec::with_capacity(size);
-        for _ in 0..size {
-            let bytes = (1 + random.below(64)) * PAGE;
-            areas.push(
-                MemoryArea::from_start_size(VirtAddr::new(start), bytes).expect("far from the top"),
-            );
-            start += bytes + (1 + random.below(64)) * PAGE;
+        for index in 0..size {
+            if index > 0 {
+                let last = index + 1 == size;
+                let pages = 1 + random.below(MOST_PAGES);
+                let bytes = if last { 2 * WORST_GAP } else { pages * PAGE };
+                gaps.push(area(start, bytes));
+                start += bytes;
+            }
+            let bytes = (1 + random.below(MOST_PAGES)) * PAGE;
+            entries.push(Entry {
+                area: area(start, bytes),
+                first: (1 << 40) + 2 * start as u64,
+                permissions: Permissions::READ.union(Permissions::WRITE),
+                is_shared: false,
+            });
+            start += bytes;
         }
         for last in (1..size).rev() {
-            areas.swap(last, random.below(last + 1));
+            entries.swap(last, random.below(last + 1));
         }
-        let query = |random: &mut Random| {
-            let area = areas[random.below(size)];
-            area.at(random.below(area.size()))
-                .expect("an offset inside the area")
-        };
-        let queries = (0..QUERIES).map(|_| query(&mut random)).collect();
-        Self { areas, queries }
+        Self {
+            entries,
+            gaps,
+            window: area(PAGE, start - PAGE),
+            uniform: OnceCell::new(),
+            local: OnceCell::new(),
+            missing: OnceCell::new(),
+            wide: OnceCell::new(),
+        }
+    }
+
+    /// Mapped addresses, all equally likely by area.
+    pub(crate) fn uniform(&self) -> &[usize] {
+        self.uniform.get_or_init(|| {
+            let mut random = Random::new(1);
+            let areas = (0..QUERIES).map(|_| random.below(self.entries.len()));
+            let areas: Vec<usize> = areas.collect();
+            self.within(&areas)
+        })
+    }
+
+    /// Mapped addresses, 9 in 10 in the area of the one before.
+    pub(crate) fn local(&self) -> &[usize] {
+        self.local.get_or_init(|| {
+            let mut random = Random::new(2);
+            let mut area = 0;
+            let areas = (0..QUERIES).map(|_| {
+                if random.below(10) == 0 {
+                    area = random.below(self.entries.len());
+                }
+                area
+            });
+            let areas: Vec<usize> = areas.collect();
+            self.within(&areas)
+        })
+    }
+
+    /// An address in each of these areas.
+    fn within(&self, areas: &[usize]) -> Vec<usize> {
+        let mut random = Random::new(3);
+        let areas = areas.iter().map(|&index| self.entries[index].area);
+        areas
+            .map(|area| area.start().get() + random.below(area.size()))
+            .collect()
+    }
+
+    /// Addresses between the areas.
+    pub(crate) fn missing(&self) -> &[usize] {
+        self.missing.get_or_init(|| {
+            let mut random = Random::new(4);
+            let query = |_| {
+                let gap = self.gaps[random.below(self.gaps.len())];
+                gap.start().get() + random.below(gap.size())
+            };
+            (0..QUERIES).map(query).collect()
+        })
+    }
+
+    /// Areas that have a middle, all equally likely.
+    pub(crate) fn wide(&self) -> &[Wide] {
+        self.wide.get_or_init(|| {
+            let mut random = Random::new(5);
+            let wide: Vec<Wide> = self.entries.iter().filter_map(Wide::new).collect();
+            (0..QUERIES)
+                .map(|_| wide[random.below(wide.len())])
+                .collect()
+        })
+    }
+
+    /// Where the first of the gaps starts, and the last, which alone holds [`WORST_GAP`].
+    pub(crate) fn gap_starts(&self) -> [usize; 2] {
+        [self.gaps.first(), self.gaps.last()].map(|gap| gap.expect("two areas").start().get())
     }
 }
 
-/// A map of `area` onto memory of its own, far from its neighbours', so that none join.
-pub(crate) fn map_of(area: MemoryArea) -> VirtualMemoryMap {
-    let first = PhysAddr::new((1 << 40) + 2 * area.start().get() as u64);
-    let pmarea = MemoryArea::from_start_size(first, area.size()).expect("below 2^56");
-    VirtualMemoryMap::new(area, pmarea, Permissions::READ, false).expect("sizes agree")
+/// An area of 3 pages at least, and one page in its middle.
+#[derive(Clone, Copy)]
+pub(crate) struct Wide {
+    pub(crate) whole: Entry,
+    pub(crate) page: Entry,
+}
+
+impl Wide {
+    fn new(whole: &Entry) -> Option<Self> {
+        let pages = whole.area.size() / PAGE;
+        let page = whole.within(area(whole.start() + pages / 2 * PAGE, PAGE))?;
+        (pages >= 3).then_some(Self {
+            whole: *whole,
+            page,
+        })
+    }
+}
+
+fn area(start: usize, bytes: usize) -> MemoryArea {
+    MemoryArea::from_start_size(VirtAddr::new(start), bytes).expect("far from the top")
+}
+
+/// Short, so that all functions at all sizes take minutes.
+pub(crate) fn settings() -> Criterion {
+    Criterion::default()
+        .warm_up_time(Duration::from_millis(100))
+        .measurement_time(Duration::from_millis(300))
+        .sample_size(15)
+        .nresamples(2_000)
+        .without_plots()
 }
