@@ -40,6 +40,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// # Errors
     /// All maps come back, and nothing has changed: as [`add_memory_map`](Self::add_memory_map), for the first map
     /// that cannot be added; [`MapError::Overlap`] also when two of `maps` overlap.
+    #[expect(clippy::result_large_err, reason = "the error holds what was given")]
     pub fn restore_memory_maps<I>(&mut self, maps: I) -> Result<(), Unrestored<'_, I::IntoIter, T>>
     where
         I: IntoIterator<Item = VirtualMemoryMap<T>>,

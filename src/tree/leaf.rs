@@ -107,10 +107,9 @@ impl<T> Leaf<T> {
                 .is_sound((1..self.len()).map(|at| self.gap_before(at)))
     }
 
-    /// The map that holds `addr`.
+    /// The map at `at`, if it holds `addr`.
     #[inline]
-    pub(super) fn find(&self, addr: usize) -> Option<MapRef<'_, T>> {
-        let at = self.rank(addr);
+    pub(super) fn find_at(&self, at: usize, addr: usize) -> Option<MapRef<'_, T>> {
         if self.start(at) <= addr && addr <= self.end(at) {
             self.get(at)
         } else {

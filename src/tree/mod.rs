@@ -9,6 +9,7 @@ mod audit;
 mod child;
 mod cut;
 mod gaps;
+mod hint;
 mod inner;
 mod insert;
 mod iter;

@@ -10,6 +10,8 @@ const INNER_ROOM: usize = 2;
 /// Memory for a piece of the tree. Kernels without a heap hand over some of it; how it is used is the tree's own.
 pub struct Node<T: 'static = ()>(pub(super) Kind<T>);
 
+/// The tag stands by itself, so that a lookup needs one comparison to know it.
+#[repr(u8)]
 #[expect(
     clippy::large_enum_variant,
     reason = "a spare node's memory is for a leaf or an inner node"
@@ -72,8 +74,13 @@ impl<T> Node<T> {
         self.summary().high
     }
 
+    #[inline]
     pub(super) fn count(&self) -> usize {
-        self.summary().count
+        match &self.0 {
+            Kind::Leaf(leaf) => leaf.len(),
+            Kind::Inner(inner) => inner.count(),
+            Kind::Spare(_) => 0,
+        }
     }
 
     #[inline]

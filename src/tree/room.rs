@@ -90,7 +90,7 @@ impl<T> Tree<T> {
 
     /// Splits every tight node on the way to `addr`, from the root down, with the nodes that are spare.
     pub(super) fn make_room(&mut self, addr: usize) {
-        let Self { root, pool } = self;
+        let Self { root, pool, .. } = self;
         if root.as_deref().is_some_and(Node::is_tight) {
             if let Some(mut above) = pool.take() {
                 let mut inner = Inner::new();

@@ -16,7 +16,7 @@ impl<'a, T: Payload> Scratch<'a, T> {
     pub(crate) fn new(home: &'a mut Tree<T>) -> Self {
         let pool = home.pool.take_all();
         Self {
-            maps: Tree { root: None, pool },
+            maps: Tree::with_pool(pool),
             home,
         }
     }
@@ -35,6 +35,7 @@ impl<'a, T: Payload> Scratch<'a, T> {
     }
 
     /// Moves all maps to the tree that they are for, and joins them there; none when there is no memory.
+    #[expect(clippy::result_large_err, reason = "the error holds what was given")]
     pub(crate) fn merge(mut self) -> Result<(), (MapError, Self)> {
         if self.home.root.is_none() {
             core::mem::swap(&mut self.home.root, &mut self.maps.root);

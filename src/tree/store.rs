@@ -1,13 +1,17 @@
 //! The tree itself: its root, its memory, and the way down to a leaf.
 
 use super::child::NodeRef;
+use super::hint::{Hint, Hints, Path};
 use super::inner::Inner;
-use super::leaf::Leaf;
+use super::leaf::{LEAF, Leaf};
 use super::node::{Kind, Node};
 use super::pool::Pool;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::map::MapRef;
+
+/// How many maps are found as quickly without a hint as with one.
+const FEW: usize = 2 * LEAF;
 
 /// How sparse a node may be, as a part of its capacity, before it is joined with a neighbour.
 const SPARSE: usize = 4;
@@ -19,21 +23,24 @@ const SPARSE: usize = 4;
 pub(crate) struct Tree<T: 'static> {
     pub(super) root: Option<NodeRef<T>>,
     pub(super) pool: Pool<T>,
+    hints: Hints,
 }
 
 impl<T> Tree<T> {
     pub(crate) const fn new() -> Self {
-        Self {
-            root: None,
-            pool: Pool::new(),
-        }
+        Self::with_pool(Pool::new())
     }
 
     /// A tree in these nodes and no others.
     pub(crate) fn fixed(nodes: &'static mut [Node<T>]) -> Self {
+        Self::with_pool(Pool::fixed(nodes))
+    }
+
+    pub(super) const fn with_pool(pool: Pool<T>) -> Self {
         Self {
             root: None,
-            pool: Pool::fixed(nodes),
+            pool,
+            hints: Hints::new(),
         }
     }
 
@@ -43,6 +50,7 @@ impl<T> Tree<T> {
         self.pool.grow();
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.root.as_deref().map_or(0, Node::count)
     }
@@ -51,14 +59,61 @@ impl<T> Tree<T> {
     #[inline]
     pub(crate) fn find(&self, addr: VirtAddr) -> Option<MapRef<'_, T>> {
         let addr = addr.get();
+        if self.len() <= FEW {
+            return self.search(addr);
+        }
+        let hint = self.hints.mine();
+        if let Some(map) = hint.path(addr).and_then(|path| self.follow(path, addr)) {
+            hint.hit();
+            return Some(map);
+        }
+        let map = self.search(addr)?;
+        if hint.miss(addr) {
+            self.remember(hint, map.vmarea());
+        }
+        Some(map)
+    }
+
+    /// The map at the end of `path`, if it is one that holds `addr`.
+    #[inline]
+    fn follow(&self, mut path: Path, addr: usize) -> Option<MapRef<'_, T>> {
+        let mut node = self.root.as_deref()?;
+        loop {
+            match &node.0 {
+                Kind::Inner(inner) => node = inner.child(path.step())?,
+                Kind::Leaf(leaf) => return leaf.find_at(path.step(), addr),
+                Kind::Spare(_) => return None,
+            }
+        }
+    }
+
+    /// The map that holds `addr`, looked for from the root down.
+    #[inline]
+    fn search(&self, addr: usize) -> Option<MapRef<'_, T>> {
         let mut node = self.root.as_deref()?;
         loop {
             match &node.0 {
                 Kind::Inner(inner) => node = inner.child(inner.rank(addr))?,
-                Kind::Leaf(leaf) => return leaf.find(addr),
+                Kind::Leaf(leaf) => return leaf.find_at(leaf.rank(addr), addr),
                 Kind::Spare(_) => return None,
             }
         }
+    }
+
+    /// Hints at the map at `area`. The way to it is looked for again, so that lookups need not note theirs.
+    #[cold]
+    fn remember(&self, hint: &Hint, area: MemoryArea) {
+        let addr = area.start().get();
+        let mut path = Path::default();
+        let mut node = self.root.as_deref();
+        while let Some(here) = node {
+            path.push(here.place(addr));
+            node = match &here.0 {
+                Kind::Inner(inner) => inner.child(inner.place(addr)),
+                _ => None,
+            };
+        }
+        hint.set(area, path);
     }
 
     /// The leaf where `addr` is or would be, and its position there.
@@ -128,7 +183,7 @@ impl<T> Tree<T> {
         addr: usize,
         edit: impl FnOnce(&mut Leaf<T>) -> R,
     ) -> Option<R> {
-        let Self { root, pool } = self;
+        let Self { root, pool, .. } = self;
         let answer = edit_below(root.as_mut()?, addr, pool, edit);
         self.lower();
         answer
