@@ -1,14 +1,18 @@
 //! Where nothing is mapped.
 
 use super::space::VirtualMemoryManager;
+use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::backend::PageTableBackend;
-use crate::map::Payload;
+use crate::free_search::{FreeSearch, Order};
+use crate::map::{MapRef, Payload};
 
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// The lowest area in `within` where `size` bytes can be mapped, at a multiple of `align` bytes (less than a page
     /// means a page). `None` when there is no such place, when `size` is 0 or not whole pages, or when `align` is not
-    /// a power of two. `within` may be any area: only what the backend can map counts. O(log n + maps in `within`).
+    /// a power of two. `within` may be any area: only what the backend can map counts.
+    ///
+    /// O(log n) for page alignment; for more, and a look at each gap that is large enough but lies wrongly.
     #[must_use]
     pub fn find_free_area(
         &self,
@@ -16,17 +20,95 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         align: usize,
         within: MemoryArea,
     ) -> Option<MemoryArea> {
-        if size == 0 || size % B::PAGE_SIZE != 0 || !align.is_power_of_two() {
+        self.find_free(FreeSearch::new(size, within).aligned(align, 0))
+    }
+
+    /// The free area that `search` describes: lowest or highest, aligned with an offset. `None` also when the offset is
+    /// not whole pages; otherwise as [`find_free_area`](Self::find_free_area), and at its cost.
+    #[must_use]
+    pub fn find_free(&self, search: FreeSearch) -> Option<MemoryArea> {
+        let FreeSearch {
+            size,
+            within,
+            align,
+            offset,
+            order,
+        } = search;
+        if size == 0
+            || size % B::PAGE_SIZE != 0
+            || offset % B::PAGE_SIZE != 0
+            || !align.is_power_of_two()
+        {
             return None;
         }
+        let align = align.max(B::PAGE_SIZE);
+        let find = |range: &MemoryArea| {
+            let within = range.intersection(within)?;
+            self.tree.find_free(FreeSearch {
+                within,
+                align,
+                ..search
+            })
+        };
+        let mut ranges = self.backend.ranges().iter();
+        match order {
+            Order::Lowest => ranges.find_map(find),
+            Order::Highest => ranges.rev().find_map(find),
+        }
+    }
+
+    /// The free area that `search` describes, lowest first from `hint` on; where there is none, from the beginning of
+    /// its window. As [`find_free`](Self::find_free), and at its cost; the search's own order does not count.
+    #[must_use]
+    pub fn find_free_from(&self, hint: VirtAddr, search: FreeSearch) -> Option<MemoryArea> {
+        let lowest = FreeSearch {
+            order: Order::Lowest,
+            ..search
+        };
+        let behind = MemoryArea::new(hint, search.within.end()).ok();
+        let behind = behind.and_then(|behind| behind.intersection(search.within));
+        let near = behind.and_then(|within| self.find_free(FreeSearch { within, ..lowest }));
+        near.or_else(|| self.find_free(lowest))
+    }
+
+    /// The holes in `area`, in address order: what the backend can map and no map has. O(log n), and O(1) a map.
+    pub fn holes(&self, area: MemoryArea) -> impl Iterator<Item = MemoryArea> {
         let windows = self
             .backend
             .ranges()
             .iter()
-            .filter_map(|range| range.intersection(within));
-        windows
-            .into_iter()
-            .find_map(|window| self.tree.find_free(size, align.max(B::PAGE_SIZE), window))
+            .filter_map(move |range| range.intersection(area));
+        windows.flat_map(|window| {
+            let mut maps = self.memory_maps_in(window).map(MapRef::vmarea);
+            let mut free = Some(window.start());
+            core::iter::from_fn(move || {
+                loop {
+                    let start = free.filter(|&start| start <= window.end())?;
+                    let map = maps.next();
+                    free = map.and_then(MemoryArea::next);
+                    let end = map.map_or(Some(window.end()), |map| map.start().checked_sub(1));
+                    let hole = end.and_then(|end| MemoryArea::new(start, end).ok());
+                    if hole.is_some() {
+                        return hole;
+                    }
+                }
+            })
+        })
+    }
+
+    /// The largest hole in `area`, of whole pages; the lowest of those. O(log n × log size).
+    #[must_use]
+    pub fn largest_hole(&self, area: MemoryArea) -> Option<MemoryArea> {
+        let fit = |pages: usize| self.find_free_area(pages.checked_mul(B::PAGE_SIZE)?, 1, area);
+        let (mut fits, mut too_many) = (0, area.size() / B::PAGE_SIZE + 1);
+        while too_many - fits > 1 {
+            let pages = fits.midpoint(too_many);
+            match fit(pages) {
+                Some(_) => fits = pages,
+                None => too_many = pages,
+            }
+        }
+        fit(fits)
     }
 
     /// Whether `area` is free to be mapped: the backend can map all of it, and no map has a byte there. O(log n).

@@ -59,29 +59,30 @@ impl<T> Tree<T> {
     #[inline]
     pub(crate) fn find(&self, addr: VirtAddr) -> Option<MapRef<'_, T>> {
         let addr = addr.get();
-        if self.len() <= FEW {
-            return self.search(addr);
-        }
-        let hint = self.hints.mine();
-        if let Some(map) = hint.path(addr).and_then(|path| self.follow(path, addr)) {
-            hint.hit();
+        let hint = (self.len() > FEW).then(|| self.hints.mine());
+        if let Some(map) = hint.and_then(|hint| self.follow(hint, addr)) {
             return Some(map);
         }
         let map = self.search(addr)?;
-        if hint.miss(addr) {
+        if let Some(hint) = hint.filter(|hint| hint.miss(addr)) {
             self.remember(hint, map.vmarea());
         }
         Some(map)
     }
 
-    /// The map at the end of `path`, if it is one that holds `addr`.
+    /// The map that `hint` leads to, if it is one that holds `addr`.
     #[inline]
-    fn follow(&self, mut path: Path, addr: usize) -> Option<MapRef<'_, T>> {
+    fn follow(&self, hint: &Hint, addr: usize) -> Option<MapRef<'_, T>> {
+        let mut path = hint.path(addr)?;
         let mut node = self.root.as_deref()?;
         loop {
             match &node.0 {
                 Kind::Inner(inner) => node = inner.child(path.step())?,
-                Kind::Leaf(leaf) => return leaf.find_at(path.step(), addr),
+                Kind::Leaf(leaf) => {
+                    let map = leaf.find_at(path.step(), addr)?;
+                    hint.hit();
+                    return Some(map);
+                }
                 Kind::Spare(_) => return None,
             }
         }
