@@ -16,13 +16,11 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// [`MapError::WriteWithoutRead`]; [`MapError::UnsupportedMemoryType`]; [`MapError::Overlap`] with the first map
     /// in the way; [`MapError::OutOfNodes`].
     pub fn add_memory_map(&mut self, map: VirtualMemoryMap<T>) -> Result<(), Refused<T>> {
-        let reserved = check_edit(&self.backend, Edit::Map(run(map.view())))
-            .and_then(|()| self.tree.reserve_insert(map.vmarea()));
-        match reserved {
-            Ok(()) => {
-                self.tree.insert(map);
-                Ok(())
-            }
+        match check_edit(&self.backend, Edit::Map(run(map.view()))) {
+            Ok(()) => self
+                .tree
+                .add(map)
+                .map_err(|(error, map)| Refused::new(error, map)),
             Err(error) => Err(Refused::new(error, map)),
         }
     }

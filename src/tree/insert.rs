@@ -4,17 +4,51 @@ use super::leaf::Leaf;
 use super::node::Kind;
 use super::store::Tree;
 use crate::addr::VirtAddr;
+use crate::area::MemoryArea;
+use crate::error::MapError;
 use crate::map::{Payload, VirtualMemoryMap};
 
 impl<T: Payload> Tree<T> {
+    /// Adds `map`, and joins it with its neighbours; it comes back when something is there, or when there is no memory.
+    pub(crate) fn add(
+        &mut self,
+        map: VirtualMemoryMap<T>,
+    ) -> Result<(), (MapError, VirtualMemoryMap<T>)> {
+        let area = map.vmarea();
+        let mut map = Some(map);
+        // Most leaves have room: then one way down is enough.
+        let edges = self.edit(area.start().get(), |leaf| {
+            leaf.is_free(area)
+                .then(|| map.take().map(|map| leaf.insert(map)))?
+        });
+        if let Some(edges) = edges.flatten() {
+            self.join_across(area, edges);
+        }
+        match map {
+            None => Ok(()),
+            Some(map) => match self.reserve_insert(area) {
+                Ok(()) => {
+                    self.insert(map);
+                    Ok(())
+                }
+                Err(error) => Err((error, map)),
+            },
+        }
+    }
+
     /// Puts `map` where nothing is, and joins it with its neighbours. Reserved.
     pub(crate) fn insert(&mut self, map: VirtualMemoryMap<T>) {
         let area = map.vmarea();
         self.plant();
         let edges = self.edit(area.start().get(), |leaf| leaf.insert(map));
-        let Some((is_first, is_last)) = edges else {
-            return;
-        };
+        if let Some(edges) = edges {
+            self.join_across(area, edges);
+        }
+    }
+
+    /// Joins what was put at `area` with neighbours in other leaves, when it is the first or the last in its own.
+    #[inline]
+    fn join_across(&mut self, area: MemoryArea, (is_first, is_last): (bool, bool)) {
         if is_last {
             area.next().into_iter().for_each(|next| self.join_at(next));
         }
@@ -54,24 +88,22 @@ impl<T: Payload> Tree<T> {
     /// Joins the map that starts at `addr` with the one that ends before it, in whatever leaves they are, if they have
     /// become one.
     pub(super) fn join_at(&mut self, addr: VirtAddr) {
-        let joins = match (self.predecessor(addr.get()), self.successor(addr)) {
-            (Some(left), Some(right)) => left.can_join(right),
-            _ => false,
-        };
-        let Some(before) = addr.checked_sub(1).filter(|_| joins) else {
+        let pair = self.predecessor(addr.get()).zip(self.successor(addr));
+        let Some((left, right)) = pair.filter(|(left, right)| left.can_join(*right)) else {
             return;
         };
-        let right = self.edit(addr.get(), |leaf| {
-            let at = leaf.lower_bound(addr.get());
-            let (old, right) = (leaf.gaps_at(at), leaf.close(at));
+        let (left_end, right) = (left.vmarea().end().get(), right.vmarea());
+        let gone = self.edit(right.start().get(), |leaf| {
+            let at = leaf.lower_bound(right.start().get());
+            let (old, gone) = (leaf.gaps_at(at), leaf.close(at));
             leaf.settle(old, (leaf.gap_before(at), 0));
-            right
+            gone
         });
-        if let Some(right) = right.flatten() {
-            self.edit(before.get(), |leaf| {
-                let at = leaf.lower_bound(before.get());
+        if gone.flatten().is_some() {
+            self.edit(left_end, |leaf| {
+                let at = leaf.lower_bound(left_end);
                 let old = leaf.gap_before(at + 1);
-                leaf.set_end(at, right.vmarea().end().get());
+                leaf.set_end(at, right.end().get());
                 leaf.settle((old, 0), (leaf.gap_before(at + 1), 0));
             });
         }
@@ -79,6 +111,13 @@ impl<T: Payload> Tree<T> {
 }
 
 impl<T: Payload> Leaf<T> {
+    /// Whether `area` is free in this leaf, and there is room.
+    #[inline]
+    fn is_free(&self, area: MemoryArea) -> bool {
+        let at = self.lower_bound(area.start().get());
+        self.has_room() && (at == self.len() || area.end().get() < self.start(at))
+    }
+
     /// Puts `map` where nothing is, and joins it with its neighbours in this leaf. Answers whether it, or what it has
     /// become a part of, is now the first, and whether it is the last: then there may be neighbours in other leaves.
     fn insert(&mut self, map: VirtualMemoryMap<T>) -> (bool, bool) {
