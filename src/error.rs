@@ -3,7 +3,8 @@
 use core::fmt;
 
 use crate::addr::{PhysAddr, VirtAddr};
-use crate::area::{AreaError, MemoryArea};
+use crate::area::MemoryArea;
+use crate::area_error::AreaError;
 use crate::attributes::MemoryType;
 use crate::permissions::Permissions;
 

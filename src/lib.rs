@@ -6,6 +6,7 @@ extern crate alloc;
 
 mod addr;
 mod area;
+mod area_error;
 mod asid;
 mod attributes;
 pub mod backend;
@@ -20,7 +21,8 @@ mod tree;
 mod violation;
 
 pub use addr::{Address, PhysAddr, VirtAddr};
-pub use area::{AreaError, MemoryArea};
+pub use area::MemoryArea;
+pub use area_error::AreaError;
 pub use asid::Asid;
 pub use attributes::{Attributes, MemoryType};
 pub use error::MapError;

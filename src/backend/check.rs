@@ -1,7 +1,8 @@
 //! What every backend refuses alike.
 
 use crate::addr::PhysAddr;
-use crate::area::{AreaError, MemoryArea};
+use crate::area::MemoryArea;
+use crate::area_error::AreaError;
 use crate::attributes::Attributes;
 use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::run::Run;

@@ -3,6 +3,7 @@
 use super::refused::Refused;
 use super::space::{VirtualMemoryManager, run};
 use crate::backend::{Edit, PageTableBackend, check_edit};
+use crate::error::MapError;
 use crate::map::{Payload, VirtualMemoryMap};
 
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
@@ -16,12 +17,11 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// [`MapError::WriteWithoutRead`]; [`MapError::UnsupportedMemoryType`]; [`MapError::Overlap`] with the first map
     /// in the way; [`MapError::OutOfNodes`].
     pub fn add_memory_map(&mut self, map: VirtualMemoryMap<T>) -> Result<(), Refused<T>> {
-        match check_edit(&self.backend, Edit::Map(run(map.view()))) {
-            Ok(()) => self
-                .tree
-                .add(map)
-                .map_err(|(error, map)| Refused::new(error, map)),
-            Err(error) => Err(Refused::new(error, map)),
-        }
+        let checked: Result<(), MapError> = check_edit(&self.backend, Edit::Map(run(map.view())));
+        let added = match checked {
+            Ok(()) => self.tree.add(map),
+            Err(error) => Err((error, map)),
+        };
+        added.map_err(|(error, map)| Refused::new(error, map))
     }
 }
