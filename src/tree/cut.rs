@@ -46,20 +46,32 @@ impl<T: Payload> Leaf<T> {
     fn cut(&mut self, area: MemoryArea, sink: &mut impl FnMut(VirtualMemoryMap<T>)) -> usize {
         let (start, end) = (area.start().get(), area.end().get());
         let high = self.high();
-        let mut from = self.lower_bound(start);
-        if self.start(from) > end {
+        let at = self.lower_bound(start);
+        if self.start(at) > end {
             return high;
         }
-        if self.start(from) < start && end < self.end(from) {
-            let middle = self.punch(from, area);
+        if self.start(at) < start && end < self.end(at) {
+            let middle = self.punch(at, area);
             self.settle((0, 0), (area.size(), 0));
             middle.into_iter().for_each(sink);
-            return high;
+        } else {
+            self.cut_from(at, area, sink);
         }
-        let first = from;
+        high
+    }
+
+    /// Takes out what lies in `area`, which begins in or before the map at `first`, and does not end inside it.
+    fn cut_from(
+        &mut self,
+        first: usize,
+        area: MemoryArea,
+        sink: &mut impl FnMut(VirtualMemoryMap<T>),
+    ) {
+        let (start, end) = (area.start().get(), area.end().get());
         let before = self.gap_before(first);
-        if self.start(from) < start {
-            self.split(from, start);
+        let mut from = first;
+        if self.start(first) < start {
+            self.split(first, start);
             from += 1;
         }
         let mut to = from;
@@ -70,13 +82,12 @@ impl<T: Payload> Leaf<T> {
             self.split(to, end + 1);
             to += 1;
         }
-        let old = match to - from {
+        let old = if to <= from + 1 {
+            pair(before, self.gap_before(to))
+        } else {
             // Of more gaps only the largest is known, which may be there twice.
-            2.. => pair(
-                self.largest_gap(first..to + 1),
-                self.largest_gap(first..to + 1),
-            ),
-            _ => pair(before, self.gap_before(to)),
+            let largest = self.largest_gap(first..to + 1);
+            (largest, largest)
         };
         if to == from + 1 {
             self.close(from).into_iter().for_each(sink);
@@ -89,6 +100,5 @@ impl<T: Payload> Leaf<T> {
             self.gaps_at(first)
         };
         self.settle(old, after);
-        high
     }
 }

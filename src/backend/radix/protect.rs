@@ -14,6 +14,13 @@ use crate::flush::{Retired, Tlb};
 use crate::frame::FrameAllocator;
 use crate::permissions::Permissions;
 
+/// An edit under way.
+struct Protect<'a> {
+    permissions: Permissions,
+    with: &'a mut Reserved,
+    changed: Changed,
+}
+
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     pub(super) fn protect_area(
         &mut self,
@@ -23,62 +30,59 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         out: &mut Retired,
     ) {
         for part in self.canonical(area) {
-            let mut changed = Changed::default();
-            self.protect_in(
-                self.root_table(),
-                Self::TOP,
-                part,
-                permissions,
-                with,
-                &mut changed,
-            );
-            changed.tell(out);
-        }
-    }
-
-    fn protect_in(
-        &self,
-        table: &Table,
-        level: usize,
-        area: MemoryArea,
-        permissions: Permissions,
-        with: &mut Reserved,
-        changed: &mut Changed,
-    ) {
-        for slot in slots(area, level) {
-            let child = match F::decode(slot.of(table).load(Relaxed), level) {
-                Word::Table(child) => Some(child),
-                Word::Leaf(_, old) | Word::Hidden(_, old) if old.permissions == permissions => None,
-                Word::Leaf(first, old) | Word::Hidden(first, old) if slot.is_whole() => {
-                    self.rewrite(slot, table, level, (first, old), permissions, changed);
-                    None
-                }
-                Word::Leaf(first, old) | Word::Hidden(first, old) => {
-                    let child = self.split(slot.of(table), first, old, level, with);
-                    if child.is_none() {
-                        self.empty(slot, table, old.permissions.allow_any(), changed);
-                    }
-                    child
-                }
-                Word::Empty | Word::Retired(_) => None,
-            };
-            let (Some(child), Some(below)) = (child, level.checked_sub(1)) else {
-                continue;
-            };
-            self.protect_in(
-                self.table(child),
-                below,
-                slot.piece(),
+            let changed = Changed::default();
+            let mut edit = Protect {
                 permissions,
                 with,
                 changed,
-            );
+            };
+            self.protect_in(self.root_table(), Self::TOP, part, &mut edit);
+            edit.changed.tell(out);
+        }
+    }
+
+    fn protect_in(&self, table: &Table, level: usize, area: MemoryArea, edit: &mut Protect<'_>) {
+        for slot in slots(area, level) {
+            let word = F::decode(slot.of(table).load(Relaxed), level);
+            let child = self.protect_slot(slot, table, level, word, edit);
+            let (Some(child), Some(below)) = (child, level.checked_sub(1)) else {
+                continue;
+            };
+            self.protect_in(self.table(child), below, slot.piece(), edit);
             // Only where leaves were emptied for want of a reservation.
             if self.is_vacant(child, below) {
                 slot.of(table).store(F::retired(child, level), Relaxed);
-                changed.table(slot.piece());
+                edit.changed.table(slot.piece());
             }
         }
+    }
+
+    /// Does what can be done to the slot itself; answers the table below that the rest of it is in.
+    fn protect_slot(
+        &self,
+        slot: Slot,
+        table: &Table,
+        level: usize,
+        word: Word,
+        edit: &mut Protect<'_>,
+    ) -> Option<PhysAddr> {
+        let (first, old) = match word {
+            Word::Table(child) => return Some(child),
+            Word::Leaf(first, old) | Word::Hidden(first, old) => (first, old),
+            Word::Empty | Word::Retired(_) => return None,
+        };
+        if old.permissions == edit.permissions {
+            return None;
+        }
+        if slot.is_whole() {
+            self.rewrite(slot, table, level, (first, old), edit);
+            return None;
+        }
+        let child = self.split(slot.of(table), first, old, level, edit.with);
+        if child.is_none() {
+            self.empty(slot, table, old.permissions.allow_any(), &mut edit.changed);
+        }
+        child
     }
 
     /// Gives a whole leaf other permissions. It may become hidden, or valid again.
@@ -88,9 +92,9 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         table: &Table,
         level: usize,
         (first, old): (PhysAddr, Attributes),
-        permissions: Permissions,
-        changed: &mut Changed,
+        edit: &mut Protect<'_>,
     ) {
+        let permissions = edit.permissions;
         if (permissions - old.permissions).contains(Permissions::EXECUTE) {
             let frames = MemoryArea::from_start_size(first, span(level));
             frames
@@ -102,7 +106,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             Relaxed,
         );
         if old.permissions.allow_any() {
-            changed.leaves(slot.whole());
+            edit.changed.leaves(slot.whole());
         } else if permissions.allow_any() {
             self.platform().made_valid(slot.whole());
         }
