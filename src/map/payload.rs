@@ -3,6 +3,8 @@
 /// The kernel's own data in a map: what file it shows, whose it is.
 ///
 /// Verbs over part of a map split it, and neighbours that have become one join: the payload follows.
+///
+/// It borrows nothing that may go: the nodes that keep it may be in a `static`.
 pub trait Payload: Sized + 'static {
     /// Cuts the payload of a map of more than `offset` bytes: `self` keeps what belongs to the first `offset` bytes,
     /// and the answer belongs to the rest. Offsets into an object must be carried on. It must not panic.

@@ -1,12 +1,15 @@
 //! The tree of maps by itself: many maps, few nodes, and every short sequence there is.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};
 use kernel_vm::{
     Asid, Attributes, FreeSearch, MapError, MemoryArea, Node, Permissions, PhysAddr, Retired,
     Violation, VirtAddr, VirtualMemoryManager, VirtualMemoryMap,
 };
+
+use rangemap::RangeMap;
 
 use crate::subject::{PAGE, map, pages};
 
@@ -201,6 +204,64 @@ fn compare(space: &Space, model: &[Page]) {
     );
 }
 
+/// The second oracle: runs of pages with the same distance to their frames, joined by somebody else's code.
+type Ranges = RangeMap<usize, (i64, bool)>;
+
+fn apply_to_ranges(ranges: &mut Ranges, op: Op) {
+    let inside = |ranges: &Ranges, area: Range<usize>| -> Vec<(Range<usize>, (i64, bool))> {
+        let cut = |run: &Range<usize>| run.start.max(area.start)..run.end.min(area.end);
+        ranges
+            .overlapping(&area)
+            .map(|(run, value)| (cut(run), *value))
+            .collect()
+    };
+    match op {
+        Op::Replace {
+            first,
+            count,
+            frame,
+        } => ranges.insert(first..first + count, (frame as i64 - first as i64, false)),
+        Op::Unmap { first, count } => ranges.remove(first..first + count),
+        Op::Protect {
+            first,
+            count,
+            write,
+        } => {
+            for (run, (distance, _)) in inside(ranges, first..first + count) {
+                ranges.insert(run, (distance, write));
+            }
+        }
+        Op::Remap { old, new, count } if old != new => {
+            let moved = inside(ranges, old..old + count);
+            ranges.remove(old..old + count);
+            ranges.remove(new..new + count);
+            let by = new as i64 - old as i64;
+            for (run, (distance, write)) in moved {
+                ranges.insert(
+                    run.start - old + new..run.end - old + new,
+                    (distance - by, write),
+                );
+            }
+        }
+        Op::Remap { .. } => {}
+    }
+}
+
+fn compare_ranges(space: &Space, ranges: &Ranges) {
+    let seen = space.memory_maps().map(|map| {
+        let (first, count) = (
+            map.vmarea().start().get() / PAGE,
+            map.vmarea().size() / PAGE,
+        );
+        let frame = map.pmarea().unwrap().start().get() / PAGE as u64;
+        (
+            first..first + count,
+            (frame as i64 - first as i64, map.permissions() == RW),
+        )
+    });
+    assert!(seen.eq(ranges.iter().map(|(run, value)| (run.clone(), *value))));
+}
+
 /// The lowest `count` free pages behind `from`.
 fn first_fit(model: &[Page], count: usize, from: usize, end: usize) -> Option<usize> {
     let mut free = 0;
@@ -338,16 +399,19 @@ fn run(seed: u64, size: usize, steps: usize, every: usize) -> usize {
     let mut random = Random(seed);
     let mut space = Space::new(Nothing::new());
     let mut model = vec![None; size];
+    let mut ranges = Ranges::new();
     let mut most = 0;
     for step in 0..steps {
         let op = random_op(&mut random, size);
         match apply(&mut space, &mut model, op) {
-            Ok(()) | Err(MapError::NotMapped { .. }) => {}
+            Ok(()) => apply_to_ranges(&mut ranges, op),
+            Err(MapError::NotMapped { .. }) => {}
             Err(error) => panic!("{op:?}: {error}"),
         }
         look(&space, &model, &mut random);
         if step % every == 0 {
             compare(&space, &model);
+            compare_ranges(&space, &ranges);
         }
         most = most.max(space.memory_maps().len());
     }
