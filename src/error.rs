@@ -98,9 +98,9 @@ pub enum MapError {
         /// How many frames the verb needs in all.
         needed: usize,
     },
-    /// There is no memory for this many more nodes, in which the maps are kept.
+    /// There is no memory for the nodes in which the maps are kept.
     OutOfNodes {
-        /// How many nodes the verb may need.
+        /// How many spare nodes this step of the verb needs.
         needed: usize,
     },
 }

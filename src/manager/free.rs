@@ -57,18 +57,18 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         }
     }
 
-    /// The free area that `search` describes, lowest first from `hint` on; where there is none, from the beginning of
-    /// its window. As [`find_free`](Self::find_free), and at its cost; the search's own order does not count.
+    /// The free area that `search` describes, from `hint` on: at it or above when the lowest is wanted, below when the
+    /// highest is. Where there is none, the whole window counts. As [`find_free`](Self::find_free), and at its cost.
     #[must_use]
     pub fn find_free_from(&self, hint: VirtAddr, search: FreeSearch) -> Option<MemoryArea> {
-        let lowest = FreeSearch {
-            order: Order::Lowest,
-            ..search
+        let window = search.within;
+        let side = match search.order {
+            Order::Lowest => MemoryArea::new(hint, window.end()),
+            Order::Highest => MemoryArea::new(window.start(), hint.checked_sub(1).unwrap_or(hint)),
         };
-        let behind = MemoryArea::new(hint, search.within.end()).ok();
-        let behind = behind.and_then(|behind| behind.intersection(search.within));
-        let near = behind.and_then(|within| self.find_free(FreeSearch { within, ..lowest }));
-        near.or_else(|| self.find_free(lowest))
+        let side = side.ok().and_then(|side| side.intersection(window));
+        let near = side.and_then(|within| self.find_free(FreeSearch { within, ..search }));
+        near.or_else(|| self.find_free(search))
     }
 
     /// The holes in `area`, in address order: what the backend can map and no map has. O(log n), and O(1) a map.

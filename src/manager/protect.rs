@@ -25,7 +25,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         if let Some(hole) = self.tree.first_hole(area) {
             return Err(MapError::NotMapped { hole });
         }
-        self.tree.reserve(area)?;
+        self.tree.reserve_cut(area)?;
         let mut reserved = self.backend.reserve([edit].into_iter())?;
         let mut out = Retired::new();
         self.backend

@@ -56,9 +56,9 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         if let Some(hole) = self.tree.first_hole(head) {
             return Err(MapError::NotMapped { hole });
         }
-        self.tree.reserve(old)?;
-        self.tree.reserve(new)?;
-        self.tree.reserve(head)?;
+        self.tree.reserve_cut(old)?;
+        self.tree.reserve_cut(new)?;
+        self.tree.reserve_cut(head)?;
         self.tree.reserve_shift(head)?;
         self.move_entries(old, head, new)?;
         for area in [Some(new), tail].into_iter().flatten() {

@@ -35,13 +35,13 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         };
         self.clear(map.vmarea(), reserved);
         self.tree.cut(map.vmarea(), |piece| out.extend(Some(piece)));
-        self.tree.insert(map);
+        self.tree.insert_with_spare(map);
         Ok(())
     }
 
     fn reserve_replace(&mut self, map: &VirtualMemoryMap<T>) -> Result<B::Reserved, MapError> {
         check_edit(&self.backend, Edit::Map(run(map.view())))?;
-        self.tree.reserve(map.vmarea())?;
+        self.tree.reserve_replace(map.vmarea())?;
         self.backend
             .reserve([Edit::Unmap(map.vmarea())].into_iter())
     }

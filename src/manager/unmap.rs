@@ -38,7 +38,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         out: &mut impl Extend<VirtualMemoryMap<T>>,
     ) -> Result<(), MapError> {
         check_area(&self.backend, area)?;
-        self.tree.reserve(area)?;
+        self.tree.reserve_cut(area)?;
         let reserved = self.backend.reserve([Edit::Unmap(area)].into_iter())?;
         self.clear(area, reserved);
         self.tree.cut(area, |piece| out.extend(Some(piece)));

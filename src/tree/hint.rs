@@ -15,7 +15,8 @@ const STACK_BITS: u32 = 14;
 /// so edits need not care, and a mixture of two hints does no harm.
 ///
 /// There are a few of them, each on a cache line of its own, and a lookup picks one by where its stack is: CPUs that
-/// look up at once seldom share a line, without a lock, a CPU's number or `&mut`.
+/// look up at once seldom share a line, without a lock, a CPU's number or `&mut`. It is a guess: two may share one, and
+/// a deep call may change it.
 pub(super) struct Hints([Hint; SLOTS]);
 
 /// What the last hit was: its bounds, and the way to it.
@@ -54,7 +55,8 @@ impl Hints {
     pub(super) fn mine(&self) -> &Hint {
         let here = 0_u8;
         let stack = core::ptr::from_ref(&here).addr() >> STACK_BITS;
-        &self.0[(stack ^ (stack >> 7)) % SLOTS]
+        // All bits count: stacks lie at multiples of anything from 16 KiB to 8 MiB.
+        &self.0[(stack.wrapping_mul(0x9e37_79b9) >> 27) % SLOTS]
     }
 }
 
@@ -95,7 +97,8 @@ impl Hint {
             self.is_hot.store(false, Relaxed);
             return true;
         }
-        // One in 64, as the address happens to be.
+        // One in 64, as the address happens to be: what nobody writes cannot count. So a few addresses that are asked for
+        // again and again may all be among the others, and are looked for each time.
         addr.wrapping_mul(0x9e37_79b9) & 0xfc00_0000 == 0
     }
 

@@ -123,6 +123,8 @@ impl<T> Inner<T> {
             keys::insert(&mut self.gaps, at, [0], len);
             keys::insert(&mut self.counts, at, [0], len);
             self.refresh(at);
+        } else {
+            debug_assert!(false, "no room was made for a child");
         }
     }
 

@@ -46,6 +46,12 @@ impl<T: Payload> Tree<T> {
         }
     }
 
+    /// As [`insert`](Self::insert), where room may still have to be made, with nodes that were set aside.
+    pub(crate) fn insert_with_spare(&mut self, map: VirtualMemoryMap<T>) {
+        self.make_room(map.vmarea().start().get());
+        self.insert(map);
+    }
+
     /// Joins what was put at `area` with neighbours in other leaves, when it is the first or the last in its own.
     #[inline]
     fn join_across(&mut self, area: MemoryArea, (is_first, is_last): (bool, bool)) {
@@ -136,9 +142,11 @@ impl<T: Payload> Leaf<T> {
                 self.place_at(at, map);
                 at
             }
-            (Some(left), false) => {
+            (Some(left), _) => {
                 self.set_end(left, end);
                 self.settle((old, 0), (self.gap_before(at), 0));
+                // What is behind is asked whether it continues all of it.
+                self.join(at);
                 left
             }
             (None, true) => {
@@ -149,12 +157,6 @@ impl<T: Payload> Leaf<T> {
                 }
                 self.settle((old, 0), (self.gap_before(at), 0));
                 at
-            }
-            (Some(left), true) => {
-                self.set_end(left, self.end(at));
-                drop(self.close(at));
-                self.settle((old, 0), (0, 0));
-                left
             }
         };
         (at == 0, at + 1 == self.len())

@@ -13,7 +13,7 @@ use crate::map::{Content, MapRef, Payload, VirtualMemoryMap};
 pub(super) const LEAF: usize = 64;
 
 /// How many more maps must fit before an edit: one is cut in two, and two come in its middle.
-const ROOM: usize = 3;
+pub(super) const ROOM: usize = 3;
 
 /// Maps in address order. What a map is beside its bounds stands apart from them, so that searches read bounds only.
 pub(super) struct Leaf<T> {
@@ -182,6 +182,8 @@ impl<T> Leaf<T> {
         if at <= len && self.contents.try_insert(at, content).is_ok() {
             self.ends.insert(at, [area.end().get()], len);
             keys::insert(&mut self.starts, at, [area.start().get()], len);
+        } else {
+            debug_assert!(false, "no room was made for a map");
         }
     }
 

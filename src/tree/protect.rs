@@ -1,6 +1,5 @@
 //! Changing permissions, and moving.
 
-use super::inner::INNER;
 use super::leaf::{LEAF, Leaf};
 use super::store::Tree;
 use crate::addr::VirtAddr;
@@ -38,18 +37,16 @@ impl<T: Payload> Tree<T> {
                 .offset_of(area.start())
                 .and_then(|offset| MemoryArea::from_start_size(to.at(offset)?, area.size()).ok());
             if let Some(moved) = moved {
-                self.make_room(moved.start().get());
-                self.insert(VirtualMemoryMap::from_parts(moved, content));
+                self.insert_with_spare(VirtualMemoryMap::from_parts(moved, content));
             }
         }
     }
 
     /// Sets nodes aside for moving all maps in `area` anywhere.
     pub(crate) fn reserve_shift(&mut self, area: MemoryArea) -> Result<(), MapError> {
-        // Each new leaf takes a quarter of what it could at least, and so does each inner node above.
-        let leaves = self.count_in(area).div_ceil(LEAF / 4);
-        self.pool
-            .reserve(leaves + leaves.div_ceil(INNER / 4) + 2 * self.height() + 1)
+        // Every split makes room for a quarter of a leaf at least, and may split all the nodes above.
+        let splits = self.count_in(area).div_ceil(LEAF / 4) + 1;
+        self.pool.reserve(splits * (self.height() + 1) + 1)
     }
 }
 

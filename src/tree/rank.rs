@@ -49,8 +49,22 @@ impl<T> Tree<T> {
 
     /// The position of the map that holds `addr`.
     pub(crate) fn rank(&self, addr: VirtAddr) -> Option<usize> {
-        self.find(addr)?;
-        Some(self.lower_bound(addr.get()))
+        let mut before = 0;
+        let mut node = self.root.as_deref()?;
+        loop {
+            match &node.0 {
+                Kind::Inner(inner) => {
+                    let at = inner.rank(addr.get());
+                    before += inner.counts().iter().take(at).sum::<usize>();
+                    node = inner.child(at)?;
+                }
+                Kind::Leaf(leaf) => {
+                    let at = leaf.rank(addr.get());
+                    return leaf.find_at(at, addr.get()).map(|_| before + at);
+                }
+                Kind::Spare(_) => return None,
+            }
+        }
     }
 
     /// How many maps have a byte in `area`.

@@ -1,12 +1,14 @@
 //! Memory before anything changes: room in the leaves that an edit will touch.
 
-use super::inner::{INNER, Inner};
-use super::leaf::{LEAF, Leaf};
+use super::inner::Inner;
+use super::leaf::LEAF;
 use super::node::{Kind, Node};
 use super::pool::Pool;
 use super::store::Tree;
+use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::error::MapError;
+use crate::map::MapRef;
 
 impl<T> Tree<T> {
     /// Makes room for a map at `area`, where nothing may be; when there is no memory, the tree stays as it is.
@@ -22,50 +24,67 @@ impl<T> Tree<T> {
                 return Ok(());
             }
         }
-        self.pool.reserve(self.tight(start).0)?;
-        self.make_room(start);
-        Ok(())
+        self.reserve_at(start)
     }
 
     /// How many nodes it takes at most to add all of `maps`.
+    ///
+    /// In each leaf that takes any, the first may split it; from then on there is room for a quarter of a leaf more at
+    /// least before the next split. Every split may split all the nodes above.
     pub(super) fn needed_for(&self, maps: &Self) -> usize {
-        let mut leaves = 1_usize;
+        let mut splits = 0_usize;
         let mut leaf_end = None;
-        let mut group = 0;
+        let mut added = 0_usize;
         for map in maps.iter() {
             let start = map.vmarea().start().get();
             if leaf_end.is_none_or(|end| end < start) {
-                let leaf = self.leaf(start).map(|(leaf, _)| leaf);
-                leaf_end = leaf
-                    .map(Leaf::high)
-                    .filter(|&end| end >= start)
-                    .or(Some(usize::MAX));
-                group = leaf.map_or(0, |leaf| leaf.len() % (LEAF / 4));
-                leaves += leaf.map_or(0, |leaf| usize::from(leaf.len() + LEAF / 4 > LEAF));
+                let high = self.leaf(start).map(|(leaf, _)| leaf.high());
+                leaf_end = high.filter(|&end| end >= start).or(Some(usize::MAX));
+                splits += 1;
+                added = 0;
             }
-            group += 1;
-            leaves += usize::from(group % (LEAF / 4) == 0);
+            added += 1;
+            splits += usize::from(added % (LEAF / 4) == 0);
         }
-        leaves + leaves.div_ceil(INNER / 4) + 2 * self.height() + 1
+        splits * (self.height() + 1) + self.height() + 1
     }
 
-    /// Makes room for an edit that cuts at the borders of `area` or puts a map there: up to three more maps beside
-    /// each border. The maps stay as they are; when there is no memory, so does the tree.
-    pub(crate) fn reserve(&mut self, area: MemoryArea) -> Result<(), MapError> {
-        let start = area.start().get();
-        if let Some((leaf, _)) = self.leaf(start) {
-            if leaf.has_room() && area.end().get() <= leaf.high() {
+    /// Makes room for an edit that cuts maps at the borders of `area`; when there is no memory, the maps stay as they
+    /// are. Where no map crosses a border, nothing is cut, and nothing is needed.
+    pub(crate) fn reserve_cut(&mut self, area: MemoryArea) -> Result<(), MapError> {
+        if let Some((leaf, _)) = self.leaf(area.start().get()) {
+            if leaf.has_room() && area.end().get() < leaf.high() {
                 return Ok(());
             }
         }
-        let end = area.next().map_or(usize::MAX, |next| next.get());
-        let (mut needed, near) = self.tight(start);
-        if near < end {
-            needed += self.tight(end).0;
+        let crosses = |tree: &Self, border: VirtAddr| {
+            let map = tree.successor(border).map(MapRef::vmarea);
+            map.filter(|map| map.start() < border).is_some()
+        };
+        for border in [Some(area.start()), area.next()].into_iter().flatten() {
+            if crosses(self, border) {
+                self.reserve_at(border.get())?;
+            }
         }
-        self.pool.reserve(needed)?;
-        self.make_room(start);
-        self.make_room(end);
+        Ok(())
+    }
+
+    /// Makes room for an edit that cuts out what lies in `area` and puts a map there; when there is no memory, the maps
+    /// stay as they are.
+    pub(crate) fn reserve_replace(&mut self, area: MemoryArea) -> Result<(), MapError> {
+        self.reserve_cut(area)?;
+        let start = area.start().get();
+        match self.leaf(start) {
+            Some((leaf, _)) if leaf.has_room() && area.end().get() < leaf.high() => Ok(()),
+            // The cut may leave nothing of that leaf behind `start`: then another takes the map, and may be full.
+            _ => self.pool.reserve(self.height() + 2),
+        }
+    }
+
+    /// Makes room for up to three more maps at `addr`; when there is no memory, the maps stay as they are.
+    pub(crate) fn reserve_at(&mut self, addr: usize) -> Result<(), MapError> {
+        self.pool.reserve(self.tight(addr).0)?;
+        self.make_room(addr);
         Ok(())
     }
 
@@ -121,9 +140,9 @@ fn relieve<T>(inner: &mut Inner<T>, at: usize, addr: usize, pool: &mut Pool<T>) 
         return;
     };
     // Maps that come in address order fill their leaves: what is split off is all that is behind them, or before.
-    let cut = match child.place(addr) {
-        0 => 1,
-        place if place >= child.len() => child.len() - 1,
+    let cut = match (&child.0, child.place(addr)) {
+        (Kind::Leaf(_), 0) => 1,
+        (Kind::Leaf(_), place) if place >= child.len() => child.len() - 1,
         _ => child.len() / 2,
     };
     child.move_back(cut, &mut right);
@@ -156,3 +175,6 @@ fn share<T>(inner: &mut Inner<T>, at: usize) -> bool {
     }
     false
 }
+
+/// After leaves have evened out, both have room.
+const _: () = assert!(LEAF * 7 / 8 + super::leaf::ROOM <= LEAF);

@@ -37,6 +37,9 @@ impl<'a, T: Payload> Scratch<'a, T> {
     /// Moves all maps to the tree that they are for, and joins them there; none when there is no memory.
     #[expect(clippy::result_large_err, reason = "the error holds what was given")]
     pub(crate) fn merge(mut self) -> Result<(), (MapError, Self)> {
+        if self.maps.root.is_none() {
+            return Ok(());
+        }
         if self.home.root.is_none() {
             core::mem::swap(&mut self.home.root, &mut self.maps.root);
             self.home.join_all();
@@ -48,8 +51,7 @@ impl<'a, T: Payload> Scratch<'a, T> {
         }
         self.home.pool = self.maps.pool.take_all();
         while let Some(map) = self.maps.take_front() {
-            self.home.make_room(map.vmarea().start().get());
-            self.home.insert(map);
+            self.home.insert_with_spare(map);
         }
         Ok(())
     }

@@ -20,6 +20,7 @@ mod neighbours;
 mod nonsense;
 mod ops;
 mod properties;
+mod room;
 mod subject;
 mod sv39;
 mod traces;

@@ -17,15 +17,18 @@ const READ: Permissions = Permissions::READ;
 const RW: Permissions = READ.union(Permissions::WRITE);
 
 /// A page table that has nothing.
-struct Nothing {
+pub struct Nothing {
     range: [MemoryArea; 1],
 }
 
 impl Nothing {
-    fn new() -> Self {
-        Self {
-            range: [MemoryArea::new(VirtAddr::new(0), VirtAddr::new(usize::MAX >> 1)).unwrap()],
-        }
+    pub fn new() -> Self {
+        Self::over(MemoryArea::new(VirtAddr::new(0), VirtAddr::new(usize::MAX >> 1)).unwrap())
+    }
+
+    /// One that maps this range.
+    pub fn over(range: MemoryArea) -> Self {
+        Self { range: [range] }
     }
 }
 
@@ -80,13 +83,13 @@ impl PageTableBackend for Nothing {
     }
 }
 
-type Space = VirtualMemoryManager<Nothing>;
+pub type Space = VirtualMemoryManager<Nothing>;
 
 /// Marsaglia's xorshift64*.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, limit: usize) -> usize {
+    pub fn below(&mut self, limit: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -521,7 +524,7 @@ fn maps_at_address_0_and_at_the_last_byte_have_neighbours() {
     space.check_invariants().unwrap();
 }
 
-fn leak(count: usize) -> &'static mut [Node] {
+pub fn leak(count: usize) -> &'static mut [Node] {
     Box::leak((0..count).map(|_| Node::new()).collect())
 }
 

@@ -1,0 +1,149 @@
+//! No map is lost for want of room: leaves that are nearly full, filled further at their borders.
+
+use kernel_vm::{FreeSearch, MapError, MemoryArea, Permissions, VirtAddr, VirtualMemoryMap};
+
+use crate::subject::{PAGE, map, pages};
+use crate::tree::{Nothing, Random, Space, leak};
+
+const READ: Permissions = Permissions::READ;
+
+/// One page at `page` that leads to `frame`.
+fn one(page: usize, frame: usize) -> VirtualMemoryMap {
+    map(page * PAGE, (frame * PAGE) as u64, PAGE, READ)
+}
+
+/// As many maps as fill `leaves` leaves when they come in address order, `apart` pages from start to start.
+fn full(leaves: usize, apart: usize) -> Space {
+    let mut space = Space::new(Nothing::new());
+    for index in 0..61 * leaves {
+        space
+            .add_memory_map(one(apart * index, 1000 + 9 * index))
+            .unwrap();
+    }
+    space
+}
+
+#[test]
+fn replacing_the_last_map_of_a_full_leaf_keeps_the_new_one() {
+    let mut space = full(4, 2);
+    let before = space.memory_maps().len();
+    for index in (40..61).rev() {
+        space
+            .replace_memory_map(one(2 * index, 500_000 + 5 * index))
+            .unwrap();
+        assert_eq!(space.memory_maps().len(), before);
+        space.check_invariants().unwrap();
+    }
+}
+
+#[test]
+fn restoring_into_leaves_that_are_partly_full_loses_nothing() {
+    const LEAVES: usize = 40;
+    for (keep, added) in [
+        (17, 39),
+        (31, 31),
+        (47, 14),
+        (48, 15),
+        (48, 16),
+        (55, 7),
+        (61, 1),
+        (61, 39),
+    ] {
+        let mut space = full(LEAVES, 4);
+        for leaf in 0..LEAVES {
+            for index in keep..61 {
+                space.unmap(pages(4 * (61 * leaf + index), 1)).unwrap();
+            }
+        }
+        let before = space.memory_maps().len();
+        let new = |leaf: usize| {
+            (0..added).map(move |index| one(4 * (61 * leaf + index) + 2, 900_000 + 9 * index))
+        };
+        space
+            .restore_memory_maps((0..LEAVES).flat_map(new))
+            .unwrap();
+        space.check_invariants().unwrap();
+        assert_eq!(
+            space.memory_maps().len(),
+            before + LEAVES * added,
+            "{keep} {added}"
+        );
+    }
+}
+
+#[test]
+fn a_full_space_can_still_be_emptied_map_by_map() {
+    for nodes in 1..12 {
+        let mut space = Space::with_nodes(Nothing::new(), leak(nodes));
+        let mut maps = 0;
+        while space.add_memory_map(one(2 * maps, 7 * maps)).is_ok() {
+            maps += 1;
+        }
+        assert!(matches!(
+            space.add_memory_map(one(2 * maps, 0)).unwrap_err().error(),
+            MapError::OutOfNodes { .. }
+        ));
+        space.restore_memory_maps([]).unwrap();
+        space.protect(pages(0, 1), Permissions::EXECUTE).unwrap();
+        for index in 0..maps {
+            space.unmap(pages(2 * index, 1)).unwrap();
+            space.check_invariants().unwrap();
+        }
+        assert_eq!(space.memory_maps().len(), 0);
+        let again = (0..)
+            .take_while(|&index| space.add_memory_map(one(2 * index, 7 * index)).is_ok())
+            .count();
+        assert_eq!(again, maps, "a node was lost");
+    }
+}
+
+#[test]
+fn the_last_pages_of_the_address_space_are_searched_as_any_others() {
+    const PAGES: usize = 300;
+    let base = usize::MAX - (PAGES * PAGE - 1);
+    let mut random = Random(99);
+    for _ in 0..100 {
+        let all = MemoryArea::new(VirtAddr::new(base), VirtAddr::new(usize::MAX)).unwrap();
+        let mut space = Space::new(Nothing::over(all));
+        let mut used = [false; PAGES];
+        for _ in 0..PAGES {
+            let page = random.below(PAGES);
+            let added = space.add_memory_map(map(
+                base + page * PAGE,
+                (5 * page * PAGE) as u64,
+                PAGE,
+                READ,
+            ));
+            assert_eq!(added.is_ok(), !used[page]);
+            used[page] = true;
+        }
+        space.check_invariants().unwrap();
+        for page in 0..PAGES {
+            let index = space.search_memory_map_idx(VirtAddr::new(base + page * PAGE + (PAGE - 1)));
+            assert_eq!(
+                index,
+                used[page].then(|| used[..page].iter().filter(|used| **used).count())
+            );
+        }
+        let first = random.below(PAGES);
+        let within = MemoryArea::new(
+            VirtAddr::new(base + first * PAGE),
+            VirtAddr::new(usize::MAX),
+        )
+        .unwrap();
+        let count = 1 + random.below(4);
+        let fits =
+            |&page: &usize| page + count <= PAGES && !used[page..page + count].contains(&true);
+        let page_of = |area: MemoryArea| (area.start().get() - base) / PAGE;
+        let search = FreeSearch::new(count * PAGE, within);
+        assert_eq!(
+            space.find_free(search).map(page_of),
+            (first..PAGES).find(fits)
+        );
+        assert_eq!(
+            space.find_free(search.highest()).map(page_of),
+            (first..PAGES).rev().find(fits)
+        );
+        assert_eq!(space.find_free_area(usize::MAX - 4095, 1, within), None);
+    }
+}
