@@ -5,15 +5,13 @@ use arrayvec::ArrayVec;
 use super::child::NodeRef;
 use super::keys::{self, Keys};
 use super::node::{Node, Summary};
+use super::size::{INNER, INNER_LINES};
 use super::widest::Widest;
-
-/// How many children an inner node holds.
-pub(super) const INNER: usize = 32;
 
 /// Children in address order, each with the first and last byte of its maps, their number, and the largest gap inside
 /// it or between it and the child before, in bytes.
 pub(super) struct Inner<T: 'static> {
-    highs: Keys<4>,
+    highs: Keys<INNER_LINES>,
     lows: [usize; INNER],
     gaps: [usize; INNER],
     counts: [usize; INNER],

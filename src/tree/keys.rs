@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 /// How many keys are compared at a time: a cache line of them.
-const LINE: usize = 8;
+pub(super) const LINE: usize = 8;
 
 /// Up to `8 × B` addresses in ascending order. Those that are not in use are `usize::MAX`.
 ///

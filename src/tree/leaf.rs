@@ -5,19 +5,17 @@ use core::ops::Range;
 use arrayvec::ArrayVec;
 
 use super::keys::{self, Keys};
+use super::size::{LEAF, LEAF_LINES};
 use super::widest::{Pair, Widest, pair};
 use crate::area::MemoryArea;
 use crate::map::{Content, MapRef, Payload, VirtualMemoryMap};
-
-/// How many maps a leaf holds.
-pub(super) const LEAF: usize = 64;
 
 /// How many more maps must fit before an edit: one is cut in two, and two come in its middle.
 pub(super) const ROOM: usize = 3;
 
 /// Maps in address order. What a map is beside its bounds stands apart from them, so that searches read bounds only.
 pub(super) struct Leaf<T> {
-    ends: Keys<8>,
+    ends: Keys<LEAF_LINES>,
     starts: [usize; LEAF],
     contents: ArrayVec<Content<T>, LEAF>,
     /// The largest gap between two maps of this leaf, in bytes.

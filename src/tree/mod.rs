@@ -3,6 +3,8 @@
 //! A leaf keeps up to 64 maps, their ends apart from the rest, so that a search reads two cache lines of keys and
 //! compares without branches. An inner node keeps, for each child, the span that its maps cover, how many there are,
 //! and the largest gap at or before it.
+//!
+//! Built with `--cfg kernel_vm_small_nodes`, nodes are so small that tests with few maps have many of them.
 #![forbid(unsafe_code)]
 
 mod audit;
@@ -21,6 +23,7 @@ mod protect;
 mod rank;
 mod room;
 mod scratch;
+mod size;
 mod store;
 mod widest;
 

@@ -1,8 +1,9 @@
 //! A node of either kind.
 
 use super::child::NodeRef;
-use super::inner::{INNER, Inner};
-use super::leaf::{LEAF, Leaf};
+use super::inner::Inner;
+use super::leaf::Leaf;
+use super::size::{INNER, LEAF};
 
 /// How many more children an inner node must have room for before an edit below it.
 const INNER_ROOM: usize = 2;

@@ -2,10 +2,8 @@
 
 use super::child::NodeRef;
 use super::node::{Kind, Node};
+use super::size::KEPT;
 use crate::error::MapError;
-
-/// How many spare nodes stay when the tree shrinks; what goes beyond goes back to the heap.
-const KEPT: usize = 4;
 
 /// Spare nodes, linked through themselves.
 pub(super) struct Pool<T: 'static> {

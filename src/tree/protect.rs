@@ -1,6 +1,7 @@
 //! Changing permissions, and moving.
 
-use super::leaf::{LEAF, Leaf};
+use super::leaf::Leaf;
+use super::size::LEAF;
 use super::store::Tree;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;

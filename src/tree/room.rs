@@ -1,9 +1,9 @@
 //! Memory before anything changes: room in the leaves that an edit will touch.
 
 use super::inner::Inner;
-use super::leaf::LEAF;
 use super::node::{Kind, Node};
 use super::pool::Pool;
+use super::size::LEAF;
 use super::store::Tree;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;

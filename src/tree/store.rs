@@ -3,9 +3,10 @@
 use super::child::NodeRef;
 use super::hint::{Hint, Hints, Path};
 use super::inner::Inner;
-use super::leaf::{LEAF, Leaf};
+use super::leaf::Leaf;
 use super::node::{Kind, Node};
 use super::pool::Pool;
+use super::size::LEAF;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::map::MapRef;

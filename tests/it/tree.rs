@@ -574,6 +574,7 @@ fn a_restore_without_enough_nodes_hands_all_back_and_loses_no_node() {
     assert_eq!(space.remove_all_memory_maps().count(), 50);
 }
 
+#[cfg(not(kernel_vm_small_nodes))]
 #[test]
 fn nodes_take_little_more_than_what_they_keep() {
     let stored = size_of::<VirtualMemoryMap>();
