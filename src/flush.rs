@@ -11,7 +11,8 @@ const MAX_RANGES: usize = 4;
 
 /// What one verb took out of a page table: the ranges in which a translation was valid and no longer is, or is another.
 ///
-/// A backend fills it while it edits, and empties it in [`PageTableBackend::retire`](crate::backend::PageTableBackend::retire).
+/// A backend fills it while it edits, and empties it in
+/// [`PageTableBackend::retire`](crate::backend::PageTableBackend::retire).
 #[derive(Debug, Default)]
 #[must_use = "what was taken out must be flushed: give it to `PageTableBackend::retire`"]
 pub struct Retired {

@@ -49,8 +49,8 @@ impl Frame {
 /// *For who implements it:* `alloc` answers `None` when it has no frame; it never blocks for one. What a new frame
 /// contains does not matter: the crate clears what must be clear.
 ///
-/// *For who calls it:* a frame is yours until you release it, at most once, to the allocator that it came from. After `None`, nothing has
-/// changed, and a later call may succeed.
+/// *For who calls it:* a frame is yours until you release it, at most once, to the allocator that it came from. After
+/// `None`, nothing has changed, and a later call may succeed.
 ///
 /// # Safety
 /// The crate writes page tables through what [`reach`](Self::reach) answers, so for every frame that

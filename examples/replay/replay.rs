@@ -33,7 +33,8 @@ impl<B: PageTableBackend> Replay<B> {
         })
     }
 
-    /// Replays `trace` with a look at the space after every step, instead of the touching. The looks are on the clock, too.
+    /// Replays `trace` with a look at the space after every step, instead of the touching. The looks are on the
+    /// clock, too.
     ///
     /// # Errors
     /// [`Failure::Refused`], and what `look` finds.

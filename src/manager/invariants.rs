@@ -7,8 +7,8 @@ use crate::violation::Violation;
 
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// Walks the whole space and checks what must hold between verbs: maps are whole pages in the backend's ranges,
-    /// ordered, disjoint and joined where they can be; the page table is sound; and each of its leaves lies in one map and says what that says.
-    /// For tests, and for kernels that suspect themselves. O(n + leaves × log n).
+    /// ordered, disjoint and joined where they can be; the page table is sound; and each of its leaves lies in one
+    /// map and says what that says. For tests, and for kernels that suspect themselves. O(n + leaves × log n).
     ///
     /// # Errors
     /// The first [`Violation`] found.

@@ -28,7 +28,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     }
 
     /// As [`remap`](Self::remap), and hands the pieces that are cut out to `out`, those at `new` first, when nobody
-    /// reaches their memory any more.
+    /// reaches their memory any more. `out` must not panic: maps and page table would disagree then.
     ///
     /// # Errors
     /// As [`remap`](Self::remap); `out` is untouched then.

@@ -72,8 +72,8 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         }
     }
 
-    /// Lets a space that was made [with nodes](Self::with_nodes) of its own go on growing on the heap, now that there is
-    /// one. O(1).
+    /// Lets a space that was made [with nodes](Self::with_nodes) of its own go on growing on the heap, now that there
+    /// is one. O(1).
     #[cfg(feature = "alloc")]
     pub const fn allow_heap(&mut self) {
         self.tree.grow();

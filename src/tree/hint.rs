@@ -97,8 +97,8 @@ impl Hint {
             self.is_hot.store(false, Relaxed);
             return true;
         }
-        // One in 64, as the address happens to be: what nobody writes cannot count. So a few addresses that are asked for
-        // again and again may all be among the others, and are looked for each time.
+        // One in 64, as the address happens to be: what nobody writes cannot count. So a few addresses that are asked
+        // for again and again may all be among the others, and are looked for each time.
         addr.wrapping_mul(0x9e37_79b9) & 0xfc00_0000 == 0
     }
 

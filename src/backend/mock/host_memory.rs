@@ -7,7 +7,8 @@ use core::sync::atomic::AtomicBool;
 
 use crate::frame::FRAME_SIZE;
 
-/// One allocation: bytes that are skipped to reach a multiple of [`FRAME_SIZE`], the frames, a byte for the mark of each.
+/// One allocation: bytes that are skipped to reach a multiple of [`FRAME_SIZE`], the frames, a byte for the mark of
+/// each.
 ///
 /// It is asked for as zeroed bytes without alignment, because the host has such memory without touching it: what
 /// nobody uses costs nothing.
@@ -86,7 +87,8 @@ impl HostMemory {
         }
         // SAFETY: behind the frames there is a byte for each of them, and `index` was checked to be one of them.
         let mark = unsafe { self.base.add(self.frames * FRAME_SIZE + index) };
-        // SAFETY: the byte was zeroed, lives as long as `self`, and is only ever used as this atomic: so it is a `bool`.
+        // SAFETY: the byte was zeroed, lives as long as `self`, and is only ever used as this atomic: so it is a
+        // `bool`.
         Some(unsafe { AtomicBool::from_ptr(mark.cast().as_ptr()) })
     }
 

@@ -85,10 +85,11 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         let words = self.platform.reach(at).cast::<Table>();
         // SAFETY: every address that comes here was answered by `alloc`, and was not released since: addresses come
         // from `root`, from `Reserved` with our root as owner, or from words in such tables, which only this module
-        // writes, in a format that is this crate's own; `release_table` is called with `&mut self`, in `drop`, or for tables that were never published, and
-        // no borrow of those is alive. So `reach` promises a frame's worth of bytes, aligned as the address is (to
-        // `FRAME_SIZE`, since `alloc` promises that of frames), that nobody else uses. Any bytes are valid words, and
-        // all accesses are atomic, so the MMU and other CPUs may write meanwhile.
+        // writes, in a format that is this crate's own; `release_table` is called with `&mut self`, in `drop`, or for
+        // tables that were never published, and no borrow of those is alive. So `reach` promises a frame's worth of
+        // bytes, aligned as the address is (to `FRAME_SIZE`, since `alloc` promises that of frames), that nobody else
+        // uses. Any bytes are valid words, and all accesses are atomic, so the MMU and other CPUs may write
+        // meanwhile.
         unsafe { words.as_ref() }
     }
 
