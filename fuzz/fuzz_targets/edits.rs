@@ -54,7 +54,7 @@ impl Span {
 
 impl<'a> Arbitrary<'a> for Span {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> Bytes<Self> {
-        Ok(Self::at(page(bytes)?, log_scaled(bytes, 8)?))
+        Ok(Self::at(page(bytes)?, log_scaled(bytes, 10)?))
     }
 }
 
@@ -111,7 +111,7 @@ enum Op {
     },
     Find {
         within: Span,
-        #[arbitrary(with = |bytes: &mut Unstructured<'_>| log_scaled(bytes, 9))]
+        #[arbitrary(with = |bytes: &mut Unstructured<'_>| log_scaled(bytes, 6))]
         count: usize,
         #[arbitrary(with = |bytes: &mut Unstructured<'_>| bytes.int_in_range(0..=6))]
         align: u32,
@@ -272,15 +272,13 @@ impl Model {
         self.0[span.pages()].fill(None);
     }
 
-    /// How many pages are free from each page on, as far as `within` goes.
+    /// How many pages are free from each page of `within` on, as far as that goes.
     fn free(&self, within: Span) -> Vec<usize> {
-        let mut free = vec![0; PAGES + 1];
-        for page in within.pages().rev() {
-            free[page] = if self.0[page].is_none() {
-                free[page + 1] + 1
-            } else {
-                0
-            };
+        let mut free = vec![0; within.count];
+        let mut run = 0;
+        for (free, page) in free.iter_mut().zip(&self.0[within.pages()]).rev() {
+            run = if page.is_none() { run + 1 } else { 0 };
+            *free = run;
         }
         free
     }
@@ -310,7 +308,10 @@ impl Subject {
 
     fn apply(&mut self, op: Op) {
         match op {
-            Op::Add(span, kind) => self.add(span, kind),
+            Op::Add(span, kind) => {
+                self.add(span, kind);
+                self.look(span);
+            }
             Op::Replace(span, kind) => self.replace(span, kind),
             Op::Scatter(field) => self.scatter(field),
             Op::Unmap(span) => self.unmap(span),
@@ -344,7 +345,10 @@ impl Subject {
                 align,
                 offset,
                 hint,
-            } => self.find(within, count, 1 << align, offset.into(), hint),
+            } => {
+                self.find(within, count, 1 << align, offset.into(), hint);
+                self.find(Span::at(0, PAGES), count, 1 << align, offset.into(), hint);
+            }
             Op::Look(span) => self.look(span),
             Op::AllowHeap => {
                 self.space.allow_heap();
@@ -381,7 +385,6 @@ impl Subject {
         if self.did(answer, expected) {
             self.model.fill(span, page);
         }
-        self.look(span);
     }
 
     fn replace(&mut self, span: Span, kind: Kind) {
@@ -428,7 +431,9 @@ impl Subject {
                     .for_each(|span| self.model.fill(*span, page(span)));
             }
         }
-        spans.iter().for_each(|span| self.look(*span));
+        if let (Some(first), Some(last)) = (spans.first(), spans.last()) {
+            self.look(Span::at(first.first, last.first + 1 - first.first));
+        }
     }
 
     fn scatter(&mut self, field: Field) {
@@ -440,9 +445,8 @@ impl Subject {
         if field.at_once {
             self.restore(&spans, field.kind);
         } else {
-            spans
-                .into_iter()
-                .for_each(|span| self.add(span, field.kind));
+            spans.iter().for_each(|span| self.add(*span, field.kind));
+            spans.first().into_iter().for_each(|span| self.look(*span));
         }
     }
 
@@ -536,7 +540,8 @@ impl Subject {
 
     fn find(&self, within: Span, count: usize, align: usize, offset: usize, hint: usize) {
         let free = self.model.free(within);
-        let fits = |page: &usize| free[*page] >= count && page % align == offset % align;
+        let fits =
+            |page: &usize| free[*page - within.first] >= count && page % align == offset % align;
         let expected = |page: Option<usize>| page.map(|first| Span { first, count }.area());
         let lowest = within.pages().find(fits);
         let search =
@@ -555,10 +560,11 @@ impl Subject {
         let mut holes = Vec::new();
         let mut page = within.first;
         while page < within.pages().end {
-            if free[page] > 0 {
-                holes.push(Span::at(page, free[page]).area());
+            let count = free[page - within.first];
+            if count > 0 {
+                holes.push(Span::at(page, count).area());
             }
-            page += free[page] + 1;
+            page += count + 1;
         }
         let largest = holes.iter().rev().max_by_key(|hole| hole.size());
         assert_eq!(self.space.largest_hole(within.area()).as_ref(), largest);
@@ -589,6 +595,10 @@ impl Subject {
         }
         let is_free = self.model.0[span.pages()].iter().all(Option::is_none);
         assert_eq!(self.space.is_free(span.area()), is_free);
+        // Far enough around to see other leaves.
+        let around = start.saturating_sub(150);
+        let around = Span::at(around, end - around + 150);
+        self.find(around, 1 + start % 4, 1 << (start % 3), end, start);
     }
 
     /// How many maps an empty space has room for.

@@ -53,7 +53,6 @@ enum Verb {
         is_aligned: bool,
     },
     RemoveIndex(u8),
-    RemoveAll,
 }
 
 impl Verb {
@@ -66,7 +65,7 @@ impl Verb {
             | Self::Protect(place, _)
             | Self::Remap(_, place)
             | Self::Move { to: place, .. } => Some(place),
-            Self::PopulateHalf(_) | Self::RemoveIndex(_) | Self::RemoveAll => None,
+            Self::PopulateHalf(_) | Self::RemoveIndex(_) => None,
         }
     }
 }
@@ -275,12 +274,19 @@ fn apply<B: PageTableBackend>(
                 leaves.unmap(map.vmarea());
             }
         }
-        Verb::RemoveAll => {
-            drop(space.remove_all_memory_maps());
-            *leaves = Leaves(Vec::new());
-        }
     }
     Ok(())
+}
+
+/// Megapages, small pages and a gigapage, for the verbs that come first.
+fn furniture() -> [Verb; 4] {
+    let add = |start, size, behind| Verb::Add(Place(area(start, size)), behind, Rights::Read);
+    [
+        add(2 * MIB, 4 * MIB, Behind::Megapages),
+        add(511 * 2 * MIB, 2 * MIB, Behind::Pages),
+        add(GIB, GIB, Behind::Gigapages),
+        Verb::PopulateHalf(false),
+    ]
 }
 
 fuzz_target!(|steps: Ops<Step>| {
@@ -288,7 +294,9 @@ fuzz_target!(|steps: Ops<Step>| {
     let mut space = VirtualMemoryManager::new(Sv39::new(frames.clone()).unwrap());
     let mut twin = VirtualMemoryManager::new(Nothing::new(space.backend().ranges()));
     let mut leaves = Leaves(Vec::new());
-    for (verb, fails) in steps.0.into_iter().flat_map(Step::verbs) {
+    let furniture = furniture().into_iter().map(|verb| (verb, 0));
+    let steps = steps.0.into_iter().flat_map(Step::verbs);
+    for (verb, fails) in furniture.chain(steps) {
         let (in_use, flushes) = (frames.frames_in_use(), frames.flushes());
         let mut next = leaves.clone();
         frames.fail_alloc(fails);
