@@ -91,6 +91,13 @@ impl<T> Pool<T> {
     }
 }
 
+impl<T> Drop for Pool<T> {
+    /// One by one: a fixed node that goes does not take along what it links to.
+    fn drop(&mut self) {
+        while self.take().is_some() {}
+    }
+}
+
 /// A node from the heap, or `None` when it has no memory.
 #[cfg(feature = "alloc")]
 fn allocate<T>() -> Option<NodeRef<T>> {
