@@ -52,8 +52,9 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     }
 
     /// An empty space over `backend` that keeps its maps in `nodes` and nowhere else: for early boot, when the heap
-    /// itself must still be mapped. One node holds up to 62 maps, and more hold 45 each or better; running out is
-    /// [`OutOfNodes`](crate::MapError), and the nodes are the space's for good. O(nodes), cannot fail.
+    /// itself must still be mapped. One node holds up to 62 maps, two hold no more (a second leaf wants a node above
+    /// both), and many hold about 45 each; running out is [`OutOfNodes`](crate::MapError), and the nodes are the
+    /// space's for good. O(nodes), cannot fail.
     ///
     /// ```
     /// use kernel_vm::{Node, VirtualMemoryManager, backend::mock::MockBackend};
