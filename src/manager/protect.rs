@@ -22,16 +22,13 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     pub fn protect(&mut self, area: MemoryArea, permissions: Permissions) -> Result<(), MapError> {
         let edit = Edit::Protect(area, permissions);
         check_edit(&self.backend, edit)?;
-        if let Some(hole) = self.tree.first_hole(area) {
-            return Err(MapError::NotMapped { hole });
-        }
-        self.tree.reserve_cut(area)?;
+        let spot = self.tree.reserve_protect(area)?;
         let mut reserved = self.backend.reserve([edit].into_iter())?;
         let mut out = Retired::new();
         self.backend
             .protect(area, permissions, &mut reserved, &mut out);
         self.finish(reserved, out);
-        self.tree.protect(area, permissions);
+        self.tree.protect(area, spot, permissions);
         Ok(())
     }
 }

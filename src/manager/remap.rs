@@ -8,6 +8,7 @@ use crate::backend::{Edit, PageTableBackend, Run, check_area};
 use crate::error::MapError;
 use crate::flush::Retired;
 use crate::map::{Payload, VirtualMemoryMap};
+use crate::tree::Spot;
 
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// Moves what is mapped in `old` to `new`, as `mremap` does: any part of any number of maps, replacing whatever
@@ -62,7 +63,8 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         self.tree.reserve_shift(head)?;
         self.move_entries(old, head, new)?;
         for area in [Some(new), tail].into_iter().flatten() {
-            self.tree.cut(area, |piece| out.extend(Some(piece)));
+            self.tree
+                .cut(area, Spot::default(), |piece| out.extend(Some(piece)));
         }
         self.tree.shift(head, new);
         Ok(())

@@ -6,6 +6,7 @@ use super::unmap::Discard;
 use crate::backend::{Edit, PageTableBackend, check_edit};
 use crate::error::MapError;
 use crate::map::{Payload, VirtualMemoryMap};
+use crate::tree::Spot;
 
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// Records `map` in place of whatever was there, as `mmap` does with `MAP_FIXED`: any part of any number of maps,
@@ -34,7 +35,9 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
             Err(error) => return Err(Refused::new(error, map)),
         };
         self.clear(map.vmarea(), reserved);
-        self.tree.cut(map.vmarea(), |piece| out.extend(Some(piece)));
+        self.tree.cut(map.vmarea(), Spot::default(), |piece| {
+            out.extend(Some(piece));
+        });
         self.tree.insert_with_spare(map);
         Ok(())
     }

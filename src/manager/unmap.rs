@@ -38,10 +38,10 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         out: &mut impl Extend<VirtualMemoryMap<T>>,
     ) -> Result<(), MapError> {
         check_area(&self.backend, area)?;
-        self.tree.reserve_cut(area)?;
+        let spot = self.tree.reserve_cut(area)?;
         let reserved = self.backend.reserve([Edit::Unmap(area)].into_iter())?;
         self.clear(area, reserved);
-        self.tree.cut(area, |piece| out.extend(Some(piece)));
+        self.tree.cut(area, spot, |piece| out.extend(Some(piece)));
         Ok(())
     }
 }

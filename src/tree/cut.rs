@@ -1,6 +1,7 @@
 //! Taking out what lies in an area.
 
 use super::leaf::Leaf;
+use super::spot::Spot;
 use super::store::Tree;
 use super::widest::pair;
 use crate::addr::VirtAddr;
@@ -9,11 +10,19 @@ use crate::map::{Payload, VirtualMemoryMap};
 
 impl<T: Payload> Tree<T> {
     /// Takes out what lies in `area`, cut at its borders, in order, for `sink`. Reserved, unless no map crosses a
-    /// border.
-    pub(crate) fn cut(&mut self, area: MemoryArea, mut sink: impl FnMut(VirtualMemoryMap<T>)) {
+    /// border; `spot` is what [`reserve_cut`](Self::reserve_cut) has answered, or nothing.
+    pub(crate) fn cut(
+        &mut self,
+        area: MemoryArea,
+        mut spot: Spot,
+        mut sink: impl FnMut(VirtualMemoryMap<T>),
+    ) {
         let mut rest = Some(area);
         while let Some(area) = rest {
-            let high = self.edit(area.start().get(), |leaf| leaf.cut(area, &mut sink));
+            let spot = core::mem::take(&mut spot);
+            let high = self.edit_at(spot, area.start().get(), |leaf, at| {
+                leaf.cut(area, at, &mut sink)
+            });
             // What lies behind this leaf is in the next; behind the last there is nothing.
             let next = high
                 .filter(|&high| high >= area.start().get())
@@ -24,7 +33,7 @@ impl<T: Payload> Tree<T> {
 
     /// Takes the first map out.
     pub(crate) fn take_front(&mut self) -> Option<VirtualMemoryMap<T>> {
-        self.edit(0, |leaf| {
+        self.edit(0, |leaf, _| {
             let old = leaf.gap_before(1);
             let first = leaf.close(0);
             leaf.settle((old, 0), (0, 0));
@@ -36,24 +45,35 @@ impl<T: Payload> Tree<T> {
     pub(crate) fn take_first(&mut self, area: MemoryArea) -> Option<VirtualMemoryMap<T>> {
         let piece = self.first_overlap(area)?.intersection(area)?;
         let mut first = None;
-        self.cut(piece, |map| first = Some(map));
+        self.cut(piece, Spot::default(), |map| first = Some(map));
         first
     }
 }
 
 impl<T: Payload> Leaf<T> {
-    /// Takes out what lies in `area` in this leaf. Answers the leaf's last byte before that.
-    fn cut(&mut self, area: MemoryArea, sink: &mut impl FnMut(VirtualMemoryMap<T>)) -> usize {
+    /// Takes out what lies in `area`, whose start is or would be at `at`, in this leaf. Answers the leaf's last byte
+    /// before that.
+    fn cut(
+        &mut self,
+        area: MemoryArea,
+        at: usize,
+        sink: &mut impl FnMut(VirtualMemoryMap<T>),
+    ) -> usize {
         let (start, end) = (area.start().get(), area.end().get());
         let high = self.high();
-        let at = self.lower_bound(start);
-        if self.start(at) > end {
+        let (low, last) = (self.start(at), self.end(at));
+        if low > end {
             return high;
         }
-        if self.start(at) < start && end < self.end(at) {
+        if low < start && end < last {
             let middle = self.punch(at, area);
             self.settle((0, 0), (area.size(), 0));
             middle.into_iter().for_each(sink);
+        } else if low >= start && last == end {
+            let old = self.gaps_at(at);
+            let whole = self.close(at);
+            self.settle(old, (self.gap_before(at), 0));
+            whole.into_iter().for_each(sink);
         } else {
             self.cut_from(at, area, sink);
         }

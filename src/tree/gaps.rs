@@ -1,7 +1,6 @@
 //! Where nothing is.
 
-use core::ops::Range;
-
+use super::inner::Inner;
 use super::node::{Kind, Node};
 use super::store::Tree;
 use crate::addr::VirtAddr;
@@ -52,51 +51,45 @@ impl FreeSearch {
         let (start, end) = (self.within.start().get(), self.within.end().get());
         match &node.0 {
             Kind::Leaf(leaf) => {
-                let gaps =
-                    leaf.lower_bound(start).max(1)..leaf.len().min(leaf.lower_bound(end) + 1);
-                self.first(gaps, |at| {
-                    let wide = leaf.gap_before(at) >= self.size;
-                    if wide {
-                        self.between(leaf.end(at - 1) + 1, leaf.start(at) - 1)
-                    } else {
-                        None
-                    }
-                })
+                let range = leaf.lower_bound(start).max(1)..leaf.lower_bound(end) + 1;
+                let wide = leaf
+                    .spans(range)
+                    .filter(|&(end, start)| start - end > self.size);
+                self.first(wide, |(end, start)| self.between(end + 1, start - 1))
             }
             Kind::Inner(inner) => {
-                let children = inner.rank(start)..inner.len().min(inner.rank(end) + 1);
-                self.first(children, |at| {
-                    if inner.child_gap(at) < self.size {
-                        return None;
-                    }
-                    let before = || {
-                        self.between(
-                            inner.child_high(at.checked_sub(1)?) + 1,
-                            inner.child_low(at) - 1,
-                        )
-                    };
-                    let inside =
-                        || self.inside(inner.child(at).filter(|child| child.gap() >= self.size)?);
-                    match self.order {
-                        Order::Lowest => before().or_else(inside),
-                        Order::Highest => inside().or_else(before),
-                    }
-                })
+                let wide = inner
+                    .gaps_at(inner.rank(start)..inner.rank(end) + 1)
+                    .filter(|&(_, gap)| gap >= self.size);
+                self.first(wide, |(at, _)| self.at_child(inner, at))
             }
             Kind::Spare(_) => None,
         }
     }
 
-    /// The first answer for a position in `range`, from the end that is wanted.
+    /// The place inside the child at `at`, or between it and the one before.
+    fn at_child<T>(&self, inner: &Inner<T>, at: usize) -> Option<MemoryArea> {
+        let before = || {
+            let left = inner.child_high(at.checked_sub(1)?);
+            self.between(left + 1, inner.child_low(at) - 1)
+        };
+        let inside = || self.inside(inner.child(at).filter(|child| child.gap() >= self.size)?);
+        match self.order {
+            Order::Lowest => before().or_else(inside),
+            Order::Highest => inside().or_else(before),
+        }
+    }
+
+    /// The first answer, from the end that is wanted.
     #[inline]
-    fn first(
+    fn first<I: DoubleEndedIterator>(
         &self,
-        range: Range<usize>,
-        look: impl FnMut(usize) -> Option<MemoryArea>,
+        mut wide: I,
+        look: impl FnMut(I::Item) -> Option<MemoryArea>,
     ) -> Option<MemoryArea> {
         match self.order {
-            Order::Lowest => { range }.find_map(look),
-            Order::Highest => range.rev().find_map(look),
+            Order::Lowest => wide.find_map(look),
+            Order::Highest => wide.rev().find_map(look),
         }
     }
 }

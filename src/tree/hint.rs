@@ -1,12 +1,16 @@
 //! Where the lookup before was answered: most faults hit the area of the fault before.
 
 use core::sync::atomic::Ordering::Relaxed;
-use core::sync::atomic::{AtomicBool, AtomicUsize};
+use core::sync::atomic::{AtomicU8, AtomicUsize};
 
+use super::path::Path;
 use crate::area::MemoryArea;
 
 /// How many lookers-up remember each their own last hit.
 const SLOTS: usize = 4;
+
+/// How many misses in a row are remembered after a hit.
+const TRUST: u8 = 3;
 
 /// How far apart the stacks of CPUs lie at least, as a power of two of bytes.
 const STACK_BITS: u32 = 14;
@@ -26,20 +30,10 @@ pub(super) struct Hint {
     /// The size less one.
     span: AtomicUsize,
     path: AtomicUsize,
-    /// Whether hints have been right of late. While they are not, few misses are remembered: lookups that jump about
-    /// would write the line each time, for nothing.
-    is_hot: AtomicBool,
+    /// How many misses in a row are still to be remembered. A hit gives it back in full; at 0, few misses are remembered:
+    /// lookups that jump about would write the line each time, for nothing.
+    trust: AtomicU8,
 }
-
-/// The positions on the way down to a map, the root's in the lowest bits.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Path {
-    bits: usize,
-    shift: u32,
-}
-
-/// How many bits a position takes: enough for any node.
-const STEP: u32 = 6;
 
 impl Hints {
     pub(super) const fn new() -> Self {
@@ -66,7 +60,7 @@ impl Hint {
             start: AtomicUsize::new(0),
             span: AtomicUsize::new(0),
             path: AtomicUsize::new(0),
-            is_hot: AtomicBool::new(false),
+            trust: AtomicU8::new(0),
         }
     }
 
@@ -76,25 +70,22 @@ impl Hint {
         // One comparison: whether an address lies behind a start is anybody's guess, and a branch on it would guess.
         let offset = addr.wrapping_sub(self.start.load(Relaxed));
         let is_near = offset <= self.span.load(Relaxed);
-        is_near.then(|| Path {
-            bits: self.path.load(Relaxed),
-            shift: 0,
-        })
+        is_near.then(|| Path::from_bits(self.path.load(Relaxed)))
     }
 
     /// The hint was right.
     #[inline]
     pub(super) fn hit(&self) {
-        if !self.is_hot.load(Relaxed) {
-            self.is_hot.store(true, Relaxed);
+        if self.trust.load(Relaxed) != TRUST {
+            self.trust.store(TRUST, Relaxed);
         }
     }
 
     /// The hint was wrong for `addr`. Answers whether to remember where that was found instead.
     #[inline]
     pub(super) fn miss(&self, addr: usize) -> bool {
-        if self.is_hot.load(Relaxed) {
-            self.is_hot.store(false, Relaxed);
+        if let Some(trust) = self.trust.load(Relaxed).checked_sub(1) {
+            self.trust.store(trust, Relaxed);
             return true;
         }
         // One in 64, as the address happens to be: what nobody writes cannot count. So a few addresses that are asked
@@ -105,22 +96,6 @@ impl Hint {
     pub(super) fn set(&self, area: MemoryArea, path: Path) {
         self.start.store(area.start().get(), Relaxed);
         self.span.store(area.size() - 1, Relaxed);
-        self.path.store(path.bits, Relaxed);
-    }
-}
-
-impl Path {
-    /// Goes on by a step to the position `at`. Beyond the last bit, steps are forgotten.
-    pub(super) fn push(&mut self, at: usize) {
-        self.bits |= at.checked_shl(self.shift).unwrap_or(0);
-        self.shift += STEP;
-    }
-
-    /// The next step.
-    #[inline]
-    pub(super) fn step(&mut self) -> usize {
-        let at = self.bits & ((1 << STEP) - 1);
-        self.bits >>= STEP;
-        at
+        self.path.store(path.bits(), Relaxed);
     }
 }

@@ -1,5 +1,7 @@
 //! An inner node: children in address order, and what is known of each.
 
+use core::ops::Range;
+
 use arrayvec::ArrayVec;
 
 use super::child::NodeRef;
@@ -85,6 +87,17 @@ impl<T> Inner<T> {
         self.gaps.get(at).copied().unwrap_or(0)
     }
 
+    /// The largest gaps inside or before the children at `range`, as far as there are any, with their positions.
+    #[inline]
+    pub(super) fn gaps_at(
+        &self,
+        range: Range<usize>,
+    ) -> impl DoubleEndedIterator<Item = (usize, usize)> {
+        let range = range.start..range.end.min(self.len());
+        let gaps = self.gaps.get(range.clone()).unwrap_or_default();
+        range.zip(gaps.iter().copied())
+    }
+
     pub(super) fn gaps(&self) -> &[usize] {
         self.gaps.get(..self.len()).unwrap_or_default()
     }
@@ -142,17 +155,18 @@ impl<T> Inner<T> {
         Some(child)
     }
 
-    /// Takes over what the child at `at` says of itself, after it has changed.
+    /// Takes over what the child at `at` says of itself, after it has changed. Answers whether it is sparse.
     #[inline]
-    pub(super) fn refresh(&mut self, at: usize) {
+    pub(super) fn refresh(&mut self, at: usize) -> bool {
         let Some(Summary {
             low,
             high,
             count,
             gap,
+            is_sparse,
         }) = self.child(at).map(Node::summary)
         else {
-            return;
+            return false;
         };
         if let (Some(old_low), Some(old_count)) = (self.lows.get_mut(at), self.counts.get_mut(at)) {
             *old_low = low;
@@ -167,6 +181,7 @@ impl<T> Inner<T> {
         if let Some(gap) = self.child(at + 1).filter(|_| moved).map(Node::gap) {
             self.set_gap(at + 1, gap);
         }
+        is_sparse
     }
 
     /// Whether the keys are as the children are.
@@ -189,6 +204,9 @@ impl<T> Inner<T> {
             return;
         };
         let old = core::mem::replace(gap, new);
+        if old == new {
+            return;
+        }
         let mut gap = self.gap;
         gap.settle((old, 0), (new, 0), || self.widest());
         self.gap = gap;
@@ -218,6 +236,8 @@ impl<T> Inner<T> {
     }
 
     fn refresh_all(&mut self) {
-        (0..self.len()).for_each(|at| self.refresh(at));
+        for at in 0..self.len() {
+            self.refresh(at);
+        }
     }
 }

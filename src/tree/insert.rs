@@ -6,7 +6,7 @@ use super::store::Tree;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::error::MapError;
-use crate::map::{Payload, VirtualMemoryMap};
+use crate::map::{MapRef, Payload, VirtualMemoryMap};
 
 impl<T: Payload> Tree<T> {
     /// Adds `map`, and joins it with its neighbours; it comes back when something is there, or when there is no memory.
@@ -17,9 +17,9 @@ impl<T: Payload> Tree<T> {
         let area = map.vmarea();
         let mut map = Some(map);
         // Most leaves have room: then one way down is enough.
-        let edges = self.edit(area.start().get(), |leaf| {
-            leaf.is_free(area)
-                .then(|| map.take().map(|map| leaf.insert(map)))?
+        let edges = self.edit(area.start().get(), |leaf, at| {
+            leaf.is_free(area, at)
+                .then(|| map.take().map(|map| leaf.insert(map, at)))?
         });
         if let Some(edges) = edges.flatten() {
             self.join_across(area, edges);
@@ -40,7 +40,7 @@ impl<T: Payload> Tree<T> {
     pub(crate) fn insert(&mut self, map: VirtualMemoryMap<T>) {
         let area = map.vmarea();
         self.plant();
-        let edges = self.edit(area.start().get(), |leaf| leaf.insert(map));
+        let edges = self.edit(area.start().get(), |leaf, at| leaf.insert(map, at));
         if let Some(edges) = edges {
             self.join_across(area, edges);
         }
@@ -66,7 +66,9 @@ impl<T: Payload> Tree<T> {
     /// Puts `map` where nothing is, and joins it with nothing. Reserved.
     pub(super) fn place(&mut self, map: VirtualMemoryMap<T>) {
         self.plant();
-        self.edit(map.vmarea().start().get(), |leaf| leaf.place(map));
+        self.edit(map.vmarea().start().get(), |leaf, at| {
+            leaf.place_at(at, map);
+        });
     }
 
     /// Sees to it that there is a leaf.
@@ -99,15 +101,13 @@ impl<T: Payload> Tree<T> {
             return;
         };
         let (left_end, right) = (left.vmarea().end().get(), right.vmarea());
-        let gone = self.edit(right.start().get(), |leaf| {
-            let at = leaf.lower_bound(right.start().get());
+        let gone = self.edit(right.start().get(), |leaf, at| {
             let (old, gone) = (leaf.gaps_at(at), leaf.close(at));
             leaf.settle(old, (leaf.gap_before(at), 0));
             gone
         });
         if gone.flatten().is_some() {
-            self.edit(left_end, |leaf| {
-                let at = leaf.lower_bound(left_end);
+            self.edit(left_end, |leaf, at| {
                 let old = leaf.gap_before(at + 1);
                 leaf.set_end(at, right.end().get());
                 leaf.settle((old, 0), (leaf.gap_before(at + 1), 0));
@@ -117,56 +117,79 @@ impl<T: Payload> Tree<T> {
 }
 
 impl<T: Payload> Leaf<T> {
-    /// Whether `area` is free in this leaf, and there is room.
+    /// Whether `area`, whose place is `at`, is free in this leaf, and there is room.
     #[inline]
-    fn is_free(&self, area: MemoryArea) -> bool {
-        let at = self.lower_bound(area.start().get());
+    fn is_free(&self, area: MemoryArea, at: usize) -> bool {
         self.has_room() && (at == self.len() || area.end().get() < self.start(at))
     }
 
-    /// Puts `map` where nothing is, and joins it with its neighbours in this leaf. Answers whether it, or what it has
-    /// become a part of, is now the first, and whether it is the last: then there may be neighbours in other leaves.
-    fn insert(&mut self, map: VirtualMemoryMap<T>) -> (bool, bool) {
-        let (area, at) = (map.vmarea(), self.lower_bound(map.vmarea().start().get()));
-        let (start, end) = (area.start().get(), area.end().get());
-        let left = at
-            .checked_sub(1)
-            .filter(|&left| self.end(left).wrapping_add(1) == start);
-        let left =
-            left.filter(|&left| self.get(left).is_some_and(|left| left.can_join(map.view())));
-        let joins_right = end.wrapping_add(1) == self.start(at)
-            && self.get(at).is_some_and(|right| map.view().can_join(right));
-        let old = self.gap_before(at);
-        let at = match (left, joins_right) {
-            (None, false) => {
-                self.place_at(at, map);
-                at
-            }
-            (Some(left), _) => {
-                self.set_end(left, end);
-                self.settle((old, 0), (self.gap_before(at), 0));
-                // What is behind is asked whether it continues all of it.
-                self.join(at);
+    /// Puts `map` at `at`, where nothing is, and joins it with its neighbours in this leaf. Answers whether it, or what
+    /// it has become a part of, is now the first, and whether it is the last: then there may be neighbours in other
+    /// leaves.
+    fn insert(&mut self, map: VirtualMemoryMap<T>, at: usize) -> (bool, bool) {
+        let at = match self.left_of(map.view(), at) {
+            Some(left) => {
+                self.append(left, map);
                 left
             }
-            (None, true) => {
-                self.set_start(at, start);
-                let (_, content) = map.into_parts();
-                if let Some(right) = self.content_mut(at) {
-                    *right = content;
-                }
-                self.settle((old, 0), (self.gap_before(at), 0));
+            None if self.is_right_of(map.view(), at) => {
+                self.prepend(at, map);
+                at
+            }
+            None => {
+                self.place_at(at, map);
                 at
             }
         };
         (at == 0, at + 1 == self.len())
     }
 
-    /// Puts `map` where nothing is.
-    fn place(&mut self, map: VirtualMemoryMap<T>) {
-        self.place_at(self.lower_bound(map.vmarea().start().get()), map);
+    /// The map before the place `at`, if `map` there continues it.
+    #[inline]
+    fn left_of(&self, map: MapRef<'_, T>, at: usize) -> Option<usize> {
+        let left = at.checked_sub(1)?;
+        // Most neighbours lie apart: the rest of them is not even read.
+        let touches = self.end(left).wrapping_add(1) == map.vmarea().start().get();
+        (touches && self.get(left)?.can_join(map)).then_some(left)
     }
 
+    /// Whether the map at `at` continues `map`.
+    #[inline]
+    fn is_right_of(&self, map: MapRef<'_, T>, at: usize) -> bool {
+        map.vmarea().end().get().wrapping_add(1) == self.start(at)
+            && self.get(at).is_some_and(|right| map.can_join(right))
+    }
+
+    /// Lets the map at `at` grow over `map`, and over the next one where that continues both.
+    #[inline]
+    fn append(&mut self, at: usize, map: VirtualMemoryMap<T>) {
+        let old = self.gap_before(at + 1);
+        let both = MemoryArea::bounds(self.start(at), map.vmarea().end().get());
+        let whole = self.slot(at, both);
+        if whole.is_some_and(|whole| self.is_right_of(whole, at + 1)) {
+            let end = self.end(at + 1);
+            drop(self.close(at + 1));
+            self.set_end(at, end);
+            self.settle((old, 0), (0, 0));
+        } else {
+            self.set_end(at, both.end().get());
+            self.settle((old, 0), (self.gap_before(at + 1), 0));
+        }
+    }
+
+    /// Lets the map at `at` grow over `map`, which lies before it.
+    #[inline]
+    fn prepend(&mut self, at: usize, map: VirtualMemoryMap<T>) {
+        let old = self.gap_before(at);
+        let (area, content) = map.into_parts();
+        self.set_start(at, area.start().get());
+        if let Some(right) = self.content_mut(at) {
+            *right = content;
+        }
+        self.settle((old, 0), (self.gap_before(at), 0));
+    }
+
+    #[inline]
     fn place_at(&mut self, at: usize, map: VirtualMemoryMap<T>) {
         let (area, content) = map.into_parts();
         let old = self.gap_before(at);

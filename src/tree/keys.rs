@@ -29,6 +29,12 @@ impl<const B: usize> Keys<B> {
         line * LINE + below(&self.lines[line], addr)
     }
 
+    /// As [`rank`](Self::rank), when no more than the first line is in use.
+    #[inline]
+    pub(super) fn rank_in_first(&self, addr: usize) -> usize {
+        self.lines.first().map_or(0, |line| below(line, addr))
+    }
+
     /// All keys, used and unused.
     #[inline]
     pub(super) fn all(&self) -> &[usize] {

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use arrayvec::ArrayVec;
 
-use super::keys::{self, Keys};
+use super::keys::{Keys, LINE};
 use super::size::{LEAF, LEAF_LINES};
 use super::widest::{Pair, Widest, pair};
 use crate::area::MemoryArea;
@@ -13,21 +13,25 @@ use crate::map::{Content, MapRef, Payload, VirtualMemoryMap};
 /// How many more maps must fit before an edit: one is cut in two, and two come in its middle.
 pub(super) const ROOM: usize = 3;
 
-/// Maps in address order. What a map is beside its bounds stands apart from them, so that searches read bounds only.
+/// Maps in address order. Their ends stand apart, so that searches read nothing else.
 pub(super) struct Leaf<T> {
     ends: Keys<LEAF_LINES>,
-    starts: [usize; LEAF],
-    contents: ArrayVec<Content<T>, LEAF>,
+    slots: ArrayVec<Slot<T>, LEAF>,
     /// The largest gap between two maps of this leaf, in bytes.
     gap: Widest,
+}
+
+/// A map without its end.
+struct Slot<T> {
+    start: usize,
+    content: Content<T>,
 }
 
 impl<T> Leaf<T> {
     pub(super) const fn new() -> Self {
         Self {
             ends: Keys::new(),
-            starts: [usize::MAX; LEAF],
-            contents: ArrayVec::new_const(),
+            slots: ArrayVec::new_const(),
             gap: Widest::new(),
         }
     }
@@ -40,7 +44,7 @@ impl<T> Leaf<T> {
 
     #[inline]
     pub(super) fn len(&self) -> usize {
-        self.contents.len()
+        self.slots.len()
     }
 
     pub(super) const fn gap(&self) -> usize {
@@ -67,7 +71,7 @@ impl<T> Leaf<T> {
 
     #[inline]
     pub(super) fn start(&self, at: usize) -> usize {
-        self.starts.get(at).copied().unwrap_or(usize::MAX)
+        self.slots.get(at).map_or(usize::MAX, |slot| slot.start)
     }
 
     #[inline]
@@ -92,17 +96,34 @@ impl<T> Leaf<T> {
 
     #[inline]
     pub(super) fn get(&self, at: usize) -> Option<MapRef<'_, T>> {
-        Some(MapRef::new(self.area(at), self.contents.get(at)?))
+        let slot = self.slots.get(at)?;
+        let area = MemoryArea::bounds(slot.start, self.end(at));
+        Some(MapRef::new(area, &slot.content))
     }
 
-    /// Whether keys, starts and gaps are as the maps are.
+    /// What the map at `at` would be if it were at `area`.
+    #[inline]
+    pub(super) fn slot(&self, at: usize, area: MemoryArea) -> Option<MapRef<'_, T>> {
+        Some(MapRef::new(area, &self.slots.get(at)?.content))
+    }
+
+    /// Whether keys and gaps are as the maps are.
     pub(super) fn is_sound(&self) -> bool {
-        let mut unused = self.starts.iter().skip(self.len());
         self.ends.is_sound(self.len())
-            && unused.all(|&start| start == usize::MAX)
             && self
                 .gap
                 .is_sound((1..self.len()).map(|at| self.gap_before(at)))
+    }
+
+    /// The map that holds `addr`.
+    #[inline]
+    pub(super) fn find(&self, addr: usize) -> Option<MapRef<'_, T>> {
+        let at = if self.len() <= LINE {
+            self.ends.rank_in_first(addr)
+        } else {
+            self.rank(addr)
+        };
+        self.find_at(at, addr)
     }
 
     /// The map at `at`, if it holds `addr`.
@@ -127,6 +148,21 @@ impl<T> Leaf<T> {
         }
     }
 
+    /// The end of the map before, and the start, of each of the maps at `range`, as far as there are any. The first map
+    /// has none before it in this leaf.
+    #[inline]
+    pub(super) fn spans(
+        &self,
+        range: Range<usize>,
+    ) -> impl DoubleEndedIterator<Item = (usize, usize)> {
+        let range = range.start..range.end.min(self.len());
+        let before = range.start.saturating_sub(1)..range.end.saturating_sub(1);
+        let ends = self.ends.all().get(before).unwrap_or_default();
+        let slots = self.slots.get(range).unwrap_or_default();
+        let starts = slots.iter().map(|slot| slot.start);
+        ends.iter().copied().zip(starts)
+    }
+
     /// The largest of the gaps before the maps at `range`.
     pub(super) fn largest_gap(&self, range: Range<usize>) -> usize {
         range.map(|at| self.gap_before(at)).max().unwrap_or(0)
@@ -148,18 +184,19 @@ impl<T> Leaf<T> {
 
     /// The largest gap of all, looked for.
     fn widest(&self) -> usize {
-        let starts = self.starts.get(1..self.len()).unwrap_or_default();
-        let steps = starts
+        let steps = self
+            .slots
             .iter()
+            .skip(1)
             .zip(self.ends.all())
-            .map(|(start, end)| start.wrapping_sub(*end));
+            .map(|(slot, end)| slot.start.wrapping_sub(*end));
         steps.fold(1, usize::max) - 1
     }
 
     #[inline]
     pub(super) fn set_start(&mut self, at: usize, start: usize) {
-        if let Some(place) = self.starts.get_mut(at) {
-            *place = start;
+        if let Some(slot) = self.slots.get_mut(at) {
+            slot.start = start;
         }
     }
 
@@ -170,52 +207,60 @@ impl<T> Leaf<T> {
 
     #[inline]
     pub(super) fn content_mut(&mut self, at: usize) -> Option<&mut Content<T>> {
-        self.contents.get_mut(at)
+        self.slots.get_mut(at).map(|slot| &mut slot.content)
     }
 
     /// Puts a map at `at`. There is room.
     #[inline]
     pub(super) fn open(&mut self, at: usize, area: MemoryArea, content: Content<T>) {
         let len = self.len();
-        if at <= len && self.contents.try_insert(at, content).is_ok() {
+        let start = area.start().get();
+        if at <= len && self.slots.try_insert(at, Slot { start, content }).is_ok() {
             self.ends.insert(at, [area.end().get()], len);
-            keys::insert(&mut self.starts, at, [area.start().get()], len);
         } else {
             debug_assert!(false, "no room was made for a map");
+        }
+    }
+
+    /// Puts two maps at `at`. There is room.
+    #[inline]
+    pub(super) fn open_two(&mut self, at: usize, maps: [(MemoryArea, Content<T>); 2]) {
+        let len = self.len();
+        let ends = maps.each_ref().map(|(area, _)| area.end().get());
+        let [left, right] = maps.map(|(area, content)| Slot {
+            start: area.start().get(),
+            content,
+        });
+        let opened = len + 2 <= LEAF
+            && self.slots.try_insert(at, right).is_ok()
+            && self.slots.try_insert(at, left).is_ok();
+        debug_assert!(opened, "no room was made for two maps");
+        if opened {
+            self.ends.insert(at, ends, len);
         }
     }
 
     /// Takes the map at `at` out.
     #[inline]
     pub(super) fn close(&mut self, at: usize) -> Option<VirtualMemoryMap<T>> {
-        let (area, len) = (self.area(at), self.len());
-        let content = self.contents.pop_at(at)?;
+        let (end, len) = (self.end(at), self.len());
+        let Slot { start, content } = self.slots.pop_at(at)?;
         self.ends.remove(at..at + 1, len);
-        keys::remove(&mut self.starts, at..at + 1, len, usize::MAX);
+        let area = MemoryArea::bounds(start, end);
         Some(VirtualMemoryMap::from_parts(area, content))
     }
 
     /// Takes the maps at `range` out, one by one in order, for `sink`.
     pub(super) fn drain(&mut self, range: Range<usize>, mut sink: impl FnMut(VirtualMemoryMap<T>)) {
-        let Self {
-            ends,
-            starts,
-            contents,
-            ..
-        } = self;
-        let len = contents.len();
-        let at = range.clone();
-        for (at, content) in at.zip(contents.drain(range.clone())) {
-            let (start, end) = (starts.get(at).copied(), ends.get(at));
-            if let (Some(start), Some(end)) = (start, end) {
-                sink(VirtualMemoryMap::from_parts(
-                    MemoryArea::bounds(start, end),
-                    content,
-                ));
-            }
+        let len = self.len();
+        let ends = self.ends.all().iter().skip(range.start);
+        for (Slot { start, content }, &end) in self.slots.drain(range.clone()).zip(ends) {
+            sink(VirtualMemoryMap::from_parts(
+                MemoryArea::bounds(start, end),
+                content,
+            ));
         }
-        ends.remove(range.clone(), len);
-        keys::remove(starts, range, len, usize::MAX);
+        self.ends.remove(range, len);
     }
 
     /// Moves the maps from `at` on to the front of `right`, which has room.
@@ -262,10 +307,18 @@ impl<T: Payload> Leaf<T> {
     #[inline]
     pub(super) fn join(&mut self, at: usize) {
         if self.joins(at) {
-            let end = self.end(at);
-            drop(self.close(at));
-            self.set_end(at - 1, end);
+            self.swallow(at..at + 1);
         }
+    }
+
+    /// Lets the map before `range` grow over the maps there.
+    #[inline]
+    pub(super) fn swallow(&mut self, range: Range<usize>) {
+        let (before, len) = (range.start.wrapping_sub(1), self.len());
+        let end = self.end(range.end - 1);
+        self.slots.drain(range.clone());
+        self.ends.remove(range, len);
+        self.set_end(before, end);
     }
 
     /// Cuts the map at `at` before `addr`, which it holds and does not start with. There is room.
@@ -281,6 +334,20 @@ impl<T: Payload> Leaf<T> {
                 self.open(at + 1, MemoryArea::bounds(addr, end), right);
             }
         }
+    }
+
+    /// Cuts the map at `at` in three at the borders of `area`, which it is larger than on both sides. Answers the
+    /// middle. There is room.
+    #[inline]
+    pub(super) fn carve(&mut self, at: usize, area: MemoryArea) -> Option<&mut Content<T>> {
+        let (start, end) = (self.start(at), self.end(at));
+        let content = self.content_mut(at)?;
+        let right = content.split_at(area.end().get() + 1 - start)?;
+        let middle = content.split_at(area.start().get() - start)?;
+        self.set_end(at, area.start().get() - 1);
+        let rest = MemoryArea::bounds(area.end().get() + 1, end);
+        self.open_two(at + 1, [(area, middle), (rest, right)]);
+        self.content_mut(at + 1)
     }
 
     /// Takes the middle out of the map at `at`, which is larger than `area` on both sides. There is room.

@@ -18,15 +18,18 @@ mod iter;
 mod keys;
 mod leaf;
 mod node;
+mod path;
 mod pool;
 mod protect;
 mod rank;
 mod room;
 mod scratch;
 mod size;
+mod spot;
 mod store;
 mod widest;
 
 pub use node::Node;
 pub(crate) use scratch::Scratch;
+pub(crate) use spot::Spot;
 pub(crate) use store::Tree;

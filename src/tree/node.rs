@@ -24,6 +24,9 @@ pub(super) enum Kind<T: 'static> {
     Inner(Inner<T>),
 }
 
+/// How sparse a node may be, as a part of its capacity, before it is joined with a neighbour.
+const SPARSE: usize = 4;
+
 /// What a node says of itself to the one above.
 pub(super) struct Summary {
     /// The first byte of its maps.
@@ -34,6 +37,8 @@ pub(super) struct Summary {
     pub(super) count: usize,
     /// The largest gap between two of its maps, in bytes.
     pub(super) gap: usize,
+    /// Whether it should be joined with a neighbour.
+    pub(super) is_sparse: bool,
 }
 
 impl<T> Node<T> {
@@ -51,18 +56,21 @@ impl<T> Node<T> {
                 high: leaf.high(),
                 count: leaf.len(),
                 gap: leaf.gap(),
+                is_sparse: leaf.len() * SPARSE <= LEAF,
             },
             Kind::Inner(inner) => Summary {
                 low: inner.low(),
                 high: inner.high(),
                 count: inner.count(),
                 gap: inner.gap(),
+                is_sparse: inner.len() * SPARSE <= INNER,
             },
             Kind::Spare(_) => Summary {
                 low: usize::MAX,
                 high: usize::MAX,
                 count: 0,
                 gap: 0,
+                is_sparse: false,
             },
         }
     }

@@ -2,6 +2,7 @@
 
 use super::leaf::Leaf;
 use super::size::LEAF;
+use super::spot::Spot;
 use super::store::Tree;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
@@ -10,12 +11,14 @@ use crate::map::{Payload, VirtualMemoryMap};
 use crate::permissions::Permissions;
 
 impl<T: Payload> Tree<T> {
-    /// Gives what lies in `area` these permissions; maps that have them already are not cut. Reserved.
-    pub(crate) fn protect(&mut self, area: MemoryArea, permissions: Permissions) {
+    /// Gives what lies in `area` these permissions; maps that have them already are not cut. Reserved; `spot` is what
+    /// [`reserve_protect`](Self::reserve_protect) has answered, or nothing.
+    pub(crate) fn protect(&mut self, area: MemoryArea, mut spot: Spot, permissions: Permissions) {
         let mut rest = Some(area);
         while let Some(area) = rest {
             let (start, end) = (area.start().get(), area.end().get());
-            let span = self.edit(start, |leaf| leaf.protect(area, permissions));
+            let spot = core::mem::take(&mut spot);
+            let span = self.edit_at(spot, start, |leaf, at| leaf.protect(area, at, permissions));
             let Some((low, high)) = span else { return };
             // What is first or last in its leaf may continue what is in another.
             if start <= low {
@@ -52,10 +55,50 @@ impl<T: Payload> Tree<T> {
 }
 
 impl<T: Payload> Leaf<T> {
-    /// Gives what lies in `area` in this leaf these permissions. Answers the leaf's first and last byte.
-    fn protect(&mut self, area: MemoryArea, permissions: Permissions) -> (usize, usize) {
+    /// Gives what lies in `area`, whose start is or would be at `first`, in this leaf these permissions. Answers the
+    /// leaf's first and last byte.
+    fn protect(
+        &mut self,
+        area: MemoryArea,
+        first: usize,
+        permissions: Permissions,
+    ) -> (usize, usize) {
         let (start, end) = (area.start().get(), area.end().get());
-        let first = self.lower_bound(start);
+        let (low, high) = (self.start(first), self.end(first));
+        if low < start && end < high {
+            if self
+                .get(first)
+                .is_some_and(|map| map.permissions() != permissions)
+            {
+                let middle = self.carve(first, area);
+                middle
+                    .into_iter()
+                    .for_each(|middle| middle.set_permissions(permissions));
+            }
+        } else if low == start && high == end {
+            self.protect_whole(first, permissions);
+        } else {
+            self.protect_maps(area, first, permissions);
+        }
+        (self.low(), self.high())
+    }
+
+    /// Gives the map at `at` these permissions, and joins it with its neighbours.
+    #[inline]
+    fn protect_whole(&mut self, at: usize, permissions: Permissions) {
+        if let Some(content) = self.content_mut(at) {
+            content.set_permissions(permissions);
+        }
+        let (left, right) = (self.joins(at), self.joins(at + 1));
+        let gone = at + usize::from(!left)..at + 1 + usize::from(right);
+        if !gone.is_empty() {
+            self.swallow(gone);
+        }
+    }
+
+    /// As [`protect`](Self::protect), for any part of any number of maps.
+    fn protect_maps(&mut self, area: MemoryArea, first: usize, permissions: Permissions) {
+        let (start, end) = (area.start().get(), area.end().get());
         let mut at = first;
         while at < self.len() && self.start(at) <= end {
             if self
@@ -76,6 +119,5 @@ impl<T: Payload> Leaf<T> {
             at += 1;
         }
         (first..=at).rev().for_each(|right| self.join(right));
-        (self.low(), self.high())
     }
 }

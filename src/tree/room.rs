@@ -4,6 +4,7 @@ use super::inner::Inner;
 use super::node::{Kind, Node};
 use super::pool::Pool;
 use super::size::LEAF;
+use super::spot::Spot;
 use super::store::Tree;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
@@ -50,13 +51,34 @@ impl<T> Tree<T> {
     }
 
     /// Makes room for an edit that cuts maps at the borders of `area`; when there is no memory, the maps stay as they
-    /// are. Where no map crosses a border, nothing is cut, and nothing is needed.
-    pub(crate) fn reserve_cut(&mut self, area: MemoryArea) -> Result<(), MapError> {
-        if let Some((leaf, _)) = self.leaf(area.start().get()) {
-            if leaf.has_room() && area.end().get() < leaf.high() {
-                return Ok(());
+    /// are. Where no map crosses a border, nothing is cut, and nothing is needed. Answers where the edit will be.
+    #[inline]
+    pub(crate) fn reserve_cut(&mut self, area: MemoryArea) -> Result<Spot, MapError> {
+        if let Some((leaf, _, path)) = self.way(area.start().get()) {
+            if leaf.has_room() && area.end().get() < leaf.high() && path.is_whole() {
+                return Ok(Spot(Some(path)));
             }
         }
+        self.reserve_borders(area).map(|()| Spot::default())
+    }
+
+    /// As [`reserve_cut`](Self::reserve_cut), for an area in which there must be no hole.
+    #[inline]
+    pub(crate) fn reserve_protect(&mut self, area: MemoryArea) -> Result<Spot, MapError> {
+        let (start, end) = (area.start().get(), area.end().get());
+        if let Some((leaf, at, path)) = self.way(start) {
+            let covers = leaf.start(at) <= start && end <= leaf.end(at);
+            if covers && leaf.has_room() && path.is_whole() {
+                return Ok(Spot(Some(path)));
+            }
+        }
+        match self.first_hole(area) {
+            Some(hole) => Err(MapError::NotMapped { hole }),
+            None => self.reserve_cut(area),
+        }
+    }
+
+    fn reserve_borders(&mut self, area: MemoryArea) -> Result<(), MapError> {
         let crosses = |tree: &Self, border: VirtAddr| {
             let map = tree.successor(border).map(MapRef::vmarea);
             map.filter(|map| map.start() < border).is_some()

@@ -1,21 +1,16 @@
 //! The tree itself: its root, its memory, and the way down to a leaf.
 
 use super::child::NodeRef;
-use super::hint::{Hint, Hints, Path};
+use super::hint::{Hint, Hints};
 use super::inner::Inner;
 use super::leaf::Leaf;
 use super::node::{Kind, Node};
+use super::path::Path;
 use super::pool::Pool;
-use super::size::LEAF;
+use super::spot::Spot;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::map::MapRef;
-
-/// How many maps are found as quickly without a hint as with one.
-const FEW: usize = 2 * LEAF;
-
-/// How sparse a node may be, as a part of its capacity, before it is joined with a neighbour.
-const SPARSE: usize = 4;
 
 /// The maps of one space in address order.
 ///
@@ -60,62 +55,21 @@ impl<T> Tree<T> {
     #[inline]
     pub(crate) fn find(&self, addr: VirtAddr) -> Option<MapRef<'_, T>> {
         let addr = addr.get();
-        let hint = (self.len() > FEW).then(|| self.hints.mine());
-        if let Some(map) = hint.and_then(|hint| self.follow(hint, addr)) {
+        let root = match &self.root.as_deref()?.0 {
+            Kind::Inner(inner) => inner,
+            // A single leaf is searched as quickly without a hint as with one.
+            Kind::Leaf(leaf) => return leaf.find(addr),
+            Kind::Spare(_) => return None,
+        };
+        let hint = self.hints.mine();
+        if let Some(map) = follow(root, hint, addr) {
             return Some(map);
         }
-        let map = self.search(addr)?;
-        if let Some(hint) = hint.filter(|hint| hint.miss(addr)) {
-            self.remember(hint, map.vmarea());
+        let (map, path) = search(root, addr)?;
+        if hint.miss(addr) {
+            hint.set(map.vmarea(), path);
         }
         Some(map)
-    }
-
-    /// The map that `hint` leads to, if it is one that holds `addr`.
-    #[inline]
-    fn follow(&self, hint: &Hint, addr: usize) -> Option<MapRef<'_, T>> {
-        let mut path = hint.path(addr)?;
-        let mut node = self.root.as_deref()?;
-        loop {
-            match &node.0 {
-                Kind::Inner(inner) => node = inner.child(path.step())?,
-                Kind::Leaf(leaf) => {
-                    let map = leaf.find_at(path.step(), addr)?;
-                    hint.hit();
-                    return Some(map);
-                }
-                Kind::Spare(_) => return None,
-            }
-        }
-    }
-
-    /// The map that holds `addr`, looked for from the root down.
-    #[inline]
-    fn search(&self, addr: usize) -> Option<MapRef<'_, T>> {
-        let mut node = self.root.as_deref()?;
-        loop {
-            match &node.0 {
-                Kind::Inner(inner) => node = inner.child(inner.rank(addr))?,
-                Kind::Leaf(leaf) => return leaf.find_at(leaf.rank(addr), addr),
-                Kind::Spare(_) => return None,
-            }
-        }
-    }
-
-    /// Hints at the map at `area`. The way to it is looked for again, so that lookups need not note theirs.
-    #[cold]
-    fn remember(&self, hint: &Hint, area: MemoryArea) {
-        let addr = area.start().get();
-        let mut path = Path::default();
-        let mut node = self.root.as_deref();
-        while let Some(here) = node {
-            path.push(here.place(addr));
-            node = match &here.0 {
-                Kind::Inner(inner) => inner.child(inner.place(addr)),
-                _ => None,
-            };
-        }
-        hint.set(area, path);
     }
 
     /// The leaf where `addr` is or would be, and its position there.
@@ -128,6 +82,29 @@ impl<T> Tree<T> {
                 Kind::Leaf(leaf) => return Some((leaf, leaf.lower_bound(addr))),
                 Kind::Spare(_) => return None,
             }
+        }
+    }
+
+    /// As [`leaf`](Self::leaf), with the way there.
+    #[inline]
+    pub(super) fn way(&self, addr: usize) -> Option<(&Leaf<T>, usize, Path)> {
+        let mut path = Path::default();
+        let mut node = self.root.as_deref()?;
+        loop {
+            let at = match &node.0 {
+                Kind::Inner(inner) => {
+                    let at = inner.place(addr);
+                    node = inner.child(at)?;
+                    at
+                }
+                Kind::Leaf(leaf) => {
+                    let at = leaf.lower_bound(addr);
+                    path.push(at);
+                    return Some((leaf, at, path));
+                }
+                Kind::Spare(_) => return None,
+            };
+            path.push(at);
         }
     }
 
@@ -179,14 +156,27 @@ impl<T> Tree<T> {
         MemoryArea::new(free, area.end()).ok()
     }
 
-    /// Does `edit` to the leaf where `addr` is or would be, and keeps what the nodes above know of it true.
+    /// Does `edit` to the leaf where `addr` is or would be, at that position, and keeps what the nodes above know of it
+    /// true.
+    #[inline]
     pub(super) fn edit<R>(
         &mut self,
         addr: usize,
-        edit: impl FnOnce(&mut Leaf<T>) -> R,
+        edit: impl FnOnce(&mut Leaf<T>, usize) -> R,
+    ) -> Option<R> {
+        self.edit_at(Spot(None), addr, edit)
+    }
+
+    /// As [`edit`](Self::edit), without looking for `addr` where `spot` says how to get there.
+    #[inline]
+    pub(super) fn edit_at<R>(
+        &mut self,
+        spot: Spot,
+        addr: usize,
+        edit: impl FnOnce(&mut Leaf<T>, usize) -> R,
     ) -> Option<R> {
         let Self { root, pool, .. } = self;
-        let answer = edit_below(root.as_mut()?, addr, pool, edit);
+        let answer = edit_below(root.as_mut()?, spot, addr, pool, edit);
         self.lower();
         answer
     }
@@ -205,6 +195,44 @@ impl<T> Tree<T> {
     }
 }
 
+/// The map below `root` that `hint` leads to, if it is one that holds `addr`.
+#[inline]
+fn follow<'a, T>(root: &'a Inner<T>, hint: &Hint, addr: usize) -> Option<MapRef<'a, T>> {
+    let mut path = hint.path(addr)?;
+    let mut node = root.child(path.step())?;
+    loop {
+        match &node.0 {
+            Kind::Inner(inner) => node = inner.child(path.step())?,
+            Kind::Leaf(leaf) => {
+                let map = leaf.find_at(path.step(), addr)?;
+                hint.hit();
+                return Some(map);
+            }
+            Kind::Spare(_) => return None,
+        }
+    }
+}
+
+/// The map below `root` that holds `addr`, and the way there.
+#[inline]
+fn search<T>(root: &Inner<T>, addr: usize) -> Option<(MapRef<'_, T>, Path)> {
+    let mut path = Path::default();
+    let mut inner = root;
+    loop {
+        let at = inner.rank(addr);
+        path.push(at);
+        match &inner.child(at)?.0 {
+            Kind::Inner(below) => inner = below,
+            Kind::Leaf(leaf) => {
+                let at = leaf.rank(addr);
+                path.push(at);
+                return Some((leaf.find_at(at, addr)?, path));
+            }
+            Kind::Spare(_) => return None,
+        }
+    }
+}
+
 /// The last map of a subtree.
 fn last<T>(mut node: &Node<T>) -> Option<MapRef<'_, T>> {
     loop {
@@ -218,24 +246,30 @@ fn last<T>(mut node: &Node<T>) -> Option<MapRef<'_, T>> {
 
 fn edit_below<T, R>(
     node: &mut Node<T>,
+    mut spot: Spot,
     addr: usize,
     pool: &mut Pool<T>,
-    edit: impl FnOnce(&mut Leaf<T>) -> R,
+    edit: impl FnOnce(&mut Leaf<T>, usize) -> R,
 ) -> Option<R> {
+    let known = spot.0.as_mut().map(Path::step);
     match &mut node.0 {
-        Kind::Leaf(leaf) => Some(edit(leaf)),
+        Kind::Leaf(leaf) => {
+            let at = known.unwrap_or_else(|| leaf.lower_bound(addr));
+            Some(edit(leaf, at))
+        }
         Kind::Inner(inner) => {
-            let at = inner.place(addr);
-            let answer = edit_below(inner.child_mut(at)?, addr, pool, edit);
-            inner.refresh(at);
-            mend(inner, at, pool);
+            let at = known.unwrap_or_else(|| inner.place(addr));
+            let answer = edit_below(inner.child_mut(at)?, spot, addr, pool, edit);
+            if inner.refresh(at) {
+                mend(inner, at, pool);
+            }
             answer
         }
         Kind::Spare(_) => None,
     }
 }
 
-/// Takes the child at `at` out when it is empty, and joins it with a neighbour when both are sparse.
+/// Takes the child at `at`, which is sparse, out when it is empty, and joins it with a neighbour when both fit in one.
 fn mend<T>(inner: &mut Inner<T>, at: usize, pool: &mut Pool<T>) {
     let Some((len, capacity)) = inner.child(at).map(|child| (child.len(), child.capacity())) else {
         return;
@@ -245,9 +279,6 @@ fn mend<T>(inner: &mut Inner<T>, at: usize, pool: &mut Pool<T>) {
             .close(at)
             .into_iter()
             .for_each(|empty| pool.give(empty));
-        return;
-    }
-    if len * SPARSE > capacity {
         return;
     }
     for left in [at.checked_sub(1), Some(at)].into_iter().flatten() {

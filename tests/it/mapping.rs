@@ -622,7 +622,7 @@ fn payloads_are_split_joined_and_handed_out() {
     space.protect(area(0x2000, 0x1000), RW).unwrap();
     assert_eq!(
         (space.memory_maps().count(), dropped.take()),
-        (1, vec![0x10_2000, 0x10_1000])
+        (1, vec![0x10_1000, 0x10_2000])
     );
     let maps: Vec<_> = space.remove_all_memory_maps().collect();
     assert!(dropped.borrow().is_empty());
