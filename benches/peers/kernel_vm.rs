@@ -1,12 +1,13 @@
 //! This crate, over a page table that is not there.
 
+use kernel_vm::backend::mock::NoPageTable;
 use kernel_vm::{MapError, MemoryArea, Permissions, VirtAddr, VirtualMemoryManager};
 
 use super::Store;
-use crate::workload::{Entry, NoOp, PAGE};
+use crate::workload::{Entry, PAGE};
 
 pub(crate) struct KernelVm {
-    space: VirtualMemoryManager<NoOp>,
+    space: VirtualMemoryManager<NoPageTable>,
 }
 
 impl Store for KernelVm {
@@ -14,7 +15,7 @@ impl Store for KernelVm {
 
     fn new() -> Self {
         Self {
-            space: VirtualMemoryManager::new(NoOp::new()),
+            space: VirtualMemoryManager::new(NoPageTable::new()),
         }
     }
 

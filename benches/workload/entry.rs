@@ -1,11 +1,10 @@
 //! What every store keeps of an area.
 
+use kernel_vm::backend::mock::NoPageTable;
 use kernel_vm::backend::{Edit, Run, check_area, check_edit};
 use kernel_vm::{
     Attributes, MapError, MemoryArea, MemoryType, Permissions, PhysAddr, VirtAddr, VirtualMemoryMap,
 };
-
-use super::NoOp;
 
 /// An area, the physical address of its first byte, and what a kernel says of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,15 +103,15 @@ pub(crate) fn check(entry: &Entry) -> Result<(), MapError> {
             memory_type: MemoryType::Normal,
         },
     };
-    check_edit(&NoOp::new(), Edit::Map(run))
+    check_edit(&NoPageTable::new(), Edit::Map(run))
 }
 
 /// As [`check`], before something is unmapped.
 pub(crate) fn check_unmap(area: MemoryArea) -> Result<(), MapError> {
-    check_area(&NoOp::new(), area)
+    check_area(&NoPageTable::new(), area)
 }
 
 /// As [`check`], before permissions change.
 pub(crate) fn check_protect(area: MemoryArea, permissions: Permissions) -> Result<(), MapError> {
-    check_edit(&NoOp::new(), Edit::Protect(area, permissions))
+    check_edit(&NoPageTable::new(), Edit::Protect(area, permissions))
 }

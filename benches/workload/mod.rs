@@ -2,7 +2,6 @@
 //! asked of them.
 
 mod entry;
-mod no_op;
 mod random;
 
 use std::cell::OnceCell;
@@ -12,7 +11,6 @@ use criterion::Criterion;
 use kernel_vm::{MemoryArea, Permissions, VirtAddr};
 
 pub(crate) use entry::{Content, Entry, check, check_protect, check_unmap};
-pub(crate) use no_op::NoOp;
 use random::Random;
 
 pub(crate) const PAGE: usize = 4096;

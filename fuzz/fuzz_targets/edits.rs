@@ -2,11 +2,12 @@
 #![no_main]
 
 use arbitrary::{Arbitrary, Result as Bytes, Unstructured};
+use kernel_vm::backend::mock::NoPageTable;
 use kernel_vm::{
     FreeSearch, MapError, MapRef, MemoryArea, Node, Payload, Permissions, PhysAddr, VirtAddr,
     VirtualMemoryManager, VirtualMemoryMap,
 };
-use kernel_vm_fuzz::{Nothing, Ops, PAGE, Rights, area, log_scaled};
+use kernel_vm_fuzz::{Ops, PAGE, Rights, area, log_scaled};
 use libfuzzer_sys::fuzz_target;
 
 /// Enough for two levels of inner nodes.
@@ -285,7 +286,7 @@ impl Model {
 }
 
 struct Subject {
-    space: VirtualMemoryManager<Nothing, Tag>,
+    space: VirtualMemoryManager<NoPageTable, Tag>,
     model: Model,
     /// Whether it may run out of nodes.
     is_fixed: bool,
@@ -293,7 +294,7 @@ struct Subject {
 
 impl Subject {
     fn new(nodes: Option<&'static mut [Node<Tag>]>) -> Self {
-        let backend = Nothing::new(&[area(0, 1 << 38)]);
+        let backend = NoPageTable::over([area(0, 1 << 38)]);
         let is_fixed = nodes.is_some();
         let space = match nodes {
             Some(nodes) => VirtualMemoryManager::with_nodes(backend, nodes),

@@ -3,14 +3,14 @@
 #![no_main]
 
 use arbitrary::{Arbitrary, Result as Bytes, Unstructured};
-use kernel_vm::backend::mock::HostFrames;
+use kernel_vm::backend::mock::{HostFrames, NoPageTable};
 use kernel_vm::backend::sv39::Sv39;
 use kernel_vm::backend::{PageTableBackend, Run};
 use kernel_vm::{
     MapError, MapRef, MemoryArea, Permissions, PhysAddr, VirtAddr, VirtualMemoryManager,
     VirtualMemoryMap,
 };
-use kernel_vm_fuzz::{Nothing, Ops, PAGE, Rights, area, log_scaled};
+use kernel_vm_fuzz::{Ops, PAGE, Rights, area, log_scaled};
 use libfuzzer_sys::fuzz_target;
 
 const MIB: usize = 1 << 20;
@@ -292,7 +292,10 @@ fn furniture() -> [Verb; 4] {
 fuzz_target!(|steps: Ops<Step>| {
     let frames = HostFrames::new(FRAMES);
     let mut space = VirtualMemoryManager::new(Sv39::new(frames.clone()).unwrap());
-    let mut twin = VirtualMemoryManager::new(Nothing::new(space.backend().ranges()));
+    let [lower, upper] = *space.backend().ranges() else {
+        unreachable!("Sv39 maps two halves")
+    };
+    let mut twin = VirtualMemoryManager::new(NoPageTable::over([lower, upper]));
     let mut leaves = Leaves(Vec::new());
     let furniture = furniture().into_iter().map(|verb| (verb, 0));
     let steps = steps.0.into_iter().flat_map(Step::verbs);

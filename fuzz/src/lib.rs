@@ -1,10 +1,7 @@
 //! What the fuzz targets share.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};
-use kernel_vm::{
-    Asid, Attributes, MapError, MemoryArea, Permissions, PhysAddr, Retired, Violation, VirtAddr,
-};
+use kernel_vm::{MapError, MemoryArea, Permissions, VirtAddr};
 
 pub const PAGE: usize = 4096;
 
@@ -85,73 +82,4 @@ impl Rights {
 pub fn log_scaled(bytes: &mut Unstructured<'_>, shift: u32) -> Result<usize> {
     let shift = bytes.int_in_range(0..=shift)?;
     bytes.int_in_range(1..=1 << shift)
-}
-
-/// A page table that has nothing: what is left is the manager.
-#[derive(Debug)]
-pub struct Nothing {
-    ranges: Vec<MemoryArea>,
-}
-
-impl Nothing {
-    pub fn new(ranges: &[MemoryArea]) -> Self {
-        Self {
-            ranges: ranges.to_vec(),
-        }
-    }
-}
-
-impl PageTableBackend for Nothing {
-    type Reserved = ();
-
-    const PAGE_SIZE: usize = PAGE;
-
-    fn ranges(&self) -> &[MemoryArea] {
-        &self.ranges
-    }
-
-    fn physical_range(&self) -> MemoryArea<PhysAddr> {
-        MemoryArea::from_start_size(PhysAddr::new(0), 1 << 56).unwrap()
-    }
-
-    fn root(&self) -> PhysAddr {
-        PhysAddr::new(0)
-    }
-
-    fn supports(&self, _attributes: Attributes) -> core::result::Result<(), MapError> {
-        Ok(())
-    }
-
-    fn entry(&self, _addr: VirtAddr) -> Entry {
-        Entry::Empty
-    }
-
-    fn populated(&self, _area: MemoryArea) -> impl Iterator<Item = Run> {
-        core::iter::empty()
-    }
-
-    fn reserve(&self, _edits: impl Iterator<Item = Edit>) -> core::result::Result<(), MapError> {
-        Ok(())
-    }
-
-    fn unreserve(&self, (): ()) {}
-
-    fn map(&self, _run: Run, (): &mut ()) {}
-
-    fn unmap(&mut self, _area: MemoryArea, (): &mut (), _out: &mut Retired) {}
-
-    fn protect(
-        &mut self,
-        _area: MemoryArea,
-        _permissions: Permissions,
-        (): &mut (),
-        _out: &mut Retired,
-    ) {
-    }
-
-    fn retire(&mut self, _retired: Retired, _asid: Asid) {}
-
-    fn check_invariants(&self) -> core::result::Result<(), Violation> {
-        Ok(())
-    }
 }

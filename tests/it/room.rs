@@ -1,9 +1,10 @@
 //! No map is lost for want of room: leaves that are nearly full, filled further at their borders.
 
+use kernel_vm::backend::mock::NoPageTable;
 use kernel_vm::{FreeSearch, MapError, MemoryArea, Permissions, VirtAddr, VirtualMemoryMap};
 
 use crate::subject::{PAGE, map, pages};
-use crate::tree::{Nothing, Random, Space, leak};
+use crate::tree::{Random, Space, leak};
 
 const READ: Permissions = Permissions::READ;
 
@@ -14,7 +15,7 @@ fn one(page: usize, frame: usize) -> VirtualMemoryMap {
 
 /// As many maps as fill `leaves` leaves when they come in address order, `apart` pages from start to start.
 fn full(leaves: usize, apart: usize) -> Space {
-    let mut space = Space::new(Nothing::new());
+    let mut space = Space::new(NoPageTable::new());
     for index in 0..61 * leaves {
         space
             .add_memory_map(one(apart * index, 1000 + 9 * index))
@@ -74,7 +75,7 @@ fn restoring_into_leaves_that_are_partly_full_loses_nothing() {
 #[test]
 fn a_full_space_can_still_be_emptied_map_by_map() {
     for nodes in 1..12 {
-        let mut space = Space::with_nodes(Nothing::new(), leak(nodes));
+        let mut space = Space::with_nodes(NoPageTable::new(), leak(nodes));
         let mut maps = 0;
         while space.add_memory_map(one(2 * maps, 7 * maps)).is_ok() {
             maps += 1;
@@ -104,7 +105,7 @@ fn the_last_pages_of_the_address_space_are_searched_as_any_others() {
     let mut random = Random(99);
     for _ in 0..100 {
         let all = MemoryArea::new(VirtAddr::new(base), VirtAddr::new(usize::MAX)).unwrap();
-        let mut space = Space::new(Nothing::over(all));
+        let mut space = Space::new(NoPageTable::over([all]));
         let mut used = [false; PAGES];
         for _ in 0..PAGES {
             let page = random.below(PAGES);

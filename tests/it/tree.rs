@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};
+use kernel_vm::backend::mock::NoPageTable;
 use kernel_vm::{
-    Asid, Attributes, FreeSearch, MapError, MemoryArea, Node, Permissions, PhysAddr, Retired,
-    Violation, VirtAddr, VirtualMemoryManager, VirtualMemoryMap,
+    FreeSearch, MapError, MemoryArea, Node, Permissions, PhysAddr, VirtAddr, VirtualMemoryManager,
+    VirtualMemoryMap,
 };
 
 use rangemap::RangeMap;
@@ -16,74 +16,7 @@ use crate::subject::{PAGE, map, pages};
 const READ: Permissions = Permissions::READ;
 const RW: Permissions = READ.union(Permissions::WRITE);
 
-/// A page table that has nothing.
-pub struct Nothing {
-    range: [MemoryArea; 1],
-}
-
-impl Nothing {
-    pub fn new() -> Self {
-        Self::over(MemoryArea::new(VirtAddr::new(0), VirtAddr::new(usize::MAX >> 1)).unwrap())
-    }
-
-    /// One that maps this range.
-    pub fn over(range: MemoryArea) -> Self {
-        Self { range: [range] }
-    }
-}
-
-impl PageTableBackend for Nothing {
-    type Reserved = ();
-
-    const PAGE_SIZE: usize = PAGE;
-
-    fn ranges(&self) -> &[MemoryArea] {
-        &self.range
-    }
-
-    fn physical_range(&self) -> MemoryArea<PhysAddr> {
-        MemoryArea::from_start_size(PhysAddr::new(0), 1 << 56).unwrap()
-    }
-
-    fn root(&self) -> PhysAddr {
-        PhysAddr::new(0)
-    }
-
-    fn supports(&self, _attributes: Attributes) -> Result<(), MapError> {
-        Ok(())
-    }
-
-    fn entry(&self, _addr: VirtAddr) -> Entry {
-        Entry::Empty
-    }
-
-    fn populated(&self, _area: MemoryArea) -> impl Iterator<Item = Run> {
-        std::iter::empty()
-    }
-
-    fn reserve(&self, _edits: impl Iterator<Item = Edit>) -> Result<(), MapError> {
-        Ok(())
-    }
-
-    fn unreserve(&self, (): ()) {}
-    fn map(&self, _run: Run, (): &mut ()) {}
-    fn unmap(&mut self, _area: MemoryArea, (): &mut (), _out: &mut Retired) {}
-    fn protect(
-        &mut self,
-        _area: MemoryArea,
-        _permissions: Permissions,
-        (): &mut (),
-        _out: &mut Retired,
-    ) {
-    }
-    fn retire(&mut self, _retired: Retired, _asid: Asid) {}
-
-    fn check_invariants(&self) -> Result<(), Violation> {
-        Ok(())
-    }
-}
-
-pub type Space = VirtualMemoryManager<Nothing>;
+pub type Space = VirtualMemoryManager<NoPageTable>;
 
 /// Marsaglia's xorshift64*.
 pub struct Random(pub u64);
@@ -400,7 +333,7 @@ fn random_op(random: &mut Random, pages: usize) -> Op {
 /// Random operations; how often the whole is compared.
 fn run(seed: u64, size: usize, steps: usize, every: usize) -> usize {
     let mut random = Random(seed);
-    let mut space = Space::new(Nothing::new());
+    let mut space = Space::new(NoPageTable::new());
     let mut model = vec![None; size];
     let mut ranges = Ranges::new();
     let mut most = 0;
@@ -478,7 +411,7 @@ fn all_sequences_of_four_operations_over_six_pages_agree_with_the_model() {
             .iter()
             .flat_map(|second| ops.iter().map(move |third| (second, third)))
         {
-            let mut space = Space::new(Nothing::new());
+            let mut space = Space::new(NoPageTable::new());
             let mut model = [None; SIZE];
             for op in [first, second, third] {
                 let _ = apply(&mut space, &mut model, op);
@@ -496,7 +429,7 @@ fn all_sequences_of_four_operations_over_six_pages_agree_with_the_model() {
                 );
                 if model != before {
                     model = before;
-                    space = Space::new(Nothing::new());
+                    space = Space::new(NoPageTable::new());
                     let maps = maps(&before);
                     space.restore_memory_maps(maps).unwrap();
                 }
@@ -507,7 +440,7 @@ fn all_sequences_of_four_operations_over_six_pages_agree_with_the_model() {
 
 #[test]
 fn maps_at_address_0_and_at_the_last_byte_have_neighbours() {
-    let mut space = Space::new(Nothing::new());
+    let mut space = Space::new(NoPageTable::new());
     let last = (usize::MAX >> 1) - 0xfff;
     space.add_memory_map(map(0, 0x8000_0000, PAGE, RW)).unwrap();
     space
@@ -532,7 +465,7 @@ pub fn leak(count: usize) -> &'static mut [Node] {
 fn running_out_of_nodes_changes_nothing_and_the_heap_helps_later() {
     for count in 0..12 {
         let mut random = Random(7 + count as u64);
-        let mut space = Space::with_nodes(Nothing::new(), leak(count));
+        let mut space = Space::with_nodes(NoPageTable::new(), leak(count));
         let mut model = vec![None; 2_000];
         let mut refused = 0;
         for step in 0..4_000 {
@@ -562,7 +495,7 @@ fn running_out_of_nodes_changes_nothing_and_the_heap_helps_later() {
 
 #[test]
 fn a_restore_without_enough_nodes_hands_all_back_and_loses_no_node() {
-    let mut space = Space::with_nodes(Nothing::new(), leak(6));
+    let mut space = Space::with_nodes(NoPageTable::new(), leak(6));
     let some = |count: usize| (0..count).map(|page| map(2 * page * PAGE, 0x8000_0000, PAGE, RW));
     for _ in 0..3 {
         let refused = space.restore_memory_maps(some(2_000)).unwrap_err();
@@ -592,7 +525,7 @@ fn nodes_take_little_more_than_what_they_keep() {
         }
         let bytes = |nodes: usize| nodes * size_of::<Node>();
         let fits = |nodes: usize| {
-            let mut space = Space::with_nodes(Nothing::new(), leak(nodes));
+            let mut space = Space::with_nodes(NoPageTable::new(), leak(nodes));
             order.iter().all(|page| {
                 space
                     .add_memory_map(map(2 * page * PAGE, 0x8000_0000, PAGE, RW))
@@ -619,7 +552,7 @@ fn nodes_take_little_more_than_what_they_keep() {
 
 #[test]
 fn positions_and_addresses_agree_at_a_hundred_thousand_maps() {
-    let mut space = Space::new(Nothing::new());
+    let mut space = Space::new(NoPageTable::new());
     let expected: BTreeMap<usize, u64> = (0..100_000)
         .map(|page| (3 * page * PAGE, 7 * page as u64))
         .collect();

@@ -25,13 +25,6 @@ const RANGES: [MemoryArea; 2] = [
     MemoryArea::constant(usize::MAX / 2 + 1, usize::MAX),
 ];
 
-/// As a size has to fit in `usize`, they are fewer where that is small.
-const PHYSICAL_BITS: u32 = if usize::BITS > 56 {
-    56
-} else {
-    usize::BITS - 1
-};
-
 /// A page table that is plain and obviously right: a lock around a map from page numbers to entries, one for every
 /// 4 KiB page, and a TLB for every CPU that asks.
 ///
@@ -106,7 +99,7 @@ impl PageTableBackend for MockBackend {
 
     /// 2^56 bytes from 0 on; 2^31 where a pointer has 32 bits.
     fn physical_range(&self) -> MemoryArea<PhysAddr> {
-        MemoryArea::low_bits(PHYSICAL_BITS)
+        page::PHYSICAL
     }
 
     /// 0, always: there are no tables.

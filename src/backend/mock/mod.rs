@@ -1,10 +1,11 @@
-//! What tests run on: a page table that is obviously right, and physical memory on the host.
+//! What tests run on: a page table that is obviously right, one that is not there, and physical memory on the host.
 
 mod backend;
 mod countdown;
 mod fault;
 mod host_frames;
 mod host_memory;
+mod no_page_table;
 mod page;
 mod reserved;
 mod state;
@@ -12,4 +13,5 @@ mod state;
 pub use backend::MockBackend;
 pub use fault::Fault;
 pub use host_frames::HostFrames;
+pub use no_page_table::NoPageTable;
 pub use reserved::MockReserved;

@@ -9,6 +9,13 @@ use crate::frame::FRAME_SIZE;
 /// The size of a page in bytes.
 pub(super) const SIZE: usize = FRAME_SIZE;
 
+/// The physical addresses that can be mapped: as a size has to fit in `usize`, they are fewer where that is small.
+pub(super) const PHYSICAL: MemoryArea<PhysAddr> = MemoryArea::low_bits(if usize::BITS > 56 {
+    56
+} else {
+    usize::BITS - 1
+});
+
 /// Where a page leads, and what it allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Page {
