@@ -1,6 +1,6 @@
 //! Who must forget which translations: the other half of the platform.
 
-use arrayvec::ArrayVec;
+use arrayvec::{ArrayVec, CapacityError};
 
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
@@ -9,7 +9,8 @@ use crate::asid::Asid;
 /// How many ranges a flush names before it says 'everything'.
 const MAX_RANGES: usize = 4;
 
-/// What one verb took out of a page table: the ranges in which a translation was valid and no longer is, or is another.
+/// What one verb took out of a page table: the ranges in which a translation was valid and no longer is, or is another;
+/// and where memory waits for the flush, to be given back.
 ///
 /// A backend fills it while it edits, and empties it in
 /// [`PageTableBackend::retire`](crate::backend::PageTableBackend::retire).
@@ -19,6 +20,8 @@ pub struct Retired {
     ranges: ArrayVec<MemoryArea, MAX_RANGES>,
     everything: bool,
     tables: bool,
+    waiting: ArrayVec<MemoryArea, MAX_RANGES>,
+    frames: bool,
 }
 
 impl Retired {
@@ -27,9 +30,10 @@ impl Retired {
         Self::default()
     }
 
-    /// Translations in `area` changed. When there are more ranges than a flush can name, everything counts as changed.
+    /// Translations in `area` changed. Ranges that touch become one; when there are more than a flush can name,
+    /// everything counts as changed.
     pub fn note(&mut self, area: MemoryArea) {
-        if self.everything || self.ranges.try_push(area).is_err() {
+        if !self.everything && add(&mut self.ranges, area).is_err() {
             self.everything = true;
             self.ranges.clear();
         }
@@ -40,10 +44,42 @@ impl Retired {
         self.tables = true;
     }
 
+    /// Frames that the space owns were taken out, so their entries wait, too: nothing can be mapped there before
+    /// everything is retired.
+    pub fn note_frames(&mut self) {
+        self.frames = true;
+    }
+
+    /// In `area` there is something to give back after the flush. When there are more such areas than fit, the gaps
+    /// between the nearest count as well.
+    pub fn note_waiting(&mut self, area: MemoryArea) {
+        if add(&mut self.waiting, area).is_ok() {
+            return;
+        }
+        let distance = |other: &MemoryArea| {
+            let behind = other.start().get().saturating_sub(area.end().get());
+            behind.max(area.start().get().saturating_sub(other.end().get()))
+        };
+        // Only one of them can make all of the space with it, which is no area.
+        let others = self.waiting.iter_mut();
+        let nearest = others
+            .filter(|other| other.hull(area).is_ok())
+            .min_by_key(|other| distance(other));
+        if let Some(nearest) = nearest {
+            *nearest = nearest.hull(area).unwrap_or(area);
+        }
+    }
+
     /// Whether there is nothing to flush and nothing to give back.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.ranges.is_empty() && !self.everything && !self.tables
+        !self.needs_flush() && self.waiting.is_empty()
+    }
+
+    /// Whether a CPU may have cached what was taken out.
+    #[must_use]
+    pub fn needs_flush(&self) -> bool {
+        !self.ranges.is_empty() || self.everything || self.tables
     }
 
     /// Whether page tables were taken out.
@@ -52,10 +88,22 @@ impl Retired {
         self.tables
     }
 
+    /// Whether frames were taken out that the space owned.
+    #[must_use]
+    pub const fn frames(&self) -> bool {
+        self.frames
+    }
+
     /// The ranges that were noted; `None`: everything.
     #[must_use]
     pub fn ranges(&self) -> Option<&[MemoryArea]> {
         (!self.everything).then_some(self.ranges.as_slice())
+    }
+
+    /// Where something waits to be given back, and maybe more.
+    #[must_use]
+    pub fn waiting(&self) -> &[MemoryArea] {
+        &self.waiting
     }
 
     /// What the platform is to flush, in the space with this root and ASID.
@@ -66,8 +114,28 @@ impl Retired {
             asid: Some(asid),
             ranges: self.ranges(),
             tables: self.tables,
+            is_global: false,
         }
     }
+}
+
+/// Adds `area` to areas that do not touch, or makes it one with those that it touches.
+fn add<const N: usize>(
+    areas: &mut ArrayVec<MemoryArea, N>,
+    area: MemoryArea,
+) -> Result<(), CapacityError<MemoryArea>> {
+    let mut sum = area;
+    let touches = |one: MemoryArea, other: MemoryArea| {
+        one.overlaps(&other)
+            || one.next() == Some(other.start())
+            || other.next() == Some(one.start())
+    };
+    areas.retain(|other| {
+        let hull = sum.hull(*other).ok().filter(|_| touches(sum, *other));
+        sum = hull.unwrap_or(sum);
+        hull.is_none()
+    });
+    areas.try_push(sum)
 }
 
 /// What must be forgotten: an order to [`Tlb::flush`].
@@ -77,6 +145,7 @@ pub struct Flush<'a> {
     asid: Option<Asid>,
     ranges: Option<&'a [MemoryArea]>,
     tables: bool,
+    is_global: bool,
 }
 
 impl Flush<'_> {
@@ -88,6 +157,17 @@ impl Flush<'_> {
             asid: None,
             ranges: None,
             tables: true,
+            is_global: false,
+        }
+    }
+
+    /// The same, in all spaces: the translations are global, so no ASID and no root tells them apart.
+    #[must_use]
+    pub const fn global(self) -> Self {
+        Self {
+            asid: None,
+            is_global: true,
+            ..self
         }
     }
 
@@ -101,6 +181,14 @@ impl Flush<'_> {
     #[must_use]
     pub const fn asid(&self) -> Option<Asid> {
         self.asid
+    }
+
+    /// Whether every space has these translations, so that every CPU may have cached them, whatever space it is in. On
+    /// RISC-V an `sfence.vma` with an ASID does not cover global ones (Privileged, 'Supervisor Memory-Management Fence
+    /// Instruction').
+    #[must_use]
+    pub const fn is_global(&self) -> bool {
+        self.is_global
     }
 
     /// Which addresses, page-aligned and in no particular order; `None`: all.

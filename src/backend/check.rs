@@ -12,17 +12,35 @@ use crate::permissions::Permissions;
 /// Whether `backend` can be asked for this edit at all. O(1).
 ///
 /// # Errors
-/// As [`check_area`]; for a run also [`MapError::MisalignedPhys`], [`MapError::PhysOutOfRange`] and
+/// As [`check_area`]; for a shift also [`MapError::MovesOntoItself`], and [`MapError::CannotGrow`] unless the sizes are
+/// the same; for a run also [`MapError::MisalignedPhys`], [`MapError::PhysOutOfRange`] and
 /// [`MapError::UnsupportedMemoryType`]; for permissions [`MapError::UnknownPermissions`] and
 /// [`MapError::WriteWithoutRead`].
 pub fn check_edit<B: PageTableBackend>(backend: &B, edit: Edit) -> Result<(), MapError> {
     match edit {
         Edit::Map(run) => check_run(backend, run),
         Edit::Unmap(area) => check_area(backend, area),
+        Edit::Shift { from, to } => check_shift(backend, from, to),
         Edit::Protect(area, permissions) => {
             check_area(backend, area).and(check_permissions(permissions))
         }
     }
+}
+
+fn check_shift<B: PageTableBackend>(
+    backend: &B,
+    from: MemoryArea,
+    to: MemoryArea,
+) -> Result<(), MapError> {
+    check_area(backend, from)?;
+    check_area(backend, to)?;
+    if to.overlaps(&from) {
+        return Err(MapError::MovesOntoItself { old: from, new: to });
+    }
+    if to.size() != from.size() {
+        return Err(MapError::CannotGrow { old: from, new: to });
+    }
+    Ok(())
 }
 
 /// Whether `area` is whole pages that `backend` can map. O(1).

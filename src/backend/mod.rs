@@ -8,9 +8,15 @@ pub mod mock;
 mod page_table;
 #[cfg(target_pointer_width = "64")]
 pub mod radix;
+#[cfg(target_pointer_width = "64")]
+pub mod riscv;
 pub(crate) mod run;
 #[cfg(target_pointer_width = "64")]
 pub mod sv39;
+#[cfg(target_pointer_width = "64")]
+pub mod sv48;
+#[cfg(target_pointer_width = "64")]
+pub mod sv57;
 
 pub use check::{check_area, check_edit};
 pub use page_table::{Edit, PageTableBackend};

@@ -19,6 +19,13 @@ pub enum Edit {
     Unmap(MemoryArea),
     /// [`PageTableBackend::protect`] of this area.
     Protect(MemoryArea, Permissions),
+    /// [`PageTableBackend::shift`] of what is in one area to another.
+    Shift {
+        /// Where it is.
+        from: MemoryArea,
+        /// Where it goes: of the same size, apart from `from`.
+        to: MemoryArea,
+    },
 }
 
 /// The page tables of one address space, edited by ranges.
@@ -90,6 +97,11 @@ pub trait PageTableBackend {
     /// the others as they are. Reserved as [`Edit::Map`]. `O(leaves + tables)`.
     fn map(&self, run: Run, with: &mut Self::Reserved);
 
+    /// As [`map`](Self::map), where nobody else maps: a backend may do without read-modify-writes.
+    fn map_exclusive(&mut self, run: Run, with: &mut Self::Reserved) {
+        self.map(run, with);
+    }
+
     /// Empties all entries in `area`; absent ones are skipped. Leaves that reach past it are split. Reserved as
     /// [`Edit::Unmap`]; whole leaves need nothing, so an area whose borders no leaf crosses needs no reservation.
     /// `O(levels + tables at the borders)`, and the reaping `O(tables taken out)`.
@@ -101,6 +113,21 @@ pub trait PageTableBackend {
         &mut self,
         area: MemoryArea,
         permissions: Permissions,
+        with: &mut Self::Reserved,
+        out: &mut Retired,
+    );
+
+    /// Maps at `to`, which is empty, what `from` has, hidden leaves too: cut at the borders, and in leaves as large as
+    /// alignment and size allow. Frames that the page table owns have moved then; physical memory is mapped at both
+    /// until `from` is unmapped, which must follow in the same verb. Reserved as [`Edit::Shift`].
+    ///
+    /// What the same verb has unmapped at `to` may wait for its flush there; where owned
+    /// [frames](Retired::frames) do, that must be retired first, or their pages stay empty.
+    /// `O(leaves + tables)`.
+    fn shift(
+        &mut self,
+        from: MemoryArea,
+        to: MemoryArea,
         with: &mut Self::Reserved,
         out: &mut Retired,
     );

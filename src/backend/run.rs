@@ -34,7 +34,7 @@ impl Run {
     }
 
     /// Whether `next` begins where this one ends, in virtual and physical memory, with the same attributes.
-    fn continues_in(self, next: Self) -> bool {
+    pub(crate) fn continues_in(self, next: Self) -> bool {
         self.area.next() == Some(next.area.start())
             && self.first.checked_add(self.area.size()) == Some(next.first)
             && self.attributes == next.attributes
@@ -57,16 +57,4 @@ impl Run {
     pub fn pmarea(self) -> Option<MemoryArea<PhysAddr>> {
         MemoryArea::from_start_size(self.first, self.area.size()).ok()
     }
-}
-
-/// The same runs, with those made one that continue each other: so a leaf may grow where they go.
-pub(crate) fn coalesce(runs: impl Iterator<Item = Run>) -> impl Iterator<Item = Run> {
-    let mut runs = runs.peekable();
-    core::iter::from_fn(move || {
-        let mut run = runs.next()?;
-        while let Some(next) = runs.next_if(|next| run.continues_in(*next)) {
-            run.area = run.area.hull(next.area).unwrap_or(run.area);
-        }
-        Some(run)
-    })
 }

@@ -3,8 +3,7 @@
 use super::space::VirtualMemoryManager;
 use super::unmap::Discard;
 use crate::area::MemoryArea;
-use crate::backend::run::coalesce;
-use crate::backend::{Edit, PageTableBackend, Run, check_area};
+use crate::backend::{Edit, PageTableBackend, check_area};
 use crate::error::MapError;
 use crate::flush::Retired;
 use crate::map::{Payload, VirtualMemoryMap};
@@ -16,7 +15,8 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// so at their new place.
     ///
     /// Where `new` is smaller, the rest of `old` is unmapped, holes and all; where both start at the same place, that
-    /// is all that happens. The pieces that are cut out are dropped. Flushes once, unless no entry was valid.
+    /// is all that happens. The pieces that are cut out are dropped. Flushes once, unless no entry was valid;
+    /// twice when pages at `new` are replaced whose frames the page table owns.
     /// O(log n + maps touched + leaves moved + tables touched).
     ///
     /// # Errors
@@ -77,23 +77,22 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         head: MemoryArea,
         new: MemoryArea,
     ) -> Result<(), MapError> {
-        let moved = |run: Run| {
-            let start = new.at(head.offset_of(run.area.start())?)?;
-            Some(Run {
-                area: MemoryArea::from_start_size(start, run.area.size()).ok()?,
-                ..run
-            })
-        };
-        let maps = coalesce(self.backend.populated(head).filter_map(moved)).map(Edit::Map);
-        let edits = [Edit::Unmap(new)]
-            .into_iter()
-            .chain(maps)
-            .chain([Edit::Unmap(old)]);
-        let mut reserved = self.backend.reserve(edits)?;
+        let edits = [
+            Edit::Unmap(new),
+            Edit::Shift {
+                from: head,
+                to: new,
+            },
+            Edit::Unmap(old),
+        ];
+        let mut reserved = self.backend.reserve(edits.into_iter())?;
         let mut out = Retired::new();
         self.backend.unmap(new, &mut reserved, &mut out);
-        coalesce(self.backend.populated(head).filter_map(moved))
-            .for_each(|run| self.backend.map(run, &mut reserved));
+        if out.frames() {
+            // Their entries wait where others must go: the one verb that may flush twice.
+            self.backend.retire(core::mem::take(&mut out), self.asid());
+        }
+        self.backend.shift(head, new, &mut reserved, &mut out);
         self.backend.unmap(old, &mut reserved, &mut out);
         self.finish(reserved, out);
         Ok(())

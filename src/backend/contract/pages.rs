@@ -55,6 +55,14 @@ impl Pages {
         match edit {
             Edit::Map(run) => self.change::<B>(run.area, |addr, page| page.or(in_run(run, addr))),
             Edit::Unmap(area) => self.change::<B>(area, |_, _| None),
+            Edit::Shift { from, to } => {
+                let old: Vec<_> = self.iter::<B>().collect();
+                let at = |addr| {
+                    let addr = from.at(to.offset_of(addr)?)?;
+                    old.iter().find(|(old, _)| *old == addr)?.1
+                };
+                self.change::<B>(to, |addr, page| page.or(at(addr)));
+            }
             Edit::Protect(area, permissions) => self.change::<B>(area, |_, page| {
                 page.map(|(first, attributes)| {
                     (

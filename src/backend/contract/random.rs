@@ -64,7 +64,10 @@ fn edits<B: PageTableBackend>(rng: &mut Rng, window: Run) -> Vec<Edit> {
     let mut mapped = Vec::new();
     for _ in 0..=rng.below(4) {
         let edit = edit::<B>(rng, window);
-        let (Edit::Map(Run { area, .. }) | Edit::Unmap(area) | Edit::Protect(area, _)) = edit;
+        let (Edit::Map(Run { area, .. })
+        | Edit::Unmap(area)
+        | Edit::Protect(area, _)
+        | Edit::Shift { to: area, .. }) = edit;
         if mapped
             .iter()
             .all(|mapped: &MemoryArea| !mapped.overlaps(&area))

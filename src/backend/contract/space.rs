@@ -73,6 +73,7 @@ impl<B: PageTableBackend, U: Fn(&B) -> usize> Space<B, U> {
             match edit {
                 Edit::Map(run) => self.backend.map(run, &mut with),
                 Edit::Unmap(area) => self.backend.unmap(area, &mut with, &mut out),
+                Edit::Shift { from, to } => self.backend.shift(from, to, &mut with, &mut out),
                 Edit::Protect(area, permissions) => {
                     self.backend.protect(area, permissions, &mut with, &mut out);
                 }

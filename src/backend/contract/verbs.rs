@@ -8,7 +8,6 @@ use super::space::Space;
 use crate::area::MemoryArea;
 use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::run::Run;
-use crate::flush::Retired;
 
 /// Edits that were reserved together do all that they should, in their order: each finds what the ones before have
 /// left, and none of it has been flushed yet.
@@ -72,8 +71,8 @@ fn becomes<B: PageTableBackend, U: Fn(&B) -> usize>(
     space.is_as_at_first();
 }
 
-/// A move as a manager makes it: the target is unmapped, what the source has is mapped there, and the source is
-/// unmapped. Both may lie in one leaf.
+/// A move as a manager makes it: the target is unmapped, the source shifted there, and then unmapped. Both may lie in
+/// one leaf.
 pub fn pages_can_move_within_one_leaf<B: PageTableBackend>(
     make: impl Fn() -> B,
     in_use: impl Fn(&B) -> usize,
@@ -87,7 +86,7 @@ pub fn pages_can_move_within_one_leaf<B: PageTableBackend>(
         let (left, right) = sure(run.area.split_at(half));
         for [from, to] in [[from, to], [to, from], [left, right], [right, left]] {
             space.verb(&[Edit::Map(run)]);
-            shift(&mut space, from, to);
+            space.verb(&[Edit::Unmap(to), Edit::Shift { from, to }, Edit::Unmap(from)]);
             let moved = Run {
                 area: to,
                 ..run.inside(from)
@@ -101,38 +100,6 @@ pub fn pages_can_move_within_one_leaf<B: PageTableBackend>(
         }
     }
     space.end();
-}
-
-fn shift<B: PageTableBackend, U: Fn(&B) -> usize>(
-    space: &mut Space<B, U>,
-    from: MemoryArea,
-    to: MemoryArea,
-) {
-    let moved = |leaf: Run| {
-        let start = sure(
-            from.offset_of(leaf.area.start())
-                .and_then(|offset| to.at(offset)),
-        );
-        Run {
-            area: sure(MemoryArea::from_start_size(start, leaf.area.size()).ok()),
-            ..leaf
-        }
-    };
-    let maps: Vec<_> = space
-        .backend
-        .populated(from)
-        .map(moved)
-        .map(Edit::Map)
-        .collect();
-    let edits = [&[Edit::Unmap(to)][..], &maps, &[Edit::Unmap(from)]].concat();
-    let (mut with, mut out) = (space.reserve(&edits), Retired::new());
-    space.backend.unmap(to, &mut with, &mut out);
-    // Read again: the unmap may have made smaller leaves of the one that both lie in.
-    for leaf in space.backend.populated(from) {
-        space.backend.map(moved(leaf), &mut with);
-    }
-    space.backend.unmap(from, &mut with, &mut out);
-    space.finish(with, out, &edits);
 }
 
 /// One verb may take out more places than a flush can name, or all of them at once with something mapped there again,

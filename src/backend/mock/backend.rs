@@ -187,6 +187,18 @@ impl PageTableBackend for MockBackend {
         changed.into_iter().for_each(|changed| out.note(changed));
     }
 
+    fn shift(
+        &mut self,
+        from: MemoryArea,
+        to: MemoryArea,
+        with: &mut MockReserved,
+        _out: &mut Retired,
+    ) {
+        if with.is_held() && check_edit(self, Edit::Shift { from, to }).is_ok() {
+            self.state.get_mut().shift(from, to);
+        }
+    }
+
     fn retire(&mut self, retired: Retired, asid: Asid) {
         if !retired.is_empty() {
             let root = self.root();

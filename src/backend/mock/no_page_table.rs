@@ -111,6 +111,15 @@ impl<const RANGES: usize> PageTableBackend for NoPageTable<RANGES> {
     ) {
     }
 
+    fn shift(
+        &mut self,
+        _from: MemoryArea,
+        _to: MemoryArea,
+        _with: &mut (),
+        _out: &mut Retired,
+    ) {
+    }
+
     fn retire(&mut self, _retired: Retired, _asid: Asid) {}
 
     fn check_invariants(&self) -> Result<(), Violation> {

@@ -1,6 +1,7 @@
 //! What the mock knows.
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
 use super::countdown::Countdown;
@@ -71,6 +72,18 @@ impl State {
             page.attributes.permissions = permissions;
         }
         changed.and_then(|(first, last)| hull(first, last))
+    }
+
+    /// Gives the pages at `to` that are empty what those at `from`, an area of the same size, have.
+    pub(super) fn shift(&mut self, from: MemoryArea, to: MemoryArea) {
+        let (first, target) = (page::number(from.start()), page::number(to.start()));
+        let pages = self.pages.range(numbers(from));
+        let moved: Vec<_> = pages
+            .map(|(number, page)| (number - first + target, *page))
+            .collect();
+        for (number, page) in moved {
+            self.pages.entry(number).or_insert(page);
+        }
     }
 
     /// Every TLB forgets what `flush` names.

@@ -2,50 +2,65 @@
 
 use core::sync::atomic::Ordering::Acquire;
 
-use super::format::{Format, Word};
+use super::format::Format;
 use super::table::{Table, slots, span};
 use super::walker::Radix;
+use super::word::Word;
 use crate::area::MemoryArea;
 use crate::flush::Tlb;
 use crate::frame::FrameAllocator;
 use crate::violation::Violation;
 
+/// What a table has.
+#[derive(Clone, Copy, Default)]
+struct Content {
+    words: usize,
+    owned: u64,
+}
+
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
-    /// No word waits for a flush, no table but the root is empty, and leaves are aligned to their size.
+    /// No word waits for a flush, no table but the root (and what it keeps for other spaces) is empty, leaves are
+    /// aligned to their size, and pointers know of owned leaves below.
     pub(super) fn audit(&self) -> Result<(), Violation> {
-        let mut ranges = F::RANGES.iter();
+        let mut ranges = self.ranges.iter();
         ranges.try_for_each(|&range| {
             self.audit_in(self.root_table(), Self::TOP, range)
                 .map(|_| ())
         })
     }
 
-    /// Checks the part of a table that speaks of `area`; answers how many words it has there.
-    fn audit_in(&self, table: &Table, level: usize, area: MemoryArea) -> Result<usize, Violation> {
-        let mut words = 0;
+    /// Checks the part of a table that speaks of `area`.
+    fn audit_in(
+        &self,
+        table: &Table,
+        level: usize,
+        area: MemoryArea,
+    ) -> Result<Content, Violation> {
+        let mut content = Content::default();
         for slot in slots(area, level) {
             let wrong = Violation::Word {
                 addr: slot.piece().start(),
             };
-            let (word, below) = (
-                F::decode(slot.of(table).load(Acquire), level),
-                level.checked_sub(1),
-            );
-            let sound = match (word, below) {
-                (Word::Empty, _) => continue,
+            let word = slot.of(table).load(Acquire);
+            let sound = match (Word::read::<F>(word, level), level.checked_sub(1)) {
+                (Word::Empty, _) => word == 0 && !self.is_pinned(level),
                 (Word::Table(child), Some(below)) => {
-                    self.audit_in(self.table(child), below, slot.piece())? > 0
+                    let below = self.audit_in(self.table(child), below, slot.piece())?;
+                    let says_so = below.owned & !word & F::OWNED == 0;
+                    (below.words > 0 || self.is_pinned(level)) && says_so
                 }
-                (Word::Leaf(first, _) | Word::Hidden(first, _), _) => {
-                    level <= F::HIGHEST_LEAF && first.is_aligned(span(level))
+                (Word::Leaf(leaf), _) => {
+                    let fits = level <= F::HIGHEST_LEAF && F::addr(leaf).is_aligned(span(level));
+                    fits && (level == 0 || leaf & F::OWNED == 0)
                 }
-                (Word::Table(_) | Word::Retired(_), _) => false,
+                _ => false,
             };
             if !sound {
                 return Err(wrong);
             }
-            words += 1;
+            content.words += usize::from(word != 0);
+            content.owned |= word & F::OWNED;
         }
-        Ok(words)
+        Ok(content)
     }
 }

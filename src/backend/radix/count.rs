@@ -2,12 +2,12 @@
 
 use core::sync::atomic::Ordering::Acquire;
 
-use super::format::{Format, Word};
+use super::format::Format;
 use super::table::{Slot, slots, span};
 use super::walker::Radix;
+use super::word::Word;
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::area::MemoryArea;
-use crate::attributes::Attributes;
 use crate::backend::check::check_edit;
 use crate::backend::page_table::Edit;
 use crate::backend::run::Run;
@@ -38,11 +38,11 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         for edit in edits {
             check_edit(self, edit)?;
             needed += match edit {
-                Edit::Map(run) => {
-                    let new = self.count_map(Some(self.root_addr()), Self::TOP, run, before);
-                    before.last = Some(run.area.end());
-                    new
-                }
+                Edit::Map(run) => self.count_run(run, &mut before),
+                Edit::Shift { from, to } => self
+                    .shifted(from, to)
+                    .map(|moved| self.count_run(moved.run, &mut before))
+                    .sum(),
                 Edit::Unmap(area) => {
                     before = Before {
                         last: None,
@@ -53,13 +53,20 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
                 Edit::Protect(area, permissions) => {
                     // Behind another edit, what is there now does not say what will be.
                     let changes =
-                        |attributes: Attributes| !is_first || attributes.permissions != permissions;
+                        |leaf| !is_first || F::attributes(leaf).permissions != permissions;
                     self.count_splits(self.root_addr(), Self::TOP, area, changes)
                 }
             };
             is_first = false;
         }
         Ok(needed)
+    }
+
+    /// New tables for `run`, which comes behind what was counted before.
+    fn count_run(&self, run: Run, before: &mut Before) -> usize {
+        let new = self.count_map(Some(self.root_addr()), Self::TOP, run, *before);
+        before.last = Some(run.area.end());
+        new
     }
 
     /// New tables for `run` below the table at `at`, or below one that is not there yet.
@@ -71,11 +78,11 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         let new = |slot: Slot| {
             let part = run.intersection(slot.piece())?;
             let word = table.map_or(Word::Empty, |table| {
-                F::decode(slot.of(table).load(Acquire), level)
+                Word::read::<F>(slot.of(table).load(Acquire), level)
             });
             match word {
                 Word::Table(child) => Some(self.count_map(Some(child), below, part, before)),
-                Word::Leaf(..) | Word::Hidden(..) if !before.unmapped => None,
+                Word::Leaf(_) if !before.unmapped => None,
                 _ if fits::<F>(slot, part, level) => None,
                 _ => {
                     let counted = before.last.is_some_and(|last| slot.whole().contains(last));
@@ -92,17 +99,15 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         at: PhysAddr,
         level: usize,
         area: MemoryArea,
-        changes: impl Fn(Attributes) -> bool + Copy,
+        changes: impl Fn(u64) -> bool + Copy,
     ) -> usize {
         let Some(below) = level.checked_sub(1) else {
             return 0;
         };
         let table = self.table(at);
-        let cost = |slot: Slot| match F::decode(slot.of(table).load(Acquire), level) {
+        let cost = |slot: Slot| match Word::read::<F>(slot.of(table).load(Acquire), level) {
             Word::Table(child) => self.count_splits(child, below, slot.piece(), changes),
-            Word::Leaf(_, attributes) | Word::Hidden(_, attributes) if changes(attributes) => {
-                split_cost(slot.piece(), level)
-            }
+            Word::Leaf(leaf) if changes(leaf) => split_cost(slot.piece(), level),
             _ => 0,
         };
         let cut = slots(area, level).filter(|slot| !slot.is_whole());

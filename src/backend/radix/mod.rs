@@ -5,19 +5,32 @@
 
 mod audit;
 mod count;
+mod exchange;
+mod features;
+mod fill;
 mod format;
+mod halves;
+mod harvest;
+mod install;
+mod leaves;
 mod map;
+mod page_table;
 mod protect;
 mod query;
 mod reap;
 mod reserve;
 mod reserved;
+mod shift;
 mod split;
 mod table;
 mod unmap;
 mod walker;
+mod word;
 
+pub use exchange::Lost;
+pub use features::{AccessedDirty, Features};
+pub use format::Format;
 pub(super) use format::sealed::Sealed;
-pub use format::{Format, Word};
+pub use harvest::Usage;
 pub use reserved::Reserved;
 pub use walker::Radix;

@@ -1,15 +1,16 @@
 //! Changing what leaves allow.
 
+use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::format::{Format, Word};
+use super::format::Format;
 use super::reserved::Reserved;
 use super::table::{Slot, Table, slots, span};
-use super::unmap::Changed;
+use super::unmap::{Changed, populated};
 use super::walker::Radix;
+use super::word::{Word, is_leaf};
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
-use crate::attributes::Attributes;
 use crate::flush::{Retired, Tlb};
 use crate::frame::FrameAllocator;
 use crate::permissions::Permissions;
@@ -17,8 +18,17 @@ use crate::permissions::Permissions;
 /// An edit under way.
 struct Protect<'a> {
     permissions: Permissions,
+    /// What a format makes of them.
+    bits: u64,
     with: &'a mut Reserved,
     changed: Changed,
+}
+
+/// What an edit has met: all old words, and all bits that changed.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    words: u64,
+    difference: u64,
 }
 
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
@@ -33,6 +43,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             let changed = Changed::default();
             let mut edit = Protect {
                 permissions,
+                bits: F::permissions(permissions),
                 with,
                 changed,
             };
@@ -42,73 +53,125 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     }
 
     fn protect_in(&self, table: &Table, level: usize, area: MemoryArea, edit: &mut Protect<'_>) {
+        if level == 0 {
+            if let Some((words, area)) = populated(table, area) {
+                self.protect_words(words, area, 0, edit);
+            }
+            return;
+        }
         for slot in slots(area, level) {
-            let word = F::decode(slot.of(table).load(Relaxed), level);
-            let child = self.protect_slot(slot, table, level, word, edit);
+            let word = slot.of(table).load(Relaxed);
+            let child = match Word::read::<F>(word, level) {
+                Word::Table(child) => Some(child),
+                Word::Leaf(leaf) => self.protect_leaf(slot, table, level, leaf, edit),
+                Word::Empty | Word::RetiredTable(_) | Word::RetiredLeaf(_) => None,
+            };
             let (Some(child), Some(below)) = (child, level.checked_sub(1)) else {
                 continue;
             };
             self.protect_in(self.table(child), below, slot.piece(), edit);
             // Only where leaves were emptied for want of a reservation.
-            if self.is_vacant(child, below) {
-                slot.of(table).store(F::retired(child, level), Relaxed);
-                edit.changed.table(slot.piece());
+            if !self.is_pinned(level) && self.is_vacant(child) {
+                self.take_out(slot, table, child, &mut edit.changed);
             }
         }
     }
 
-    /// Does what can be done to the slot itself; answers the table below that the rest of it is in.
-    fn protect_slot(
+    /// Does what can be done to a large leaf itself; answers the table below that the rest of it is in.
+    fn protect_leaf(
         &self,
         slot: Slot,
         table: &Table,
         level: usize,
-        word: Word,
+        leaf: u64,
         edit: &mut Protect<'_>,
     ) -> Option<PhysAddr> {
-        let (first, old) = match word {
-            Word::Table(child) => return Some(child),
-            Word::Leaf(first, old) | Word::Hidden(first, old) => (first, old),
-            Word::Empty | Word::Retired(_) => return None,
-        };
-        if old.permissions == edit.permissions {
+        if F::attributes(leaf).permissions == edit.permissions {
             return None;
         }
         if slot.is_whole() {
-            self.rewrite(slot, table, level, (first, old), edit);
+            let word = core::slice::from_ref(slot.of(table));
+            self.protect_words(word, slot.whole(), level, edit);
             return None;
         }
-        let child = self.split(slot.of(table), first, old, level, edit.with);
+        let child = self.split_part(slot, table, leaf, level, edit.with);
         if child.is_none() {
-            self.empty(slot, table, old.permissions.allow_any(), &mut edit.changed);
+            self.empty(slot, table, leaf, &mut edit.changed);
         }
         child
     }
 
-    /// Gives a whole leaf other permissions. It may become hidden, or valid again.
-    fn rewrite(
+    /// Gives whole leaves in a row other permissions. They may become hidden, or valid again.
+    fn protect_words(
         &self,
-        slot: Slot,
-        table: &Table,
+        words: &[AtomicU64],
+        area: MemoryArea,
         level: usize,
-        (first, old): (PhysAddr, Attributes),
         edit: &mut Protect<'_>,
     ) {
-        let permissions = edit.permissions;
-        if (permissions - old.permissions).contains(Permissions::EXECUTE) {
-            let frames = MemoryArea::from_start_size(first, span(level));
-            frames
-                .into_iter()
-                .for_each(|frames| self.platform().made_code(frames));
+        if edit.permissions.contains(Permissions::EXECUTE) {
+            self.tell_of_code(words, level);
         }
-        slot.of(table).store(
-            F::leaf(first, Attributes { permissions, ..old }, level),
-            Relaxed,
-        );
-        if old.permissions.allow_any() {
-            edit.changed.leaves(slot.whole());
-        } else if permissions.allow_any() {
-            self.platform().made_valid(slot.whole());
+        let seen = if self.is_written_by_hardware() {
+            rewrite_shared::<F>(words, edit.bits)
+        } else {
+            rewrite::<F>(words, edit.bits)
+        };
+        if seen.words & F::VALID != 0 && seen.difference != 0 {
+            edit.changed.leaves(area);
+        }
+        if seen.words & F::HIDDEN != 0 && edit.bits & F::VALID != 0 {
+            self.platform().made_valid(area);
         }
     }
+
+    /// Tells the platform of frames that become executable.
+    fn tell_of_code(&self, words: &[AtomicU64], level: usize) {
+        for word in words.iter().map(|word| word.load(Relaxed)) {
+            let permissions = F::attributes(word).permissions;
+            if is_leaf::<F>(word) && !permissions.contains(Permissions::EXECUTE) {
+                let frames = MemoryArea::from_start_size(F::addr(word), span(level));
+                frames
+                    .into_iter()
+                    .for_each(|frames| self.platform().made_code(frames));
+            }
+        }
+    }
+}
+
+/// A leaf with other permissions; anything else as it is.
+#[inline]
+const fn with_permissions<F: Format>(word: u64, bits: u64) -> u64 {
+    if is_leaf::<F>(word) {
+        (word & F::KEPT) | bits
+    } else {
+        word
+    }
+}
+
+/// Nobody else writes these words, so they are loaded and stored apart.
+fn rewrite<F: Format>(words: &[AtomicU64], bits: u64) -> Seen {
+    let mut seen = Seen::default();
+    for word in words {
+        let old = word.load(Relaxed);
+        let new = with_permissions::<F>(old, bits);
+        word.store(new, Relaxed);
+        seen.words |= old;
+        seen.difference |= old ^ new;
+    }
+    seen
+}
+
+/// The MMU sets A and D meanwhile, and what it sets must stay.
+fn rewrite_shared<F: Format>(words: &[AtomicU64], bits: u64) -> Seen {
+    let mut seen = Seen::default();
+    for word in words {
+        let change = |old| Some(with_permissions::<F>(old, bits));
+        let old = word
+            .fetch_update(Relaxed, Relaxed, change)
+            .unwrap_or_default();
+        seen.words |= old;
+        seen.difference |= old ^ with_permissions::<F>(old, bits);
+    }
+    seen
 }

@@ -1,10 +1,12 @@
-//! Reading what is there.
+//! Reading single entries.
 
+use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Acquire;
 
-use super::format::{Format, Word};
-use super::table::{Table, index, slots, span};
+use super::format::Format;
+use super::table::{span, word};
 use super::walker::Radix;
+use super::word::{Word, is_leaf};
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::area::MemoryArea;
 use crate::backend::run::{Entry, Run};
@@ -12,68 +14,66 @@ use crate::flush::Tlb;
 use crate::frame::FrameAllocator;
 
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+    /// Where `addr` leads, as the MMU would find it, whatever the leaf allows; `None` where no valid leaf is. O(levels):
+    /// one load each.
+    #[must_use]
+    #[inline]
+    pub fn translate(&self, addr: VirtAddr) -> Option<PhysAddr> {
+        let (word, level) = self.find(addr)?;
+        let leaf = word.load(Acquire);
+        let offset = addr.get() % span(level);
+        // What was a leaf a moment ago may be another now, but no pointer: those only come and go under `&mut`.
+        let is_valid = leaf & F::VALID != 0;
+        is_valid.then(|| F::addr(leaf).checked_add(offset))?
+    }
+
     pub(super) fn find_entry(&self, addr: VirtAddr) -> Entry {
-        if !F::RANGES.iter().any(|range| range.contains(addr)) {
+        let Some((word, level)) = self.find(addr) else {
             return Entry::Empty;
-        }
-        let leaf = |first, attributes, level| Run {
-            area: MemoryArea::block(addr, span(level)),
-            first,
-            attributes,
         };
-        let mut at = self.root_addr();
-        for level in (0..F::LEVELS).rev() {
-            match self.word(at, addr, level) {
-                Word::Table(child) => at = child,
-                Word::Leaf(first, attributes) => {
-                    return Entry::Leaf(leaf(first, attributes, level));
-                }
-                Word::Hidden(first, attributes) => {
-                    return Entry::Hidden(leaf(first, attributes, level));
-                }
-                Word::Empty | Word::Retired(_) => return Entry::Empty,
-            }
+        entry::<F>(word.load(Acquire), addr, level)
+    }
+
+    /// The word that is no pointer, at the end of the way to `addr`, and its level.
+    #[inline]
+    pub(super) fn find(&self, addr: VirtAddr) -> Option<(&AtomicU64, usize)> {
+        if !self.ranges.iter().any(|range| range.contains(addr)) {
+            return None;
         }
-        Entry::Empty
+        let mut table = self.root_table();
+        for level in (1..F::LEVELS).rev() {
+            let entry = word(table, addr, level);
+            let value = entry.load(Acquire);
+            if value & F::VALID == 0 || !F::is_table(value, level) {
+                return Some((entry, level));
+            }
+            table = self.table(F::addr(value));
+        }
+        Some((word(table, addr, 0), 0))
     }
 
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "`index` answers less than the number of entries"
-    )]
-    fn word(&self, at: PhysAddr, addr: VirtAddr, level: usize) -> Word {
-        F::decode(self.table(at)[index(addr, level)].load(Acquire), level)
+    /// The word of the page that holds `addr`; `None` where there is no table for it.
+    pub(super) fn find_page(&self, addr: VirtAddr) -> Option<&AtomicU64> {
+        let (word, level) = self.find(addr)?;
+        (level == 0).then_some(word)
     }
+}
 
-    /// The leaves in `area`, cut at its borders, in address order.
-    pub(super) fn leaves(&self, area: MemoryArea) -> impl Iterator<Item = Run> {
-        self.canonical(area).flat_map(move |area| {
-            let mut rest = Some(area);
-            core::iter::from_fn(move || {
-                let area = rest?;
-                let run = self.first_leaf(self.root_table(), Self::TOP, area)?;
-                let next = run.area.next().filter(|&next| next <= area.end());
-                rest = next.and_then(|next| MemoryArea::new(next, area.end()).ok());
-                Some(run)
-            })
-        })
+/// What `word`, on the way to `addr` at `level`, says. A pointer says nothing.
+pub(super) fn entry<F: Format>(word: u64, addr: VirtAddr, level: usize) -> Entry {
+    let run = Run {
+        area: MemoryArea::block(addr, span(level)),
+        first: F::addr(word),
+        attributes: F::attributes(word),
+    };
+    match Word::read::<F>(word, level) {
+        Word::Leaf(_) if word & F::VALID != 0 => Entry::Leaf(run),
+        Word::Leaf(_) => Entry::Hidden(run),
+        _ => Entry::Empty,
     }
+}
 
-    /// The first leaf in `area`; empty entries are passed over without a look below.
-    fn first_leaf(&self, table: &Table, level: usize, area: MemoryArea) -> Option<Run> {
-        slots(area, level).find_map(
-            |slot| match F::decode(slot.of(table).load(Acquire), level) {
-                Word::Table(child) => {
-                    self.first_leaf(self.table(child), level.checked_sub(1)?, slot.piece())
-                }
-                Word::Leaf(first, attributes) | Word::Hidden(first, attributes) => Run {
-                    area: slot.whole(),
-                    first,
-                    attributes,
-                }
-                .intersection(slot.piece()),
-                Word::Empty | Word::Retired(_) => None,
-            },
-        )
-    }
+/// Whether `word` is a leaf of `run`'s, whatever of it was used.
+pub(super) fn is_run<F: Format>(word: u64, run: Run) -> bool {
+    is_leaf::<F>(word) && F::addr(word) == run.first && F::attributes(word) == run.attributes
 }

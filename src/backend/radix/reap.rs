@@ -1,54 +1,103 @@
-//! Giving tables back, once nobody can reach them.
+//! Giving frames back, once nobody can reach them.
 
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::format::{Format, Word};
+use super::format::Format;
 use super::table::{Table, slots};
+use super::unmap::populated;
 use super::walker::Radix;
+use super::word::Word;
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::flush::{Retired, Tlb};
 use crate::frame::FrameAllocator;
 
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
-    /// The second pass of an unmap: gives back every table that was taken out. The flush has been waited for.
+    /// The second pass of an unmap: gives back every table and frame that was taken out. The flush has been waited
+    /// for.
     pub(super) fn reap(&mut self, retired: &Retired) {
-        if !retired.tables() {
-            return;
-        }
-        let areas = retired.ranges().unwrap_or(F::RANGES);
-        for area in areas.iter().flat_map(|&area| self.canonical(area)) {
-            self.reap_in(self.root_table(), Self::TOP, area);
+        for area in retired.waiting() {
+            for area in self.canonical(*area) {
+                self.reap_in(self.root_table(), Self::TOP, area);
+            }
         }
     }
 
     fn reap_in(&self, table: &Table, level: usize, area: MemoryArea) {
         let Some(below) = level.checked_sub(1) else {
-            return;
+            return self.reap_pages(table, area);
         };
         for slot in slots(area, level) {
-            match F::decode(slot.of(table).load(Relaxed), level) {
+            match Word::read::<F>(slot.of(table).load(Relaxed), level) {
                 Word::Table(child) => self.reap_in(self.table(child), below, slot.piece()),
-                Word::Retired(child) => {
-                    slot.of(table).store(0, Relaxed);
-                    self.release_tree(child, below);
+                Word::RetiredTable(child) => {
+                    let owned = slot.of(table).swap(0, Relaxed) & F::OWNED != 0;
+                    self.release_tree(child, below, owned);
                 }
-                _ => {}
+                Word::Empty | Word::Leaf(_) | Word::RetiredLeaf(_) => {}
             }
         }
     }
 
-    /// Gives back the table at `at`, and all below it.
-    pub(super) fn release_tree(&self, at: PhysAddr, level: usize) {
+    fn reap_pages(&self, table: &Table, area: MemoryArea) {
+        let words = populated(table, area).map(|(words, _)| words);
+        for word in words.unwrap_or_default() {
+            if let Word::RetiredLeaf(leaf) = Word::read::<F>(word.load(Relaxed), 0) {
+                word.store(0, Relaxed);
+                self.release_page(leaf);
+            }
+        }
+    }
+
+    /// Gives back the table at `at`, and all below it. `owned` says whether there may be leaves that the space owns.
+    fn release_tree(&self, at: PhysAddr, level: usize, owned: bool) {
+        let table = self.table(at);
         if let Some(below) = level.checked_sub(1) {
-            for word in self.table(at) {
-                if let Word::Table(child) | Word::Retired(child) =
-                    F::decode(word.load(Relaxed), level)
+            for word in table.iter().map(|word| word.load(Relaxed)) {
+                if let Word::Table(child) | Word::RetiredTable(child) = Word::read::<F>(word, level)
                 {
-                    self.release_tree(child, below);
+                    self.release_tree(child, below, word & F::OWNED != 0);
+                }
+            }
+        } else if owned {
+            let words = table.iter().map(|word| word.load(Relaxed));
+            words
+                .filter(|word| word & F::OWNED != 0)
+                .for_each(|leaf| self.release_page(leaf));
+        }
+        self.release_table(at);
+    }
+
+    /// Gives back the frame that an owned leaf led to.
+    fn release_page(&self, leaf: u64) {
+        let frame = self.take_frame(F::addr(leaf));
+        self.platform().release(frame, leaf & F::DIRTY != 0);
+    }
+
+    /// Whether anything was ever there that the MMU may have cached.
+    pub(super) fn is_in_use(&self) -> bool {
+        self.root_slots().any(|word| word != 0)
+    }
+
+    /// Gives back all frames; those behind the entries that are the kernel's are not ours.
+    pub(super) fn release_all(&mut self) {
+        if let Some(below) = Self::TOP.checked_sub(1) {
+            for word in self.root_slots() {
+                if let Word::Table(child) | Word::RetiredTable(child) =
+                    Word::read::<F>(word, Self::TOP)
+                {
+                    self.release_tree(child, below, word & F::OWNED != 0);
                 }
             }
         }
-        self.release_table(at);
+        self.release_table(self.root_addr());
+    }
+
+    /// The words of the root that are our own.
+    fn root_slots(&self) -> impl Iterator<Item = u64> {
+        let areas = self.ranges.iter();
+        areas
+            .flat_map(|&area| slots(area, Self::TOP))
+            .map(|slot| slot.of(self.root_table()).load(Relaxed))
     }
 }

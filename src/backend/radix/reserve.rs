@@ -2,10 +2,10 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::format::{Format, Word};
+use super::format::Format;
 use super::reserved::Reserved;
-use super::table::Table;
-use super::walker::Radix;
+use super::walker::{NewTable, Radix};
+use super::word::Word;
 use crate::addr::PhysAddr;
 use crate::error::MapError;
 use crate::flush::Tlb;
@@ -37,19 +37,16 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         }
     }
 
-    /// A cleared table from the stack.
-    pub(super) fn take_table(&self, reserved: &mut Reserved) -> Option<(PhysAddr, &Table)> {
-        let at = self.pop(reserved)?;
-        let table = self.table(at);
-        table.iter().for_each(|word| word.store(0, Relaxed));
-        Some((at, table))
+    /// A table from the stack; what is in it is junk.
+    pub(super) fn take_table(&self, reserved: &mut Reserved) -> Option<NewTable> {
+        self.pop(reserved).map(NewTable)
     }
 
     /// Puts the tables of a tree that was never published back on the stack.
     pub(super) fn put_back(&self, at: PhysAddr, level: usize, reserved: &mut Reserved) {
         if let Some(below) = level.checked_sub(1) {
             for word in self.table(at) {
-                if let Word::Table(child) = F::decode(word.load(Relaxed), level) {
+                if let Word::Table(child) = Word::read::<F>(word.load(Relaxed), level) {
                     self.put_back(child, below, reserved);
                 }
             }

@@ -1,5 +1,6 @@
 //! The geometry of tables: which slot speaks of which addresses.
 
+use core::ops::Range;
 use core::sync::atomic::AtomicU64;
 
 use crate::addr::VirtAddr;
@@ -18,8 +19,19 @@ pub(super) const fn span(level: usize) -> usize {
 }
 
 /// Which slot of its table at `level` speaks of `addr`.
+#[inline]
 pub(super) const fn index(addr: VirtAddr, level: usize) -> usize {
     (addr.get() / span(level)) % ENTRIES
+}
+
+/// The word that speaks of `addr` in its table at `level`.
+#[inline]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "`index` answers less than the number of entries"
+)]
+pub(super) const fn word(table: &Table, addr: VirtAddr, level: usize) -> &AtomicU64 {
+    &table[index(addr, level)]
 }
 
 /// A slot, and the part of it that an edit speaks of.
@@ -60,5 +72,47 @@ impl Slot {
     )]
     pub(super) fn of(self, table: &Table) -> &AtomicU64 {
         &table[self.index]
+    }
+}
+
+/// An area that lies within one table, cut in three: slots that it covers, and the parts of slots before and behind.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cut {
+    pub(super) head: Option<MemoryArea>,
+    /// The slots that are covered: numbers from `first` on, of `count`.
+    first: usize,
+    count: usize,
+    /// What they span.
+    pub(super) body: Option<MemoryArea>,
+    pub(super) tail: Option<MemoryArea>,
+}
+
+impl Cut {
+    pub(super) fn new(area: MemoryArea, level: usize) -> Self {
+        let span = span(level);
+        let before = area.start().get().wrapping_neg() % span;
+        let (head, rest) = match area.split_at(before) {
+            Some((head, rest)) => (Some(head), Some(rest)),
+            None if before == 0 => (None, Some(area)),
+            None => (Some(area), None),
+        };
+        let whole = rest.map_or(0, |rest| rest.size() - rest.size() % span);
+        let (body, tail) = match rest.and_then(|rest| rest.split_at(whole)) {
+            Some((body, tail)) => (Some(body), Some(tail)),
+            None if whole == 0 => (None, rest),
+            None => (rest, None),
+        };
+        Self {
+            head,
+            first: body.map_or(0, |body| index(body.start(), level)),
+            count: whole / span,
+            body,
+            tail,
+        }
+    }
+
+    /// The numbers of the slots that are covered.
+    pub(super) const fn slots(self) -> Range<usize> {
+        self.first..self.first + self.count
     }
 }

@@ -1,81 +1,124 @@
 //! Emptying entries.
 
+use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::format::{Format, Word};
+use super::format::Format;
+use super::map::{retired_leaf, retired_table};
 use super::reserved::Reserved;
-use super::table::{Slot, Table, slots};
+use super::table::{Cut, Slot, Table, slots, span};
 use super::walker::Radix;
+use super::word::{Word, is_gone};
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::flush::{Retired, Tlb};
 use crate::frame::FrameAllocator;
 
-/// What one edit has changed, within one canonical range, that the MMU may have cached.
+/// What one edit has changed, within one canonical range.
 #[derive(Default)]
 pub(super) struct Changed {
-    hull: Option<MemoryArea>,
+    /// That the MMU may have cached.
+    valid: Option<MemoryArea>,
     tables: bool,
+    /// That waits for the flush, to be given back.
+    waiting: Option<MemoryArea>,
+    frames: bool,
 }
 
 impl Changed {
-    /// The translations in `area` were valid.
+    /// Translations in `area` were valid.
     pub(super) fn leaves(&mut self, area: MemoryArea) {
-        // The hull of two areas in a canonical range lies in it, so it is an area.
-        let hull = |hull: MemoryArea| hull.hull(area).unwrap_or(hull);
-        self.hull = Some(self.hull.map_or(area, hull));
+        grow(&mut self.valid, area);
     }
 
-    /// A table that spoke of `area` was taken out.
-    pub(super) fn table(&mut self, area: MemoryArea) {
+    /// A table that spoke of `area` was taken out, maybe with frames that the space owns.
+    pub(super) fn table(&mut self, area: MemoryArea, owned: bool) {
         self.leaves(area);
         self.tables = true;
+        grow(&mut self.waiting, area);
+        self.frames |= owned;
+    }
+
+    /// Leaves in `area` that the space owns were taken out.
+    pub(super) fn frames(&mut self, area: MemoryArea) {
+        grow(&mut self.waiting, area);
+        self.frames = true;
     }
 
     pub(super) fn tell(self, out: &mut Retired) {
-        self.hull.into_iter().for_each(|hull| out.note(hull));
+        self.valid.into_iter().for_each(|area| out.note(area));
         if self.tables {
             out.note_tables();
         }
+        if self.frames {
+            out.note_frames();
+        }
+        self.waiting
+            .into_iter()
+            .for_each(|area| out.note_waiting(area));
     }
+}
+
+fn grow(hull: &mut Option<MemoryArea>, area: MemoryArea) {
+    // The hull of two areas in a canonical range lies in it, so it is an area.
+    *hull = Some(hull.map_or(area, |hull| hull.hull(area).unwrap_or(hull)));
+}
+
+/// An edit under way.
+struct Unmap<'a> {
+    with: &'a mut Reserved,
+    changed: Changed,
 }
 
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     pub(super) fn unmap_area(&mut self, area: MemoryArea, with: &mut Reserved, out: &mut Retired) {
         for part in self.canonical(area) {
-            let mut changed = Changed::default();
-            self.unmap_in(self.root_table(), Self::TOP, part, with, &mut changed);
-            changed.tell(out);
+            let changed = Changed::default();
+            let mut edit = Unmap { with, changed };
+            self.unmap_in(self.root_table(), Self::TOP, false, part, &mut edit);
+            edit.changed.tell(out);
         }
     }
 
+    /// Empties what `area` has in a table; `owned` says whether it may have leaves that the space owns.
     fn unmap_in(
         &self,
         table: &Table,
         level: usize,
+        owned: bool,
         area: MemoryArea,
-        with: &mut Reserved,
-        changed: &mut Changed,
+        edit: &mut Unmap<'_>,
     ) {
+        if level == 0 {
+            return self.unmap_pages(table, owned, area, &mut edit.changed);
+        }
         for slot in slots(area, level) {
-            match F::decode(slot.of(table).load(Relaxed), level) {
-                Word::Empty | Word::Retired(_) => {}
-                Word::Table(child) => self.unmap_below(slot, table, child, level, with, changed),
-                Word::Leaf(first, attributes) | Word::Hidden(first, attributes) => {
-                    let cut = if slot.is_whole() {
-                        None
-                    } else {
-                        self.split(slot.of(table), first, attributes, level, with)
-                    };
-                    match cut {
-                        Some(child) => self.unmap_below(slot, table, child, level, with, changed),
-                        None => {
-                            self.empty(slot, table, attributes.permissions.allow_any(), changed);
-                        }
-                    }
-                }
+            let word = slot.of(table).load(Relaxed);
+            match Word::read::<F>(word, level) {
+                Word::Table(child) => self.unmap_below(slot, table, child, level, edit),
+                Word::Leaf(leaf) => match self.split_part(slot, table, leaf, level, edit.with) {
+                    Some(child) => self.unmap_below(slot, table, child, level, edit),
+                    None => self.empty(slot, table, leaf, &mut edit.changed),
+                },
+                Word::Empty | Word::RetiredTable(_) | Word::RetiredLeaf(_) => {}
             }
         }
+    }
+
+    /// The table of smaller leaves in place of a leaf that an edit wants a part of; `None` when it wants all of it, or
+    /// nothing is reserved for the split.
+    pub(super) fn split_part(
+        &self,
+        slot: Slot,
+        table: &Table,
+        leaf: u64,
+        level: usize,
+        with: &mut Reserved,
+    ) -> Option<PhysAddr> {
+        if slot.is_whole() {
+            return None;
+        }
+        self.split(slot.of(table), leaf, level, with)
     }
 
     /// Empties the part of a table that the edit wants, and takes the table out when nothing is left in it: its
@@ -86,33 +129,94 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         table: &Table,
         child: PhysAddr,
         level: usize,
-        with: &mut Reserved,
-        changed: &mut Changed,
+        edit: &mut Unmap<'_>,
     ) {
         let Some(below) = level.checked_sub(1) else {
             return;
         };
-        if !slot.is_whole() {
-            self.unmap_in(self.table(child), below, slot.piece(), with, changed);
-            if !self.is_vacant(child, below) {
+        let pinned = self.is_pinned(level);
+        if pinned || !slot.is_whole() {
+            let owned = slot.of(table).load(Relaxed) & F::OWNED != 0;
+            self.unmap_in(self.table(child), below, owned, slot.piece(), edit);
+            if pinned || !self.is_vacant(child) {
                 return;
             }
         }
-        slot.of(table).store(F::retired(child, level), Relaxed);
-        changed.table(slot.piece());
+        self.take_out(slot, table, child, &mut edit.changed);
+    }
+
+    /// Leaves a retired word where the pointer to an emptied table was.
+    pub(super) fn take_out(
+        &self,
+        slot: Slot,
+        table: &Table,
+        child: PhysAddr,
+        changed: &mut Changed,
+    ) {
+        let word = slot.of(table).load(Relaxed);
+        slot.of(table)
+            .store(retired_table::<F>(child, word), Relaxed);
+        changed.table(slot.piece(), word & F::OWNED != 0);
+    }
+
+    /// Empties a run of pages. Nobody else adds or removes leaves, so the words are loaded and stored apart; where the
+    /// MMU writes them, it can only be D of a leaf that is owned, which must not be lost.
+    fn unmap_pages(&self, table: &Table, owned: bool, area: MemoryArea, changed: &mut Changed) {
+        let Some((words, area)) = populated(table, area) else {
+            return;
+        };
+        let mut seen = 0;
+        if !owned {
+            for word in words {
+                seen |= word.load(Relaxed);
+                word.store(0, Relaxed);
+            }
+        } else if self.is_written_by_hardware() {
+            for word in words {
+                // Invalid from this step on: the MMU sets no bit any more.
+                let old = word.swap(0, Relaxed);
+                word.store(self.retired(old, 0), Relaxed);
+                seen |= old;
+            }
+        } else {
+            for word in words {
+                let old = word.load(Relaxed);
+                let is_owned = old & F::OWNED != 0;
+                word.store(if is_owned { retired_leaf::<F>(old) } else { 0 }, Relaxed);
+                seen |= old;
+            }
+        }
+        if seen & F::VALID != 0 {
+            changed.leaves(area);
+        }
+        if seen & F::OWNED != 0 {
+            changed.frames(area);
+        }
     }
 
     /// Empties a leaf, all of it: a whole one, or one that cannot be split for want of a reservation.
-    pub(super) fn empty(&self, slot: Slot, table: &Table, was_valid: bool, changed: &mut Changed) {
+    pub(super) fn empty(&self, slot: Slot, table: &Table, leaf: u64, changed: &mut Changed) {
         slot.of(table).store(0, Relaxed);
-        if was_valid {
+        if leaf & F::VALID != 0 {
             changed.leaves(slot.whole());
         }
     }
 
     /// Whether nothing is left in a table but what waits for the flush.
-    pub(super) fn is_vacant(&self, at: PhysAddr, level: usize) -> bool {
-        let gone = |word: u64| matches!(F::decode(word, level), Word::Empty | Word::Retired(_));
-        self.table(at).iter().all(|word| gone(word.load(Relaxed)))
+    pub(super) fn is_vacant(&self, at: PhysAddr) -> bool {
+        let mut words = self.table(at).iter();
+        words.all(|word| is_gone::<F>(word.load(Relaxed)))
     }
+}
+
+/// The words of the pages in `area`, from the first that is not empty to the last, and the pages that they speak of.
+pub(super) fn populated(table: &Table, area: MemoryArea) -> Option<(&[AtomicU64], MemoryArea)> {
+    let words = table.get(Cut::new(area, 0).slots())?;
+    let is_there = |word: &AtomicU64| word.load(Relaxed) != 0;
+    let first = words.iter().position(is_there)?;
+    let last = words.iter().rposition(is_there)?;
+    let start = area.start().checked_add(first * span(0))?;
+    let size = (last - first + 1) * span(0);
+    let area = MemoryArea::from_start_size(start, size).ok()?;
+    Some((words.get(first..=last)?, area))
 }

@@ -1,34 +1,37 @@
-//! The page table itself.
+//! The page table itself, and all that is unsafe about it.
 
 use core::fmt;
 use core::marker::PhantomData;
 use core::sync::atomic::Ordering::Relaxed;
 
+use arrayvec::ArrayVec;
+
+use super::features::{AccessedDirty, Features};
 use super::format::Format;
-use super::reserved::Reserved;
 use super::table::Table;
-use crate::addr::{PhysAddr, VirtAddr};
+use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
-use crate::asid::Asid;
-use crate::attributes::Attributes;
-use crate::backend::check::check_edit;
-use crate::backend::page_table::{Edit, PageTableBackend};
-use crate::backend::run::{Entry, Run};
-use crate::error::MapError;
-use crate::flush::{Flush, Retired, Tlb};
-use crate::frame::{FRAME_SIZE, Frame, FrameAllocator};
-use crate::permissions::Permissions;
-use crate::violation::Violation;
+use crate::flush::{Flush, Tlb};
+use crate::frame::{Frame, FrameAllocator};
 
 /// A page table of format `F` in frames of platform `P`.
 ///
 /// Range edits walk down once per table and then run over its entries. Leaves are as large as alignment allows, and
 /// split where an edit wants a part. There is no table without entries, the root aside.
 ///
+/// Physical memory is mapped by [ranges](crate::backend::PageTableBackend::map), and stays its owner's; single pages
+/// are [installed](Self::install) with a [`Frame`] each, which is then the page table's own, and given back when the
+/// page is unmapped.
+///
 /// Dropping it flushes, and gives every frame back; no CPU may use it then.
 pub struct Radix<F: Format, P: FrameAllocator + Tlb> {
     platform: P,
     root: PhysAddr,
+    features: Features,
+    /// What can be mapped: both halves, or a part of them.
+    pub(super) ranges: ArrayVec<MemoryArea, 2>,
+    /// Whether it is the kernel half of others: its root's entries stay, and its leaves are global.
+    is_kernel: bool,
     format: PhantomData<fn() -> F>,
 }
 
@@ -36,22 +39,24 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     /// The level of the root table.
     pub(super) const TOP: usize = F::LEVELS - 1;
 
-    /// An empty page table: one frame from `platform`.
-    ///
-    /// # Errors
-    /// [`MapError::OutOfFrames`].
-    pub fn new(platform: P) -> Result<Self, MapError> {
-        let root = alloc_table::<F, P>(&platform).ok_or(MapError::OutOfFrames { needed: 1 })?;
+    /// A page table with an empty root; `None` without a frame for that.
+    pub(super) fn with_root(
+        platform: P,
+        features: Features,
+        ranges: ArrayVec<MemoryArea, 2>,
+        is_kernel: bool,
+    ) -> Option<Self> {
+        let root = alloc_table::<F, P>(&platform)?;
         let radix = Self {
             platform,
             root,
+            features,
+            ranges,
+            is_kernel,
             format: PhantomData,
         };
-        radix
-            .table(root)
-            .iter()
-            .for_each(|word| word.store(0, Relaxed));
-        Ok(radix)
+        radix.clear(root);
+        Some(radix)
     }
 
     /// The platform that it was made with.
@@ -59,8 +64,36 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         &self.platform
     }
 
+    /// What it was told of the MMU.
+    pub const fn features(&self) -> Features {
+        self.features
+    }
+
     pub(super) const fn root_addr(&self) -> PhysAddr {
         self.root
+    }
+
+    /// Whether it is the kernel half of others.
+    pub(super) const fn is_kernel(&self) -> bool {
+        self.is_kernel
+    }
+
+    /// Whether the entries of a table at `level` stay, whatever becomes of what is below.
+    pub(super) const fn is_pinned(&self, level: usize) -> bool {
+        self.is_kernel && level == Self::TOP
+    }
+
+    /// Whether the MMU writes entries.
+    pub(super) fn is_written_by_hardware(&self) -> bool {
+        self.features.accessed_dirty == AccessedDirty::Hardware
+    }
+
+    /// What every leaf has beside its address and attributes.
+    pub(super) fn common_bits(&self) -> u64 {
+        let preset = self.features.accessed_dirty == AccessedDirty::Preset;
+        let used = if preset { F::ACCESSED | F::DIRTY } else { 0 };
+        let global = if self.is_kernel { F::GLOBAL } else { 0 };
+        used | global
     }
 
     /// The words of the root table, at level [`TOP`](Self::TOP).
@@ -68,18 +101,17 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         self.table(self.root)
     }
 
-    /// The parts of `area` that the format can map: others would be taken for their aliases below.
-    pub(super) fn canonical(
-        &self,
-        area: MemoryArea,
-    ) -> impl Iterator<Item = MemoryArea> + use<F, P> {
-        F::RANGES
-            .iter()
-            .filter_map(move |range| range.intersection(area))
+    /// The parts of `area` that can be mapped: others would be taken for their aliases below.
+    pub(super) fn canonical(&self, area: MemoryArea) -> ArrayVec<MemoryArea, 2> {
+        let ranges = self.ranges.iter();
+        ranges
+            .filter_map(|range| range.intersection(area))
+            .collect()
     }
 
     /// The words of the table in the frame at `at`, which must be one that this page table owns: the root, one that
     /// an entry of ours points to, or one that is set aside.
+    #[inline]
     #[expect(unsafe_code, reason = "a table is a frame of physical memory")]
     pub(super) fn table(&self, at: PhysAddr) -> &Table {
         let words = self.platform.reach(at).cast::<Table>();
@@ -93,23 +125,54 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         unsafe { words.as_ref() }
     }
 
+    /// Lets `fill` write a table that was just taken from a reservation, before anybody can see it.
+    #[inline]
+    #[expect(unsafe_code, reason = "a table is a frame of physical memory")]
+    pub(super) fn write_new<R>(
+        &self,
+        NewTable(at): NewTable,
+        fill: impl FnOnce(&mut Table) -> R,
+    ) -> (PhysAddr, R) {
+        let mut words = self.platform.reach(at).cast::<Table>();
+        // SAFETY: as in `table`; and nobody else has a borrow of this one: a `NewTable` is made only for a frame that
+        // was on no stack and in no table any more, it is neither `Copy` nor `Clone`, and its address comes out of it
+        // only when this borrow has ended.
+        (at, fill(unsafe { words.as_mut() }))
+    }
+
     /// A frame for a table.
     pub(super) fn alloc_table(&self) -> Option<PhysAddr> {
         alloc_table::<F, P>(&self.platform)
     }
 
+    /// Empties a table that nobody else uses.
+    pub(super) fn clear(&self, at: PhysAddr) {
+        self.table(at)
+            .iter()
+            .for_each(|word| word.store(0, Relaxed));
+    }
+
     /// Gives the frame of a table back.
+    pub(super) fn release_table(&self, at: PhysAddr) {
+        self.platform.release(self.take_frame(at), false);
+    }
+
+    /// The one reference that was in a word (or a variable) of ours, which the caller has just taken out of it: to a
+    /// table's frame, or to one that was [installed](Self::install).
     #[expect(
         unsafe_code,
         reason = "the frame's one reference was in a word of ours"
     )]
-    pub(super) fn release_table(&self, at: PhysAddr) {
-        // SAFETY: `at` was answered by `alloc` as one reference, which the caller has just taken out of the only word
-        // (or variable) that held it.
-        let frame = unsafe { Frame::from_addr(at) };
-        self.platform.release(frame, false);
+    pub(super) const fn take_frame(&self, at: PhysAddr) -> Frame {
+        // SAFETY: `at` came as one reference: from `alloc`, for a table, or in a `Frame`, for an owned leaf; the word
+        // that held it (only this module writes such words) holds it no more.
+        unsafe { Frame::from_addr(at) }
     }
 }
+
+/// A table that was taken from a reservation, and that nobody has seen yet. Made by
+/// [`take_table`](Radix::take_table) alone.
+pub(super) struct NewTable(pub(super) PhysAddr);
 
 /// A frame that an entry can point to. One that the format has no bits for is as good as none.
 fn alloc_table<F: Format, P: FrameAllocator>(platform: &P) -> Option<PhysAddr> {
@@ -121,84 +184,12 @@ fn alloc_table<F: Format, P: FrameAllocator>(platform: &P) -> Option<PhysAddr> {
     Some(frame.into_addr())
 }
 
-impl<F: Format, P: FrameAllocator + Tlb> PageTableBackend for Radix<F, P> {
-    type Reserved = Reserved;
-
-    const PAGE_SIZE: usize = FRAME_SIZE;
-
-    fn ranges(&self) -> &[MemoryArea] {
-        F::RANGES
-    }
-
-    fn physical_range(&self) -> MemoryArea<PhysAddr> {
-        MemoryArea::low_bits(F::PHYSICAL_BITS)
-    }
-
-    fn root(&self) -> PhysAddr {
-        self.root
-    }
-
-    fn supports(&self, attributes: Attributes) -> Result<(), MapError> {
-        F::supports(attributes)
-    }
-
-    fn entry(&self, addr: VirtAddr) -> Entry {
-        self.find_entry(addr)
-    }
-
-    fn populated(&self, area: MemoryArea) -> impl Iterator<Item = Run> {
-        self.leaves(area)
-    }
-
-    fn reserve(&self, edits: impl Iterator<Item = Edit>) -> Result<Reserved, MapError> {
-        self.set_aside(self.count(edits)?)
-    }
-
-    fn unreserve(&self, reserved: Reserved) {
-        self.give_back(reserved);
-    }
-
-    fn map(&self, run: Run, with: &mut Reserved) {
-        if check_edit(self, Edit::Map(run)).is_ok() {
-            self.map_run(run, with);
-        }
-    }
-
-    fn unmap(&mut self, area: MemoryArea, with: &mut Reserved, out: &mut Retired) {
-        self.unmap_area(area, with, out);
-    }
-
-    fn protect(
-        &mut self,
-        area: MemoryArea,
-        permissions: Permissions,
-        with: &mut Reserved,
-        out: &mut Retired,
-    ) {
-        match check_edit(self, Edit::Protect(area, permissions)) {
-            Ok(()) => self.protect_area(area, permissions, with, out),
-            Err(_) => self.unmap_area(area, with, out),
-        }
-    }
-
-    fn retire(&mut self, retired: Retired, asid: Asid) {
-        if !retired.is_empty() {
-            self.platform.flush(&retired.flush(self.root, asid));
-            self.reap(&retired);
-        }
-    }
-
-    fn check_invariants(&self) -> Result<(), Violation> {
-        self.audit()
-    }
-}
-
 impl<F: Format, P: FrameAllocator + Tlb> Drop for Radix<F, P> {
     fn drop(&mut self) {
-        if self.root_table().iter().any(|word| word.load(Relaxed) != 0) {
+        if self.is_in_use() {
             self.platform.flush(&Flush::everything(self.root));
         }
-        self.release_tree(self.root, Self::TOP);
+        self.release_all();
     }
 }
 

@@ -1,0 +1,165 @@
+//! Replacing the frame of a page, while other CPUs use it.
+
+use core::error::Error;
+use core::fmt;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use super::format::Format;
+use super::query::{entry, is_run};
+use super::table::word;
+use super::walker::Radix;
+use super::word::Word;
+use crate::addr::{PhysAddr, VirtAddr};
+use crate::area::MemoryArea;
+use crate::asid::Asid;
+use crate::attributes::Attributes;
+use crate::backend::run::{Entry, Run};
+use crate::error::MapError;
+use crate::flush::{Retired, Tlb};
+use crate::frame::{FRAME_SIZE, Frame, FrameAllocator};
+use crate::permissions::Permissions;
+
+/// A frame that was not taken, and why: it was refused, or another CPU was first.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "the frame is leaked unless it is given back"]
+pub struct Lost {
+    frame: Frame,
+    reason: Result<Entry, MapError>,
+}
+
+impl Lost {
+    pub(super) const fn refused(frame: Frame, error: MapError) -> Self {
+        Self {
+            frame,
+            reason: Err(error),
+        }
+    }
+
+    pub(super) const fn raced(frame: Frame, found: Entry) -> Self {
+        Self {
+            frame,
+            reason: Ok(found),
+        }
+    }
+
+    /// What is there instead, when another CPU was first.
+    #[must_use]
+    pub fn found(&self) -> Option<Entry> {
+        self.reason.ok()
+    }
+
+    /// Why it was refused, when nobody else was first.
+    #[must_use]
+    pub fn error(&self) -> Option<MapError> {
+        self.reason.err()
+    }
+
+    /// The frame, as it was given.
+    pub fn into_frame(self) -> Frame {
+        self.frame
+    }
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.reason {
+            Ok(_) => f.write_str("the page was changed meanwhile"),
+            Err(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for Lost {}
+
+impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+    /// Maps the page that `old` is to `frame` instead, which becomes the page table's own, if the page is still as
+    /// `old` says: what [`entry`](crate::backend::PageTableBackend::entry) answered, accessed and dirty bits aside.
+    /// Flushes that page, waits, and answers the old frame, if it was the page table's own: nobody reaches it any more
+    /// through this page. Many CPUs may do so at once. O(levels), and one flush.
+    ///
+    /// # Errors
+    /// The frame comes back, and the page is as it was: with what is there, when that is not `old`; with
+    /// [`MapError::NotMapped`] when `old` is no single page; with what [`check_edit`](crate::backend::check_edit)
+    /// refuses.
+    pub fn exchange(
+        &self,
+        old: Run,
+        frame: Frame,
+        attributes: Attributes,
+        asid: Asid,
+    ) -> Result<Option<Frame>, Lost> {
+        let page = old.area.start();
+        let checked = self.check_page(page, frame.addr(), attributes);
+        let whole = if old.area.size() == FRAME_SIZE {
+            Ok(())
+        } else {
+            Err(MapError::NotMapped { hole: old.area })
+        };
+        if let Err(error) = checked.and(whole) {
+            return Err(Lost::refused(frame, error));
+        }
+        let Some(word) = self.find_page(page) else {
+            return Err(Lost::raced(frame, self.find_entry(page)));
+        };
+        self.tell_code(frame.addr(), attributes);
+        self.mark_owned(page);
+        let new = F::leaf(frame.addr(), attributes, 0) | self.common_bits() | F::OWNED;
+        // The MMU may set bits of the old leaf until the new one is there: it is tried again then.
+        let swapped = word.fetch_update(Release, Acquire, |found| {
+            is_run::<F>(found, old).then_some(new)
+        });
+        match swapped {
+            Ok(before) => {
+                let _ = frame.into_addr();
+                self.flush_page(page, before, new, asid);
+                let was_owned = before & F::OWNED != 0;
+                Ok(was_owned.then(|| self.take_frame(F::addr(before))))
+            }
+            Err(found) => Err(Lost::raced(frame, entry::<F>(found, page, 0))),
+        }
+    }
+
+    /// Makes every CPU see `new` where `before` was. What was hidden was in no TLB.
+    fn flush_page(&self, page: VirtAddr, before: u64, new: u64, asid: Asid) {
+        let area = MemoryArea::block(page, FRAME_SIZE);
+        if before & F::VALID != 0 {
+            let mut retired = Retired::new();
+            retired.note(area);
+            let flush = retired.flush(self.root_addr(), asid);
+            let flush = if self.is_kernel() {
+                flush.global()
+            } else {
+                flush
+            };
+            self.platform().flush(&flush);
+        } else if new & F::VALID != 0 {
+            self.platform().made_valid(area);
+        }
+    }
+
+    fn tell_code(&self, first: PhysAddr, attributes: Attributes) {
+        if attributes.permissions.contains(Permissions::EXECUTE) {
+            let frames = MemoryArea::from_start_size(first, FRAME_SIZE);
+            frames
+                .into_iter()
+                .for_each(|frames| self.platform().made_code(frames));
+        }
+    }
+
+    /// Says in every pointer on the way to `page` that there may be owned leaves below. Before the leaf is there: who
+    /// takes the page table down later must look for it.
+    fn mark_owned(&self, page: VirtAddr) {
+        let mut table = self.root_table();
+        for level in (1..F::LEVELS).rev() {
+            let entry = word(table, page, level);
+            let value = entry.load(Acquire);
+            let Word::Table(child) = Word::read::<F>(value, level) else {
+                return;
+            };
+            if value & F::OWNED == 0 {
+                entry.fetch_or(F::OWNED, Relaxed);
+            }
+            table = self.table(child);
+        }
+    }
+}

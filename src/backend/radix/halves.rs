@@ -1,0 +1,86 @@
+//! Which half of the space a page table is for.
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::features::Features;
+use super::format::Format;
+use super::table::{Slot, slots, span};
+use super::walker::Radix;
+use crate::area::MemoryArea;
+use crate::error::MapError;
+use crate::flush::Tlb;
+use crate::frame::FrameAllocator;
+
+impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+    /// An empty page table of both halves, for an MMU of which nothing is known: one frame from `platform`.
+    ///
+    /// # Errors
+    /// [`MapError::OutOfFrames`].
+    pub fn new(platform: P) -> Result<Self, MapError> {
+        Self::with_features(platform, Features::default())
+    }
+
+    /// An empty page table of both halves: one frame from `platform`.
+    ///
+    /// # Errors
+    /// [`MapError::OutOfFrames`].
+    pub fn with_features(platform: P, features: Features) -> Result<Self, MapError> {
+        Self::with_root(platform, features, (*F::RANGES).into(), false)
+            .ok_or(MapError::OutOfFrames { needed: 1 })
+    }
+
+    /// The kernel's page table, which others [share](Self::with_kernel): the part of the upper half that `area` touches,
+    /// widened to what entries of the root span (1 GiB in Sv39). All those entries are made now and stay, each with a
+    /// table of its own, so what is mapped later appears in every space that shares them; leaves are global.
+    ///
+    /// # Errors
+    /// [`MapError::OutOfRange`] unless `area` lies in the upper half; [`MapError::OutOfFrames`].
+    pub fn kernel(platform: P, features: Features, area: MemoryArea) -> Result<Self, MapError> {
+        let [_, upper] = *F::RANGES;
+        if !upper.contains_area(area) {
+            return Err(MapError::OutOfRange { area });
+        }
+        let first = MemoryArea::block(area.start(), span(Self::TOP));
+        let last = MemoryArea::block(area.end(), span(Self::TOP));
+        let area = first.hull(last)?;
+        let needed = 1 + slots(area, Self::TOP).count();
+        let ranges = [area].into_iter().collect();
+        let radix = Self::with_root(platform, features, ranges, true)
+            .ok_or(MapError::OutOfFrames { needed })?;
+        for slot in slots(area, Self::TOP) {
+            // What was made so far goes when `radix` is dropped.
+            let table = radix
+                .alloc_table()
+                .ok_or(MapError::OutOfFrames { needed })?;
+            radix.clear(table);
+            slot.of(radix.root_table())
+                .store(F::table(table, Self::TOP), Relaxed);
+        }
+        Ok(radix)
+    }
+
+    /// An empty page table of the lower half, with all that `kernel` has and will have in the upper one. That is not
+    /// its own: it neither edits nor reads nor frees it, and answers that nothing is there. One frame from `platform`.
+    ///
+    /// The kernel's page table must stay as long as a CPU uses this one
+    /// ([`activate`](crate::backend::riscv::activate) asks for that).
+    ///
+    /// # Errors
+    /// [`MapError::OutOfFrames`].
+    pub fn with_kernel<K>(platform: P, kernel: &Radix<F, K>) -> Result<Self, MapError>
+    where
+        K: FrameAllocator + Tlb,
+    {
+        let [lower, _] = *F::RANGES;
+        let ranges = [lower].into_iter().collect();
+        let radix = Self::with_root(platform, kernel.features(), ranges, false)
+            .ok_or(MapError::OutOfFrames { needed: 1 })?;
+        let areas = kernel.ranges.iter();
+        let shared = areas.flat_map(|&area| slots(area, Self::TOP));
+        for slot in shared.filter(|slot: &Slot| !lower.contains_area(slot.whole())) {
+            let word = slot.of(kernel.root_table()).load(Relaxed);
+            slot.of(radix.root_table()).store(word, Relaxed);
+        }
+        Ok(radix)
+    }
+}

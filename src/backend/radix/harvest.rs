@@ -1,0 +1,55 @@
+//! What was used since it was last asked.
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::features::AccessedDirty;
+use super::format::Format;
+use super::leaves::Leaf;
+use super::unmap::Changed;
+use super::walker::Radix;
+use crate::area::MemoryArea;
+use crate::backend::run::Run;
+use crate::flush::{Retired, Tlb};
+use crate::frame::FrameAllocator;
+
+/// What was done with a leaf since it was mapped or last harvested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// The leaf, cut at the borders of what was asked for.
+    pub run: Run,
+    /// Whether it was used.
+    pub accessed: bool,
+    /// Whether it was written through.
+    pub dirty: bool,
+}
+
+impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+    /// Reads the accessed and dirty bits of all leaves in `area`, hidden ones too, for `sink`, in address order, and
+    /// clears them: `sink` is told again only of what was used after the flush that `out` asks for. A leaf that reaches
+    /// past `area` is cleared as a whole. Where the bits are preset
+    /// ([`AccessedDirty::Preset`]), they are always set, and stay.
+    /// O(populated).
+    pub fn harvest(&mut self, area: MemoryArea, out: &mut Retired, mut sink: impl FnMut(Usage)) {
+        let used = F::ACCESSED | F::DIRTY;
+        let clears = self.features().accessed_dirty != AccessedDirty::Preset;
+        for part in self.canonical(area) {
+            let mut changed = Changed::default();
+            for Leaf { run, word } in self.leaves(part) {
+                let old = if clears && word & used != 0 {
+                    let at = self.find(run.area.start());
+                    let old = at.map(|(word, _)| word.fetch_and(!used, Relaxed));
+                    changed.leaves(run.area);
+                    old.unwrap_or(word)
+                } else {
+                    word
+                };
+                sink(Usage {
+                    run,
+                    accessed: old & F::ACCESSED != 0,
+                    dirty: old & F::DIRTY != 0,
+                });
+            }
+            changed.tell(out);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Giving the page table single frames of its own, from many CPUs at once.
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::exchange::Lost;
+use super::format::Format;
+use super::query::entry;
+use super::reserved::Reserved;
+use super::table::span;
+use super::walker::Radix;
+use super::word::Word;
+use crate::addr::{PhysAddr, VirtAddr};
+use crate::area::MemoryArea;
+use crate::attributes::Attributes;
+use crate::backend::check::check_edit;
+use crate::backend::page_table::Edit;
+use crate::backend::run::{Entry, Run};
+use crate::error::MapError;
+use crate::flush::Tlb;
+use crate::frame::{FRAME_SIZE, Frame, FrameAllocator};
+use crate::permissions::Access;
+
+impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+    /// Maps the page at `page` to `frame`, which becomes the page table's own: it is given back when the page is
+    /// unmapped, after the flush, and moves along when the page is [shifted](crate::backend::PageTableBackend::shift).
+    /// Reserved as [`Edit::Map`] of that page; many CPUs may install at once. O(levels).
+    ///
+    /// Nothing is flushed, since nothing was valid there.
+    ///
+    /// # Errors
+    /// The frame comes back, and the page is as it was: with what is there, when another CPU was first; with
+    /// [`MapError::OutOfFrames`], when no table was reserved; with what
+    /// [`check_edit`](crate::backend::check_edit) refuses.
+    pub fn install(
+        &self,
+        page: VirtAddr,
+        frame: Frame,
+        attributes: Attributes,
+        with: &mut Reserved,
+    ) -> Result<(), Lost> {
+        let run = match self.check_page(page, frame.addr(), attributes) {
+            Ok(run) => run,
+            Err(error) => return Err(Lost::refused(frame, error)),
+        };
+        if self.map_owned(run, with) {
+            // The reference is the entry's now.
+            let _ = frame.into_addr();
+            return Ok(());
+        }
+        Err(match self.find_entry(page) {
+            Entry::Empty => Lost::refused(frame, MapError::OutOfFrames { needed: 1 }),
+            found => Lost::raced(frame, found),
+        })
+    }
+
+    /// Sets the accessed bit of the leaf that holds `addr`, and the dirty bit for a write, as the MMU would: for a
+    /// kernel whose MMU faults on a clear bit (RISC-V's Svade; Privileged, 'Virtual Address Translation Process', step
+    /// 9). Many CPUs may do so at once. O(levels).
+    ///
+    /// # Errors
+    /// What is there, unchanged, when it is no valid leaf that allows `access`: the fault has another reason. Whether
+    /// user mode may use the page is not asked.
+    pub fn set_accessed(&self, addr: VirtAddr, access: Access) -> Result<(), Entry> {
+        let (word, level) = self.find(addr).ok_or(Entry::Empty)?;
+        let allows = |word: u64| {
+            let permissions = F::attributes(word).permissions;
+            matches!(Word::read::<F>(word, level), Word::Leaf(_))
+                && word & F::VALID != 0
+                && permissions.allow(access)
+        };
+        let set = word.fetch_update(Relaxed, Relaxed, |word| {
+            allows(word).then_some(word | F::used(access))
+        });
+        match set {
+            Ok(_) => {
+                self.platform()
+                    .made_valid(MemoryArea::block(addr, span(level)));
+                Ok(())
+            }
+            Err(found) => Err(entry::<F>(found, addr, level)),
+        }
+    }
+
+    /// The page at `page` as a run, if a frame at `first` can be mapped there so.
+    pub(super) fn check_page(
+        &self,
+        page: VirtAddr,
+        first: PhysAddr,
+        attributes: Attributes,
+    ) -> Result<Run, MapError> {
+        if !page.is_aligned(FRAME_SIZE) {
+            return Err(MapError::Misaligned {
+                addr: page,
+                align: FRAME_SIZE,
+            });
+        }
+        let run = Run {
+            area: MemoryArea::block(page, FRAME_SIZE),
+            first,
+            attributes,
+        };
+        check_edit(self, Edit::Map(run)).map(|()| run)
+    }
+}

@@ -1,0 +1,107 @@
+//! The contract of a page table, verb by verb.
+
+use super::format::Format;
+use super::reserved::Reserved;
+use super::walker::Radix;
+use crate::addr::{PhysAddr, VirtAddr};
+use crate::area::MemoryArea;
+use crate::asid::Asid;
+use crate::attributes::Attributes;
+use crate::backend::check::check_edit;
+use crate::backend::page_table::{Edit, PageTableBackend};
+use crate::backend::run::{Entry, Run};
+use crate::error::MapError;
+use crate::flush::{Retired, Tlb};
+use crate::frame::{FRAME_SIZE, FrameAllocator};
+use crate::permissions::Permissions;
+use crate::violation::Violation;
+
+impl<F: Format, P: FrameAllocator + Tlb> PageTableBackend for Radix<F, P> {
+    type Reserved = Reserved;
+
+    const PAGE_SIZE: usize = FRAME_SIZE;
+
+    fn ranges(&self) -> &[MemoryArea] {
+        &self.ranges
+    }
+
+    fn physical_range(&self) -> MemoryArea<PhysAddr> {
+        MemoryArea::low_bits(F::PHYSICAL_BITS)
+    }
+
+    fn root(&self) -> PhysAddr {
+        self.root_addr()
+    }
+
+    fn supports(&self, attributes: Attributes) -> Result<(), MapError> {
+        F::supports(attributes, self.features())
+    }
+
+    fn entry(&self, addr: VirtAddr) -> Entry {
+        self.find_entry(addr)
+    }
+
+    fn populated(&self, area: MemoryArea) -> impl Iterator<Item = Run> {
+        self.leaves(area).map(|leaf| leaf.run)
+    }
+
+    fn reserve(&self, edits: impl Iterator<Item = Edit>) -> Result<Reserved, MapError> {
+        self.set_aside(self.count(edits)?)
+    }
+
+    fn unreserve(&self, reserved: Reserved) {
+        self.give_back(reserved);
+    }
+
+    fn map(&self, run: Run, with: &mut Reserved) {
+        if check_edit(self, Edit::Map(run)).is_ok() {
+            self.map_shared(run, with);
+        }
+    }
+
+    fn map_exclusive(&mut self, run: Run, with: &mut Reserved) {
+        if check_edit(self, Edit::Map(run)).is_ok() {
+            self.map_alone(run, with);
+        }
+    }
+
+    fn unmap(&mut self, area: MemoryArea, with: &mut Reserved, out: &mut Retired) {
+        self.unmap_area(area, with, out);
+    }
+
+    fn protect(
+        &mut self,
+        area: MemoryArea,
+        permissions: Permissions,
+        with: &mut Reserved,
+        out: &mut Retired,
+    ) {
+        match check_edit(self, Edit::Protect(area, permissions)) {
+            Ok(()) => self.protect_area(area, permissions, with, out),
+            Err(_) => self.unmap_area(area, with, out),
+        }
+    }
+
+    fn shift(&mut self, from: MemoryArea, to: MemoryArea, with: &mut Reserved, out: &mut Retired) {
+        if check_edit(self, Edit::Shift { from, to }).is_ok() {
+            self.shift_area(from, to, with, out);
+        }
+    }
+
+    fn retire(&mut self, retired: Retired, asid: Asid) {
+        if retired.needs_flush() {
+            let flush = retired.flush(self.root_addr(), asid);
+            let flush = if self.is_kernel() {
+                flush.global()
+            } else {
+                flush
+            };
+            self.platform().flush(&flush);
+        }
+        self.reap(&retired);
+    }
+
+    fn check_invariants(&self) -> Result<(), Violation> {
+        self.audit()
+    }
+}

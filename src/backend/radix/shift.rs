@@ -1,0 +1,90 @@
+//! Moving leaves to other addresses.
+
+use core::sync::atomic::Ordering::{Relaxed, Release};
+
+use super::format::Format;
+use super::leaves::Leaf;
+use super::query::is_run;
+use super::reserved::Reserved;
+use super::unmap::Changed;
+use super::walker::Radix;
+use crate::addr::VirtAddr;
+use crate::area::MemoryArea;
+use crate::backend::run::Run;
+use crate::flush::{Retired, Tlb};
+use crate::frame::FrameAllocator;
+
+/// What is to be mapped elsewhere.
+#[derive(Clone, Copy)]
+pub(super) struct Moved {
+    /// As it will be.
+    pub(super) run: Run,
+    /// Where it was, if it is a page that the space owns.
+    page: Option<VirtAddr>,
+}
+
+impl Moved {
+    fn new<F: Format>(leaf: Leaf, from: MemoryArea, to: MemoryArea) -> Option<Self> {
+        let page = leaf.run.area.start();
+        let start = to.at(from.offset_of(page)?)?;
+        let area = MemoryArea::from_start_size(start, leaf.run.area.size()).ok()?;
+        Some(Self {
+            run: Run { area, ..leaf.run },
+            page: (leaf.word & F::OWNED != 0).then_some(page),
+        })
+    }
+}
+
+impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+    /// What `from` has, as it will be at `to`. Physical memory that continues is one run, so that a leaf may grow where
+    /// it goes; pages that the space owns go one by one.
+    pub(super) fn shifted(&self, from: MemoryArea, to: MemoryArea) -> impl Iterator<Item = Moved> {
+        let moved = move |leaf| Moved::new::<F>(leaf, from, to);
+        let mut leaves = self.leaves(from).filter_map(moved).peekable();
+        core::iter::from_fn(move || {
+            let mut moved = leaves.next()?;
+            if moved.page.is_none() {
+                let continues =
+                    |run: Run, next: &Moved| next.page.is_none() && run.continues_in(next.run);
+                while let Some(next) = leaves.next_if(|next| continues(moved.run, next)) {
+                    let hull = moved.run.area.hull(next.run.area);
+                    moved.run.area = hull.unwrap_or(moved.run.area);
+                }
+            }
+            Some(moved)
+        })
+    }
+
+    pub(super) fn shift_area(
+        &mut self,
+        from: MemoryArea,
+        to: MemoryArea,
+        with: &mut Reserved,
+        out: &mut Retired,
+    ) {
+        let mut changed = Changed::default();
+        for moved in self.shifted(from, to) {
+            let bits = if moved.page.is_some() { F::OWNED } else { 0 };
+            self.map_moved(moved.run, bits, with);
+            if let Some(page) = moved.page {
+                self.move_page(page, moved.run, &mut changed);
+            }
+        }
+        changed.tell(out);
+    }
+
+    /// Moves the word of the owned page at `from` to where a leaf for `run` is; what else it says goes along. Without
+    /// such a leaf, for want of a reservation, it stays, to be unmapped.
+    fn move_page(&self, from: VirtAddr, run: Run, changed: &mut Changed) {
+        let to = run.area.start();
+        let words = self.find_page(from).zip(self.find_page(to));
+        let Some((old, new)) = words.filter(|(_, new)| is_run::<F>(new.load(Relaxed), run)) else {
+            return;
+        };
+        let word = old.swap(0, Relaxed);
+        new.store(word, Release);
+        if word & F::VALID != 0 {
+            changed.leaves(MemoryArea::block(from, run.area.size()));
+        }
+    }
+}

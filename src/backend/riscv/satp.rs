@@ -1,0 +1,79 @@
+//! What `satp` says: which page table a CPU walks.
+
+use crate::addr::PhysAddr;
+use crate::asid::Asid;
+use crate::frame::FRAME_SIZE;
+
+/// How a CPU translates (Privileged, 'Supervisor Address Translation and Protection Register', MODE).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Mode {
+    /// Not at all.
+    Bare = 0,
+    /// Three levels.
+    Sv39 = 8,
+    /// Four levels.
+    Sv48 = 9,
+    /// Five levels.
+    Sv57 = 10,
+}
+
+/// A value for `satp` on RV64: mode, ASID and root, a small value that a kernel keeps for each space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Satp(u64);
+
+impl Satp {
+    /// Where the mode begins.
+    const MODE: u32 = 60;
+    /// Where the ASID begins; it has 16 bits, of which a CPU may keep fewer.
+    const ASID: u32 = 44;
+    /// The bits of the root's page number.
+    const NUMBER: u64 = (1 << Self::ASID) - 1;
+
+    /// No translation.
+    pub const BARE: Self = Self(0);
+
+    /// The value for a page table with this root.
+    #[must_use]
+    pub const fn new(mode: Mode, asid: Asid, root: PhysAddr) -> Self {
+        let number = (root.get() / FRAME_SIZE as u64) & Self::NUMBER;
+        Self((mode as u64) << Self::MODE | (asid.get() as u64) << Self::ASID | number)
+    }
+
+    /// The register's value.
+    #[must_use]
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// What the register holds, read back.
+    #[must_use]
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// The root table.
+    #[must_use]
+    pub const fn root(self) -> PhysAddr {
+        PhysAddr::new((self.0 & Self::NUMBER) * FRAME_SIZE as u64)
+    }
+
+    /// The ASID.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "the field has 16 bits")]
+    pub const fn asid(self) -> Asid {
+        Asid::new((self.0 >> Self::ASID) as u16)
+    }
+
+    /// The mode; `None` for one that is reserved.
+    #[must_use]
+    pub const fn mode(self) -> Option<Mode> {
+        match self.0 >> Self::MODE {
+            0 => Some(Mode::Bare),
+            8 => Some(Mode::Sv39),
+            9 => Some(Mode::Sv48),
+            10 => Some(Mode::Sv57),
+            _ => None,
+        }
+    }
+}

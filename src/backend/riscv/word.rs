@@ -1,0 +1,177 @@
+//! The entries of Sv39, Sv48 and Sv57, which differ in levels only.
+//!
+//! After the RISC-V Privileged Architecture, 'Sv39: Page-Based 39-bit Virtual-Memory System' and, for what the bits
+//! mean, 'Addressing and Memory Protection' of Sv32, to which it refers.
+
+use crate::addr::PhysAddr;
+use crate::area::MemoryArea;
+use crate::attributes::{Attributes, MemoryType};
+use crate::backend::radix::{Features, Format, Sealed};
+use crate::error::MapError;
+use crate::permissions::Permissions;
+
+/// What sets one of the formats apart.
+pub trait Riscv {
+    /// How many levels of tables there are.
+    const LEVELS: usize;
+    /// The canonical halves.
+    const RANGES: &'static [MemoryArea; 2];
+}
+
+bitflags::bitflags! {
+    /// The bits of an entry beside the page number.
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    struct Bits: u64 {
+        /// Valid. When clear, every other bit is software's.
+        const V = 1 << 0;
+        /// Readable. R = W = X = 0 in a valid entry makes it a pointer to the next table.
+        const R = 1 << 1;
+        /// Writable. W without R is reserved.
+        const W = 1 << 2;
+        /// Executable.
+        const X = 1 << 3;
+        /// Reachable in user mode. Must be 0 in pointers, as A and D must.
+        const U = 1 << 4;
+        /// Global: in all address spaces. In a pointer it would speak for all below; leaves say it themselves.
+        const G = 1 << 5;
+        /// Accessed. A leaf with A = 0 may fault on its first use.
+        const A = 1 << 6;
+        /// Dirty. A leaf with D = 0 may fault on its first write.
+        const D = 1 << 7;
+        /// Software's (RSW): the frame is the space's own, or there may be such leaves below.
+        const OWNED = 1 << 8;
+        /// Software's (RSW), where V is clear: a leaf without permissions.
+        const HIDDEN = 1 << 9;
+        /// Non-cacheable memory (Svpbmt's NC).
+        const NC = 1 << 61;
+        /// Device registers (Svpbmt's IO).
+        const IO = 2 << 61;
+    }
+}
+
+/// Where V is clear, the places of R and W say what waits for its flush.
+const RETIRED: Bits = Bits::R;
+const POINTER: Bits = Bits::W;
+
+/// R, W, X and U, in this order.
+const PERMISSIONS: [(Permissions, Bits); 4] = [
+    (Permissions::READ, Bits::R),
+    (Permissions::WRITE, Bits::W),
+    (Permissions::EXECUTE, Bits::X),
+    (Permissions::USER, Bits::U),
+];
+
+/// The page number is bits 10 to 53; the address it stands for has 12 more bits at its low end. Bits 54 to 60 are
+/// reserved and stay 0, as does Svnapot's bit 63.
+const NUMBER: u64 = ((1 << 44) - 1) << 10;
+
+#[inline]
+const fn number(addr: PhysAddr) -> u64 {
+    (addr.get() >> 2) & NUMBER
+}
+
+const fn memory_type(word: u64) -> MemoryType {
+    if word & Bits::NC.bits() != 0 {
+        MemoryType::NonCacheable
+    } else if word & Bits::IO.bits() != 0 {
+        MemoryType::Device
+    } else {
+        MemoryType::Normal
+    }
+}
+
+impl<R: Riscv> Sealed for R {}
+
+impl<R: Riscv> Format for R {
+    const LEVELS: usize = R::LEVELS;
+
+    /// A leaf of 512 × 512 pages, a 'gigapage', is as large as any kernel maps; so the walker never tries terapages.
+    const HIGHEST_LEAF: usize = 2;
+
+    const RANGES: &'static [MemoryArea; 2] = R::RANGES;
+
+    const PHYSICAL_BITS: u32 = 56;
+
+    const VALID: u64 = Bits::V.bits();
+    const HIDDEN: u64 = Bits::HIDDEN.bits();
+    const RETIRED: u64 = RETIRED.bits();
+    const OWNED: u64 = Bits::OWNED.bits();
+    const POINTER: u64 = POINTER.bits();
+    const GLOBAL: u64 = Bits::G.bits();
+    const ACCESSED: u64 = Bits::A.bits();
+    const DIRTY: u64 = Bits::D.bits();
+    const KEPT: u64 = NUMBER
+        | Bits::G
+            .union(Bits::A)
+            .union(Bits::D)
+            .union(Bits::OWNED)
+            .union(Bits::NC)
+            .union(Bits::IO)
+            .bits();
+
+    /// Without Svpbmt the memory type is the physical address's own (its PMA), and entries cannot say another.
+    fn supports(attributes: Attributes, features: Features) -> Result<(), MapError> {
+        match attributes.memory_type {
+            MemoryType::Normal => Ok(()),
+            _ if features.memory_types => Ok(()),
+            memory_type => Err(MapError::UnsupportedMemoryType { memory_type }),
+        }
+    }
+
+    #[inline]
+    fn leaf(addr: PhysAddr, attributes: Attributes, _level: usize) -> u64 {
+        let memory_type = match attributes.memory_type {
+            MemoryType::Normal => Bits::empty(),
+            MemoryType::NonCacheable => Bits::NC,
+            MemoryType::Device => Bits::IO,
+        };
+        number(addr) | memory_type.bits() | Self::permissions(attributes.permissions)
+    }
+
+    #[inline]
+    fn step(level: usize) -> u64 {
+        1 << (10 + 9 * level)
+    }
+
+    #[inline]
+    fn permissions(permissions: Permissions) -> u64 {
+        if !permissions.allow_any() {
+            // U alone is kept in the place of U, so that what was asked for can be read back.
+            let user = permissions.contains(Permissions::USER);
+            let bits = if user { Bits::U } else { Bits::empty() };
+            return Bits::HIDDEN.union(bits).bits();
+        }
+        let allowed = PERMISSIONS
+            .iter()
+            .filter(|&&(permission, _)| permissions.contains(permission));
+        allowed.fold(Bits::V, |bits, &(_, bit)| bits | bit).bits()
+    }
+
+    #[inline]
+    fn attributes(word: u64) -> Attributes {
+        let bits = Bits::from_bits_retain(word);
+        let given = PERMISSIONS.iter().filter(|&&(_, bit)| bits.contains(bit));
+        let permissions = given.fold(Permissions::empty(), |sum, &(permission, _)| {
+            sum | permission
+        });
+        Attributes {
+            permissions,
+            memory_type: memory_type(word),
+        }
+    }
+
+    #[inline]
+    fn table(addr: PhysAddr, _level: usize) -> u64 {
+        number(addr) | Bits::V.bits()
+    }
+
+    #[inline]
+    fn is_table(word: u64, _level: usize) -> bool {
+        word & Bits::R.union(Bits::W).union(Bits::X).bits() == 0
+    }
+
+    #[inline]
+    fn addr(word: u64) -> PhysAddr {
+        PhysAddr::new((word & NUMBER) << 2)
+    }
+}
