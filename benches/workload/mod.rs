@@ -3,15 +3,15 @@
 
 mod entry;
 mod random;
+mod settings;
 
 use std::cell::OnceCell;
-use std::time::Duration;
 
-use criterion::Criterion;
 use kernel_vm::{MemoryArea, Permissions, VirtAddr};
 
 pub(crate) use entry::{Content, Entry, check, check_protect, check_unmap};
 use random::Random;
+pub(crate) use settings::settings;
 
 pub(crate) const PAGE: usize = 4096;
 
@@ -159,14 +159,4 @@ impl Wide {
 
 fn area(start: usize, bytes: usize) -> MemoryArea {
     MemoryArea::from_start_size(VirtAddr::new(start), bytes).expect("far from the top")
-}
-
-/// Short, so that all functions at all sizes take minutes.
-pub(crate) fn settings() -> Criterion {
-    Criterion::default()
-        .warm_up_time(Duration::from_millis(100))
-        .measurement_time(Duration::from_millis(300))
-        .sample_size(15)
-        .nresamples(2_000)
-        .without_plots()
 }
