@@ -1,0 +1,168 @@
+//! What a page table costs at least: words in plain memory, one walk a leaf table, then one loop over its words.
+//!
+//! It does what the benches ask for and no more: it splits no leaf, reserves nothing, and knows of no other CPU.
+
+mod tables;
+
+use std::cell::Cell;
+
+use kernel_vm::Permissions;
+
+use self::tables::{SLOTS, TOP, Table, Tables, index, span};
+use super::word::{self, address, is_owned, is_valid};
+use super::work::PAGE;
+use super::{PageTable, Pages, READ_WRITE};
+
+pub(crate) struct Bound {
+    tables: Tables,
+}
+
+/// All bits that are set in any of them.
+fn union(slots: &[Cell<u64>]) -> u64 {
+    slots.iter().fold(0, |sum, slot| sum | slot.get())
+}
+
+impl Pages {
+    /// The level of their leaves.
+    fn level(&self) -> usize {
+        usize::from(self.leaf > PAGE)
+    }
+
+    /// What one table after the other has of them: the first address, and how many leaves.
+    fn tables(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let (mut next, end, leaf) = (self.start(), self.end(), self.leaf);
+        std::iter::from_fn(move || {
+            let start = next;
+            let count = (SLOTS - start / leaf % SLOTS).min((end - start) / leaf);
+            next += count * leaf;
+            (count > 0).then_some((start, count))
+        })
+    }
+}
+
+impl Bound {
+    /// Takes the leaves of `pages` from `start` on out of `table`, and tables that they leave empty. Whether they leave
+    /// this one empty, too; the root is never said to be.
+    fn clear(&self, table: &Table, level: usize, pages: &Pages, start: usize, end: usize) -> bool {
+        if level == pages.level() {
+            return clear_leaves(table, index(start, level), (end - start) / pages.leaf);
+        }
+        let mut addr = start;
+        while addr < end {
+            let next = (addr / span(level) + 1) * span(level);
+            let slot = &table[index(addr, level)];
+            let below = self.tables.below(slot.get());
+            if below.is_some_and(|below| self.clear(below, level - 1, pages, addr, next.min(end))) {
+                self.tables.release(slot);
+            }
+            addr = next;
+        }
+        level < TOP && union(table) == 0
+    }
+
+    /// The slot of the 4 KiB leaf at `addr`, if its table is there.
+    #[inline]
+    fn slot(&self, addr: usize) -> Option<&Cell<u64>> {
+        Some(&self.tables.find(addr, 0)?[index(addr, 0)])
+    }
+
+    /// The leaf that maps `addr`, and its level.
+    fn leaf(&self, addr: usize) -> Option<(u64, usize)> {
+        let mut table = self.tables.root();
+        for level in (1..=TOP).rev() {
+            let word = table[index(addr, level)].get();
+            match self.tables.below(word) {
+                Some(below) => table = below,
+                None => return is_valid(word).then_some((word, level)),
+            }
+        }
+        let word = table[index(addr, 0)].get();
+        is_valid(word).then_some((word, 0))
+    }
+}
+
+/// Takes `count` leaves out of `table`; whether they leave it empty. Each is looked at, as any may own its frame; words
+/// of a table that goes stay as they are.
+fn clear_leaves(table: &Table, first: usize, count: usize) -> bool {
+    let slots = &table[first..][..count];
+    assert!(!is_owned(union(slots)), "no bench maps frames that go back");
+    if count == SLOTS {
+        return true;
+    }
+    slots.iter().for_each(|slot| slot.set(0));
+    union(table) == 0
+}
+
+impl PageTable for Bound {
+    const NAME: &str = "bound";
+    const FREES_TABLES: bool = true;
+
+    fn new() -> Self {
+        Self {
+            tables: Tables::new(),
+        }
+    }
+
+    fn map(&mut self, pages: &Pages) {
+        let level = pages.level();
+        let step = word::number(pages.leaf as u64);
+        let mut word = word::leaf(pages.first, READ_WRITE);
+        for (start, count) in pages.tables() {
+            let table = self.tables.make(start, level);
+            let slots = table.map(|table| &table[index(start, level)..][..count]);
+            let Some(slots) = slots.filter(|slots| union(slots) == 0) else {
+                return;
+            };
+            for slot in slots {
+                slot.set(word);
+                word += step;
+            }
+        }
+    }
+
+    fn unmap(&mut self, pages: &Pages) {
+        self.clear(self.tables.root(), TOP, pages, pages.start(), pages.end());
+    }
+
+    fn protect(&mut self, pages: &Pages, permissions: Permissions) {
+        let level = pages.level();
+        for (start, count) in pages.tables() {
+            if let Some(table) = self.tables.find(start, level) {
+                for slot in &table[index(start, level)..][..count] {
+                    slot.set(word::protected(slot.get(), permissions));
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn query(&self, addr: usize) -> Option<u64> {
+        let Some(slot) = self.slot(addr) else {
+            let (word, level) = self.leaf(addr)?;
+            return Some(address(word) | (addr % span(level)) as u64);
+        };
+        let word = slot.get();
+        is_valid(word).then_some(address(word) | (addr % PAGE) as u64)
+    }
+
+    fn permissions(&self, addr: usize) -> Option<Permissions> {
+        let (word, _) = self.leaf(addr)?;
+        Some(word::permissions(word))
+    }
+
+    #[inline]
+    fn map_one(&mut self, page: &Pages) {
+        match self.slot(page.start()) {
+            Some(slot) if slot.get() == 0 => slot.set(word::leaf(page.first, READ_WRITE)),
+            Some(_taken) => {}
+            None => self.map(page),
+        }
+    }
+
+    #[inline]
+    fn unmap_one(&mut self, page: &Pages) {
+        if let Some(slot) = self.slot(page.start()) {
+            slot.set(0);
+        }
+    }
+}
