@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Prints what criterion measured: median times, and their ratios to `btreemap` in the same run.
+"""Prints what criterion measured: median times, and their ratios to a base in the same run.
 
-    cargo bench --bench lookup --bench edit
+The base is `btreemap`, and for page tables (`pages-...`) it is `bound`; verbs on whole areas are told a page.
+
+    cargo bench --bench lookup --bench edit --bench page_table
     benches/ratios.py [DIRECTORY] [GROUP...]
 
 DIRECTORY is where criterion's files are: `target/criterion`, below $CARGO_TARGET_DIR where that is set. GROUPs are the
@@ -14,9 +16,18 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-BASE = "btreemap"
-FUNCTIONS = ["kernel-vm", BASE, "memory_set", "rangemap", "nodit", "sorted-vec", "seed-scan"]
-WIDTH = 20
+# The base of a family of groups, and who stands beside it.
+MAPS = ("btreemap", ["memory_set", "rangemap", "nodit", "sorted-vec", "seed-scan"])
+PAGES = ("bound", ["page_table_multiarch", "page-table-generic", "x86_64", "aarch64-paging"])
+# How many leaves a MiB has, where one call is for many.
+LEAVES = {
+    "pages-map": 256,
+    "pages-map-again": 256,
+    "pages-protect": 256,
+    "pages-unmap": 256,
+    "pages-map-huge": 0.5,
+}
+WIDTH = 22
 
 
 def medians(directory: Path) -> dict[str, dict[int, dict[str, float]]]:
@@ -43,6 +54,22 @@ def cell(time: float | None, base: float | None) -> str:
     return f"{short(time)} ({short(time / base)})" if base else short(time)
 
 
+def show(group: str, sizes: dict[int, dict[str, float]]) -> None:
+    base, peers = PAGES if group.startswith("pages-") else MAPS
+    others = {function for times in sizes.values() for function in times}
+    functions = [function for function in ["kernel-vm", base, *peers] if function in others]
+    functions += sorted(others.difference(functions))
+    unit = "ns a leaf" if group in LEAVES else "ns"
+    print(f"{group}, {unit} (times {base})")
+    print("".join(f"{title:>{WIDTH}}" for title in ["", *functions]))
+    for size, times in sorted(sizes.items()):
+        count = LEAVES.get(group, 1 / size) * size
+        each = {function: time / count for function, time in times.items()}
+        cells = [cell(each.get(function), each.get(base)) for function in functions]
+        print("".join(f"{text:>{WIDTH}}" for text in [f"{size:,}", *cells]))
+    print()
+
+
 def main() -> None:
     arguments = sys.argv[1:]
     directory = Path(os.environ.get("CARGO_TARGET_DIR", "target")) / "criterion"
@@ -54,15 +81,7 @@ def main() -> None:
     for group, sizes in sorted(found.items()):
         if arguments and group not in arguments:
             continue
-        others = {function for times in sizes.values() for function in times}
-        functions = [function for function in FUNCTIONS if function in others]
-        functions += sorted(others.difference(functions))
-        print(f"{group}, ns (times {BASE})")
-        print("".join(f"{title:>{WIDTH}}" for title in ["", *functions]))
-        for size, times in sorted(sizes.items()):
-            cells = [cell(times.get(function), times.get(BASE)) for function in functions]
-            print("".join(f"{text:>{WIDTH}}" for text in [f"{size:,}", *cells]))
-        print()
+        show(group, sizes)
 
 
 if __name__ == "__main__":
