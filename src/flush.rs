@@ -148,7 +148,19 @@ pub struct Flush<'a> {
     is_global: bool,
 }
 
-impl Flush<'_> {
+impl<'a> Flush<'a> {
+    /// Leaves in these ranges of the space with this root.
+    #[must_use]
+    pub const fn leaves(root: PhysAddr, asid: Asid, ranges: &'a [MemoryArea]) -> Self {
+        Self {
+            root,
+            asid: Some(asid),
+            ranges: Some(ranges),
+            tables: false,
+            is_global: false,
+        }
+    }
+
     /// Everything in the space with this root, tables included, under every ASID it may have had.
     #[must_use]
     pub const fn everything(root: PhysAddr) -> Self {

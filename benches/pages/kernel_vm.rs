@@ -11,6 +11,8 @@ use super::{Frames, PageTable, Pages, READ_WRITE};
 
 type Reserved = <Sv39<Frames> as PageTableBackend>::Reserved;
 
+const ASID: Asid = Asid::new(0);
+
 pub(crate) struct KernelVm {
     table: Sv39<Frames>,
 }
@@ -25,7 +27,7 @@ impl KernelVm {
     #[inline]
     fn finish(&mut self, left: Reserved, out: Retired) {
         self.table.unreserve(left);
-        self.table.retire(out, Asid::new(0));
+        self.table.retire(out, ASID);
     }
 
     #[inline]
@@ -34,6 +36,18 @@ impl KernelVm {
             Entry::Leaf(run) => Some(run),
             _ => None,
         }
+    }
+}
+
+#[inline]
+const fn run(pages: &Pages) -> Run {
+    Run {
+        area: pages.area,
+        first: PhysAddr::new(pages.first),
+        attributes: Attributes {
+            permissions: READ_WRITE,
+            memory_type: MemoryType::Normal,
+        },
     }
 }
 
@@ -50,16 +64,9 @@ impl PageTable for KernelVm {
     /// That a slot is taken is the manager's to refuse, by its tree; the backend leaves it as it is.
     #[inline]
     fn map(&mut self, pages: &Pages) {
-        let run = Run {
-            area: pages.area,
-            first: PhysAddr::new(pages.first),
-            attributes: Attributes {
-                permissions: READ_WRITE,
-                memory_type: MemoryType::Normal,
-            },
-        };
+        let run = run(pages);
         let mut reserved = self.reserve(Edit::Map(run));
-        self.table.map(run, &mut reserved);
+        self.table.map_exclusive(run, &mut reserved);
         self.table.unreserve(reserved);
     }
 
@@ -82,9 +89,20 @@ impl PageTable for KernelVm {
     }
 
     #[inline]
+    fn map_one(&mut self, page: &Pages) {
+        let edit = Edit::Map(run(page));
+        self.table.edit(edit, ASID).expect("there is a table");
+    }
+
+    #[inline]
+    fn unmap_one(&mut self, page: &Pages) {
+        let edit = Edit::Unmap(page.area);
+        self.table.edit(edit, ASID).expect("it needs nothing");
+    }
+
+    #[inline]
     fn query(&self, addr: usize) -> Option<u64> {
-        let found = self.run(addr)?.translate(VirtAddr::new(addr));
-        found.map(PhysAddr::get)
+        self.table.translate(VirtAddr::new(addr)).map(PhysAddr::get)
     }
 
     fn permissions(&self, addr: usize) -> Option<Permissions> {

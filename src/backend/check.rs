@@ -16,6 +16,7 @@ use crate::permissions::Permissions;
 /// the same; for a run also [`MapError::MisalignedPhys`], [`MapError::PhysOutOfRange`] and
 /// [`MapError::UnsupportedMemoryType`]; for permissions [`MapError::UnknownPermissions`] and
 /// [`MapError::WriteWithoutRead`].
+#[inline]
 pub fn check_edit<B: PageTableBackend>(backend: &B, edit: Edit) -> Result<(), MapError> {
     match edit {
         Edit::Map(run) => check_run(backend, run),
@@ -47,6 +48,7 @@ fn check_shift<B: PageTableBackend>(
 ///
 /// # Errors
 /// [`MapError::Misaligned`], [`MapError::MisalignedSize`], [`MapError::OutOfRange`].
+#[inline]
 pub fn check_area<B: PageTableBackend>(backend: &B, area: MemoryArea) -> Result<(), MapError> {
     let align = B::PAGE_SIZE;
     if !area.start().is_aligned(align) {
@@ -71,6 +73,7 @@ pub fn check_area<B: PageTableBackend>(backend: &B, area: MemoryArea) -> Result<
     Ok(())
 }
 
+#[inline]
 fn check_run<B: PageTableBackend>(backend: &B, run: Run) -> Result<(), MapError> {
     let Run {
         area,
@@ -94,6 +97,7 @@ fn check_run<B: PageTableBackend>(backend: &B, run: Run) -> Result<(), MapError>
     backend.supports(run.attributes)
 }
 
+#[inline]
 fn check_permissions(permissions: Permissions) -> Result<(), MapError> {
     if !Permissions::all().contains(permissions) {
         return Err(MapError::UnknownPermissions { permissions });

@@ -11,6 +11,7 @@ pub mod radix;
 #[cfg(target_pointer_width = "64")]
 pub mod riscv;
 pub(crate) mod run;
+mod step;
 #[cfg(target_pointer_width = "64")]
 pub mod sv39;
 #[cfg(target_pointer_width = "64")]

@@ -5,6 +5,7 @@ use crate::area::MemoryArea;
 use crate::asid::Asid;
 use crate::attributes::Attributes;
 use crate::backend::run::{Entry, Run};
+use crate::backend::step::in_steps;
 use crate::error::MapError;
 use crate::flush::Retired;
 use crate::permissions::Permissions;
@@ -50,7 +51,7 @@ pub enum Edit {
 /// - What `unmap` and `protect` have noted in a [`Retired`] is given to `retire` before the page table is shared again.
 /// - No memory that the MMU may still reach is given back before the flush in `retire` has returned.
 /// - A backend that is dropped gives everything back, flushed before.
-pub trait PageTableBackend {
+pub trait PageTableBackend: Sized {
     /// Memory set aside by [`reserve`](Self::reserve). The default is none. A value that is lost leaks its memory.
     type Reserved: Default;
 
@@ -79,6 +80,16 @@ pub trait PageTableBackend {
     /// What is there, hidden leaves included, in address order: each leaf as one run, cut at the borders of `area`,
     /// which may be any area. O(populated), and what is not there is skipped by whole tables.
     fn populated(&self, area: MemoryArea) -> impl Iterator<Item = Run>;
+
+    /// Makes one edit in one call, whole: reserves, edits, flushes and gives memory back. A shift empties `from`. For
+    /// who uses a page table by itself; what the edits of a verb share (a reservation, a flush) they do not share then.
+    /// Costs as the edit.
+    ///
+    /// # Errors
+    /// As [`reserve`](Self::reserve): nothing has changed.
+    fn edit(&mut self, edit: Edit, asid: Asid) -> Result<(), MapError> {
+        in_steps(self, edit, asid)
+    }
 
     /// Sets aside what these edits, made in this order, need together. `O(tables touched)`.
     ///

@@ -111,14 +111,7 @@ impl<const RANGES: usize> PageTableBackend for NoPageTable<RANGES> {
     ) {
     }
 
-    fn shift(
-        &mut self,
-        _from: MemoryArea,
-        _to: MemoryArea,
-        _with: &mut (),
-        _out: &mut Retired,
-    ) {
-    }
+    fn shift(&mut self, _from: MemoryArea, _to: MemoryArea, _with: &mut (), _out: &mut Retired) {}
 
     fn retire(&mut self, _retired: Retired, _asid: Asid) {}
 

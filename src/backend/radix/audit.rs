@@ -22,7 +22,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     /// No word waits for a flush, no table but the root (and what it keeps for other spaces) is empty, leaves are
     /// aligned to their size, and pointers know of owned leaves below.
     pub(super) fn audit(&self) -> Result<(), Violation> {
-        let mut ranges = self.ranges.iter();
+        let mut ranges = self.ranges.as_slice().iter();
         ranges.try_for_each(|&range| {
             self.audit_in(self.root_table(), Self::TOP, range)
                 .map(|_| ())

@@ -1,9 +1,10 @@
 //! How many tables edits need: counted before the first entry is written.
 
+use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Acquire;
 
 use super::format::Format;
-use super::table::{Slot, slots, span};
+use super::table::{Cut, Slot, Table, slots, span};
 use super::walker::Radix;
 use super::word::Word;
 use crate::addr::{PhysAddr, VirtAddr};
@@ -48,13 +49,13 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
                         last: None,
                         unmapped: true,
                     };
-                    self.count_splits(self.root_addr(), Self::TOP, area, |_| true)
+                    self.count_cuts(area, |_| true)
                 }
                 Edit::Protect(area, permissions) => {
                     // Behind another edit, what is there now does not say what will be.
                     let changes =
                         |leaf| !is_first || F::attributes(leaf).permissions != permissions;
-                    self.count_splits(self.root_addr(), Self::TOP, area, changes)
+                    self.count_cuts(area, changes)
                 }
             };
             is_first = false;
@@ -63,7 +64,12 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     }
 
     /// New tables for `run`, which comes behind what was counted before.
+    #[inline]
     fn count_run(&self, run: Run, before: &mut Before) -> usize {
+        if self.pages_of(run.area).is_some() {
+            before.last = Some(run.area.end());
+            return 0;
+        }
         let new = self.count_map(Some(self.root_addr()), Self::TOP, run, *before);
         before.last = Some(run.area.end());
         new
@@ -71,10 +77,48 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
 
     /// New tables for `run` below the table at `at`, or below one that is not there yet.
     fn count_map(&self, at: Option<PhysAddr>, level: usize, run: Run, before: Before) -> usize {
-        let Some(below) = level.checked_sub(1) else {
+        if level == 0 {
             return 0;
         };
         let table = at.map(|at| self.table(at));
+        let cut = Cut::new(run.area, level);
+        let body = cut.body.and_then(|body| run.intersection(body));
+        if let Some(body) = body.filter(|body| leaves_fit::<F>(*body, level)) {
+            let parts = [cut.head, cut.tail].into_iter().flatten();
+            let parts = parts.filter_map(|part| run.intersection(part));
+            return parts
+                .map(|part| self.count_slots(table, level, part, before))
+                .sum::<usize>()
+                + self.count_body(table, level, cut, body, before);
+        }
+        self.count_slots(table, level, run, before)
+    }
+
+    /// New tables below those that stand where leaves for `body` would fit, in the slots that `cut` covers.
+    fn count_body(
+        &self,
+        table: Option<&Table>,
+        level: usize,
+        cut: Cut,
+        body: Run,
+        before: Before,
+    ) -> usize {
+        let words = table.and_then(|table| table.get(cut.slots()));
+        let is_table = |word: &AtomicU64| {
+            let word = word.load(Acquire);
+            word & F::VALID != 0 && F::is_table(word, level)
+        };
+        if words.is_some_and(|words| words.iter().any(is_table)) {
+            return self.count_slots(table, level, body, before);
+        }
+        0
+    }
+
+    /// New tables for `run` below the slots that it lies in.
+    fn count_slots(&self, table: Option<&Table>, level: usize, run: Run, before: Before) -> usize {
+        let Some(below) = level.checked_sub(1) else {
+            return 0;
+        };
         let new = |slot: Slot| {
             let part = run.intersection(slot.piece())?;
             let word = table.map_or(Word::Empty, |table| {
@@ -91,6 +135,15 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             }
         };
         slots(run.area, level).filter_map(new).sum()
+    }
+
+    /// New tables for the leaves that `area` cuts through and that `changes`; most cut through none.
+    #[inline]
+    fn count_cuts(&self, area: MemoryArea, changes: impl Fn(u64) -> bool + Copy) -> usize {
+        if self.pages_of(area).is_some() {
+            return 0;
+        }
+        self.count_splits(self.root_addr(), Self::TOP, area, changes)
     }
 
     /// New tables for the leaves that `area` cuts through and that `changes`.
@@ -124,6 +177,11 @@ fn split_cost(piece: MemoryArea, level: usize) -> usize {
     1 + cut
         .map(|slot| split_cost(slot.piece(), below))
         .sum::<usize>()
+}
+
+/// Whether leaves at `level` can map `body`, which is whole slots.
+pub(super) fn leaves_fit<F: Format>(body: Run, level: usize) -> bool {
+    level <= F::HIGHEST_LEAF && body.first.is_aligned(span(level))
 }
 
 /// Whether one leaf in `slot` can map `part`, which lies in it.

@@ -15,7 +15,7 @@ use crate::asid::Asid;
 use crate::attributes::Attributes;
 use crate::backend::run::{Entry, Run};
 use crate::error::MapError;
-use crate::flush::{Retired, Tlb};
+use crate::flush::Tlb;
 use crate::frame::{FRAME_SIZE, Frame, FrameAllocator};
 use crate::permissions::Permissions;
 
@@ -123,15 +123,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     fn flush_page(&self, page: VirtAddr, before: u64, new: u64, asid: Asid) {
         let area = MemoryArea::block(page, FRAME_SIZE);
         if before & F::VALID != 0 {
-            let mut retired = Retired::new();
-            retired.note(area);
-            let flush = retired.flush(self.root_addr(), asid);
-            let flush = if self.is_kernel() {
-                flush.global()
-            } else {
-                flush
-            };
-            self.platform().flush(&flush);
+            self.flush_leaves(area, asid);
         } else if new & F::VALID != 0 {
             self.platform().made_valid(area);
         }

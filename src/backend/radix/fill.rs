@@ -3,6 +3,7 @@
 use core::ops::Range;
 use core::sync::atomic::AtomicU64;
 
+use super::count::leaves_fit;
 use super::format::Format;
 use super::map::Mapping;
 use super::table::{Cut, Table, index, span};
@@ -44,7 +45,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         let Some(body) = cut.body.and_then(|body| run.intersection(body)) else {
             return wrote;
         };
-        if level <= F::HIGHEST_LEAF && body.first.is_aligned(span(level)) {
+        if leaves_fit::<F>(body, level) {
             let word = F::leaf(body.first, body.attributes, level) | edit.common;
             fill_leaves::<F>(table, cut.slots(), word, level);
             return true;

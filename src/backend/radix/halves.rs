@@ -4,6 +4,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use super::features::Features;
 use super::format::Format;
+use super::ranges::Ranges;
 use super::table::{Slot, slots, span};
 use super::walker::Radix;
 use crate::area::MemoryArea;
@@ -25,7 +26,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     /// # Errors
     /// [`MapError::OutOfFrames`].
     pub fn with_features(platform: P, features: Features) -> Result<Self, MapError> {
-        Self::with_root(platform, features, (*F::RANGES).into(), false)
+        Self::with_root(platform, features, Ranges::two(*F::RANGES), false)
             .ok_or(MapError::OutOfFrames { needed: 1 })
     }
 
@@ -44,7 +45,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         let last = MemoryArea::block(area.end(), span(Self::TOP));
         let area = first.hull(last)?;
         let needed = 1 + slots(area, Self::TOP).count();
-        let ranges = [area].into_iter().collect();
+        let ranges = Ranges::one(area);
         let radix = Self::with_root(platform, features, ranges, true)
             .ok_or(MapError::OutOfFrames { needed })?;
         for slot in slots(area, Self::TOP) {
@@ -72,10 +73,10 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         K: FrameAllocator + Tlb,
     {
         let [lower, _] = *F::RANGES;
-        let ranges = [lower].into_iter().collect();
+        let ranges = Ranges::one(lower);
         let radix = Self::with_root(platform, kernel.features(), ranges, false)
             .ok_or(MapError::OutOfFrames { needed: 1 })?;
-        let areas = kernel.ranges.iter();
+        let areas = kernel.ranges.as_slice().iter();
         let shared = areas.flat_map(|&area| slots(area, Self::TOP));
         for slot in shared.filter(|slot: &Slot| !lower.contains_area(slot.whole())) {
             let word = slot.of(kernel.root_table()).load(Relaxed);

@@ -37,7 +37,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             for Leaf { run, word } in self.leaves(part) {
                 let old = if clears && word & used != 0 {
                     let at = self.find(run.area.start());
-                    let old = at.map(|(word, _)| word.fetch_and(!used, Relaxed));
+                    let old = at.map(|found| found.word.fetch_and(!used, Relaxed));
                     changed.leaves(run.area);
                     old.unwrap_or(word)
                 } else {

@@ -4,7 +4,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use super::exchange::Lost;
 use super::format::Format;
-use super::query::entry;
+use super::query::{Found, entry};
 use super::reserved::Reserved;
 use super::table::span;
 use super::walker::Radix;
@@ -61,7 +61,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     /// What is there, unchanged, when it is no valid leaf that allows `access`: the fault has another reason. Whether
     /// user mode may use the page is not asked.
     pub fn set_accessed(&self, addr: VirtAddr, access: Access) -> Result<(), Entry> {
-        let (word, level) = self.find(addr).ok_or(Entry::Empty)?;
+        let Found { word, level, .. } = self.find(addr).ok_or(Entry::Empty)?;
         let allows = |word: u64| {
             let permissions = F::attributes(word).permissions;
             matches!(Word::read::<F>(word, level), Word::Leaf(_))

@@ -3,6 +3,7 @@
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
+use super::count::leaves_fit;
 use super::format::Format;
 use super::reserved::Reserved;
 use super::table::{Cut, Slot, Table, slots, span};
@@ -64,10 +65,15 @@ impl Mapping<'_> {
     /// later must look for those that are owned.
     #[inline]
     fn mark<F: Format>(&self, pointer: &AtomicU64) {
-        let bits = self.common & F::OWNED;
-        if pointer.load(Relaxed) & bits != bits {
-            pointer.fetch_or(bits, Relaxed);
+        if !self.is_marked::<F>(pointer) {
+            pointer.fetch_or(F::OWNED, Relaxed);
         }
+    }
+
+    /// Whether that was said, if it must be: in this pointer and so in those above it, which are marked first.
+    #[inline]
+    fn is_marked<F: Format>(&self, pointer: &AtomicU64) -> bool {
+        self.common & !pointer.load(Relaxed) & F::OWNED == 0
     }
 }
 
@@ -99,7 +105,11 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         }
         let common = self.common_bits() | bits;
         let mut edit = Mapping { with, common };
-        let wrote = self.map_in::<T>(self.root_table(), Self::TOP, run, &mut edit);
+        let pages = self.pages_of(run.area);
+        let wrote = match pages.filter(|pages| edit.is_marked::<F>(pages.pointer)) {
+            Some(pages) => self.map_in::<T>(pages.table, 0, run, &mut edit),
+            None => self.map_in::<T>(self.root_table(), Self::TOP, run, &mut edit),
+        };
         if wrote && run.attributes.permissions.allow_any() {
             self.platform().made_valid(run.area);
         }
@@ -122,7 +132,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         let Some(body) = cut.body.and_then(|body| run.intersection(body)) else {
             return wrote;
         };
-        if level > F::HIGHEST_LEAF || !body.first.is_aligned(span(level)) {
+        if !leaves_fit::<F>(body, level) {
             return wrote | self.map_slots::<T>(table, level, Some(body), edit);
         }
         let words = table.get(cut.slots()).unwrap_or_default();

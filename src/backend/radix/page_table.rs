@@ -10,6 +10,7 @@ use crate::attributes::Attributes;
 use crate::backend::check::check_edit;
 use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::run::{Entry, Run};
+use crate::backend::step::in_steps;
 use crate::error::MapError;
 use crate::flush::{Retired, Tlb};
 use crate::frame::{FRAME_SIZE, FrameAllocator};
@@ -22,7 +23,7 @@ impl<F: Format, P: FrameAllocator + Tlb> PageTableBackend for Radix<F, P> {
     const PAGE_SIZE: usize = FRAME_SIZE;
 
     fn ranges(&self) -> &[MemoryArea] {
-        &self.ranges
+        self.ranges.as_slice()
     }
 
     fn physical_range(&self) -> MemoryArea<PhysAddr> {
@@ -43,6 +44,20 @@ impl<F: Format, P: FrameAllocator + Tlb> PageTableBackend for Radix<F, P> {
 
     fn populated(&self, area: MemoryArea) -> impl Iterator<Item = Run> {
         self.leaves(area).map(|leaf| leaf.run)
+    }
+
+    #[inline]
+    fn edit(&mut self, edit: Edit, asid: Asid) -> Result<(), MapError> {
+        check_edit(self, edit)?;
+        let is_made = match edit {
+            Edit::Map(run) => self.map_page(run),
+            Edit::Unmap(area) => self.unmap_page(area, asid),
+            Edit::Protect(..) | Edit::Shift { .. } => false,
+        };
+        if is_made {
+            return Ok(());
+        }
+        in_steps(self, edit, asid)
     }
 
     fn reserve(&self, edits: impl Iterator<Item = Edit>) -> Result<Reserved, MapError> {
@@ -90,13 +105,7 @@ impl<F: Format, P: FrameAllocator + Tlb> PageTableBackend for Radix<F, P> {
 
     fn retire(&mut self, retired: Retired, asid: Asid) {
         if retired.needs_flush() {
-            let flush = retired.flush(self.root_addr(), asid);
-            let flush = if self.is_kernel() {
-                flush.global()
-            } else {
-                flush
-            };
-            self.platform().flush(&flush);
+            self.flush(retired.flush(self.root_addr(), asid));
         }
         self.reap(&retired);
     }

@@ -6,7 +6,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::format::Format;
 use super::reserved::Reserved;
 use super::table::{Slot, Table, slots, span};
-use super::unmap::{Changed, populated};
+use super::unmap::{Changed, is_vacant, populated};
 use super::walker::Radix;
 use super::word::{Word, is_leaf};
 use crate::addr::PhysAddr;
@@ -14,6 +14,9 @@ use crate::area::MemoryArea;
 use crate::flush::{Retired, Tlb};
 use crate::frame::FrameAllocator;
 use crate::permissions::Permissions;
+
+/// How many words are looked at together.
+const GROUP: usize = 16;
 
 /// An edit under way.
 struct Protect<'a> {
@@ -39,16 +42,19 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         with: &mut Reserved,
         out: &mut Retired,
     ) {
+        let mut edit = Protect {
+            permissions,
+            bits: F::permissions(permissions),
+            with,
+            changed: Changed::default(),
+        };
+        if let Some(pages) = self.pages_of(area) {
+            self.protect_in(pages.table, 0, area, &mut edit);
+            return edit.changed.tell(out);
+        }
         for part in self.canonical(area) {
-            let changed = Changed::default();
-            let mut edit = Protect {
-                permissions,
-                bits: F::permissions(permissions),
-                with,
-                changed,
-            };
             self.protect_in(self.root_table(), Self::TOP, part, &mut edit);
-            edit.changed.tell(out);
+            core::mem::take(&mut edit.changed).tell(out);
         }
     }
 
@@ -71,7 +77,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             };
             self.protect_in(self.table(child), below, slot.piece(), edit);
             // Only where leaves were emptied for want of a reservation.
-            if !self.is_pinned(level) && self.is_vacant(child) {
+            if !self.is_pinned(level) && is_vacant::<F>(self.table(child)) {
                 self.take_out(slot, table, child, &mut edit.changed);
             }
         }
@@ -149,9 +155,34 @@ const fn with_permissions<F: Format>(word: u64, bits: u64) -> u64 {
     }
 }
 
-/// Nobody else writes these words, so they are loaded and stored apart.
+/// Nobody else writes these words, so they are loaded and stored apart. Several at a time: where all of them are leaves
+/// that allow the same, as they mostly are, the same bits change in each, and none needs a look of its own.
 fn rewrite<F: Format>(words: &[AtomicU64], bits: u64) -> Seen {
     let mut seen = Seen::default();
+    let mut groups = words.chunks_exact(GROUP);
+    for group in &mut groups {
+        let (mut all, mut any) = (u64::MAX, 0);
+        for word in group {
+            let word = word.load(Relaxed);
+            all &= word;
+            any |= word;
+        }
+        if is_leaf::<F>(all) && (all ^ any) & !F::KEPT == 0 {
+            let difference = (any ^ bits) & !F::KEPT;
+            for word in group {
+                word.store(word.load(Relaxed) ^ difference, Relaxed);
+            }
+            seen.words |= any;
+            seen.difference |= difference;
+        } else {
+            rewrite_each::<F>(group, bits, &mut seen);
+        }
+    }
+    rewrite_each::<F>(groups.remainder(), bits, &mut seen);
+    seen
+}
+
+fn rewrite_each<F: Format>(words: &[AtomicU64], bits: u64, seen: &mut Seen) {
     for word in words {
         let old = word.load(Relaxed);
         let new = with_permissions::<F>(old, bits);
@@ -159,7 +190,6 @@ fn rewrite<F: Format>(words: &[AtomicU64], bits: u64) -> Seen {
         seen.words |= old;
         seen.difference |= old ^ new;
     }
-    seen
 }
 
 /// The MMU sets A and D meanwhile, and what it sets must stay.

@@ -4,7 +4,7 @@ use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Acquire;
 
 use super::format::Format;
-use super::table::{span, word};
+use super::table::{Table, span, word};
 use super::walker::Radix;
 use super::word::{Word, is_leaf};
 use crate::addr::{PhysAddr, VirtAddr};
@@ -19,44 +19,83 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     #[must_use]
     #[inline]
     pub fn translate(&self, addr: VirtAddr) -> Option<PhysAddr> {
-        let (word, level) = self.find(addr)?;
-        let leaf = word.load(Acquire);
-        let offset = addr.get() % span(level);
-        // What was a leaf a moment ago may be another now, but no pointer: those only come and go under `&mut`.
-        let is_valid = leaf & F::VALID != 0;
-        is_valid.then(|| F::addr(leaf).checked_add(offset))?
+        let found = self.find(addr)?;
+        let is_valid = found.value & F::VALID != 0;
+        // A leaf is aligned to its size, so this is their sum.
+        let offset = (addr.get() % span(found.level)) as u64;
+        is_valid.then(|| PhysAddr::new(F::addr(found.value).get() | offset))
     }
 
     pub(super) fn find_entry(&self, addr: VirtAddr) -> Entry {
-        let Some((word, level)) = self.find(addr) else {
-            return Entry::Empty;
-        };
-        entry::<F>(word.load(Acquire), addr, level)
+        self.find(addr).map_or(Entry::Empty, |found| {
+            entry::<F>(found.value, addr, found.level)
+        })
     }
 
-    /// The word that is no pointer, at the end of the way to `addr`, and its level.
+    /// The word that is no pointer, at the end of the way to `addr`.
     #[inline]
-    pub(super) fn find(&self, addr: VirtAddr) -> Option<(&AtomicU64, usize)> {
-        if !self.ranges.iter().any(|range| range.contains(addr)) {
+    pub(super) fn find(&self, addr: VirtAddr) -> Option<Found<'_>> {
+        if !self.ranges.contains(addr) {
             return None;
         }
         let mut table = self.root_table();
-        for level in (1..F::LEVELS).rev() {
-            let entry = word(table, addr, level);
-            let value = entry.load(Acquire);
-            if value & F::VALID == 0 || !F::is_table(value, level) {
-                return Some((entry, level));
+        let mut level = Self::TOP;
+        loop {
+            let word = word(table, addr, level);
+            let value = word.load(Acquire);
+            if level == 0 || value & F::VALID == 0 || !F::is_table(value, level) {
+                return Some(Found { word, value, level });
             }
             table = self.table(F::addr(value));
+            level -= 1;
         }
-        Some((word(table, addr, 0), 0))
     }
 
     /// The word of the page that holds `addr`; `None` where there is no table for it.
     pub(super) fn find_page(&self, addr: VirtAddr) -> Option<&AtomicU64> {
-        let (word, level) = self.find(addr)?;
-        (level == 0).then_some(word)
+        let found = self.find(addr)?;
+        (found.level == 0).then_some(found.word)
     }
+
+    /// The table of the pages in `area`, and the pointer to it, if there is one for all of them: then an edit need not
+    /// look further.
+    #[inline]
+    pub(super) fn pages_of(&self, area: MemoryArea) -> Option<Pages<'_>> {
+        let block = span(1);
+        let in_one = area.start().get() / block == area.end().get() / block;
+        if !in_one || !self.ranges.contains_small(area) {
+            return None;
+        }
+        let mut table = self.root_table();
+        let mut level = Self::TOP;
+        loop {
+            let pointer = word(table, area.start(), level);
+            let value = pointer.load(Acquire);
+            if value & F::VALID == 0 || !F::is_table(value, level) {
+                return None;
+            }
+            table = self.table(F::addr(value));
+            if level == 1 {
+                return Some(Pages { pointer, table });
+            }
+            level -= 1;
+        }
+    }
+}
+
+/// A word, what it was when it was looked at, and its level.
+#[derive(Clone, Copy)]
+pub(super) struct Found<'a> {
+    pub(super) word: &'a AtomicU64,
+    pub(super) value: u64,
+    pub(super) level: usize,
+}
+
+/// A table of pages, and the pointer to it.
+#[derive(Clone, Copy)]
+pub(super) struct Pages<'a> {
+    pub(super) pointer: &'a AtomicU64,
+    pub(super) table: &'a Table,
 }
 
 /// What `word`, on the way to `addr` at `level`, says. A pointer says nothing.

@@ -95,7 +95,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
 
     /// The words of the root that are our own.
     fn root_slots(&self) -> impl Iterator<Item = u64> {
-        let areas = self.ranges.iter();
+        let areas = self.ranges.as_slice().iter();
         areas
             .flat_map(|&area| slots(area, Self::TOP))
             .map(|slot| slot.of(self.root_table()).load(Relaxed))

@@ -5,6 +5,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use super::format::Format;
 use super::map::{retired_leaf, retired_table};
+use super::query::Pages;
 use super::reserved::Reserved;
 use super::table::{Cut, Slot, Table, slots, span};
 use super::walker::Radix;
@@ -72,8 +73,16 @@ struct Unmap<'a> {
 
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     pub(super) fn unmap_area(&mut self, area: MemoryArea, with: &mut Reserved, out: &mut Retired) {
+        let mut changed = Changed::default();
+        if let Some(Pages { pointer, table }) = self.pages_of(area) {
+            let owned = pointer.load(Relaxed) & F::OWNED != 0;
+            self.unmap_pages(table, owned, area, &mut changed);
+            if !is_vacant::<F>(table) {
+                return changed.tell(out);
+            }
+        }
         for part in self.canonical(area) {
-            let changed = Changed::default();
+            let changed = core::mem::take(&mut changed);
             let mut edit = Unmap { with, changed };
             self.unmap_in(self.root_table(), Self::TOP, false, part, &mut edit);
             edit.changed.tell(out);
@@ -138,7 +147,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         if pinned || !slot.is_whole() {
             let owned = slot.of(table).load(Relaxed) & F::OWNED != 0;
             self.unmap_in(self.table(child), below, owned, slot.piece(), edit);
-            if pinned || !self.is_vacant(child) {
+            if pinned || !is_vacant::<F>(self.table(child)) {
                 return;
             }
         }
@@ -201,12 +210,12 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             changed.leaves(slot.whole());
         }
     }
+}
 
-    /// Whether nothing is left in a table but what waits for the flush.
-    pub(super) fn is_vacant(&self, at: PhysAddr) -> bool {
-        let mut words = self.table(at).iter();
-        words.all(|word| is_gone::<F>(word.load(Relaxed)))
-    }
+/// Whether nothing is left in a table but what waits for the flush.
+pub(super) fn is_vacant<F: Format>(table: &Table) -> bool {
+    let mut words = table.iter();
+    words.all(|word| is_gone::<F>(word.load(Relaxed)))
 }
 
 /// The words of the pages in `area`, from the first that is not empty to the last, and the pages that they speak of.

@@ -8,6 +8,7 @@ use arrayvec::ArrayVec;
 
 use super::features::{AccessedDirty, Features};
 use super::format::Format;
+use super::ranges::Ranges;
 use super::table::Table;
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
@@ -29,7 +30,7 @@ pub struct Radix<F: Format, P: FrameAllocator + Tlb> {
     root: PhysAddr,
     features: Features,
     /// What can be mapped: both halves, or a part of them.
-    pub(super) ranges: ArrayVec<MemoryArea, 2>,
+    pub(super) ranges: Ranges,
     /// Whether it is the kernel half of others: its root's entries stay, and its leaves are global.
     is_kernel: bool,
     format: PhantomData<fn() -> F>,
@@ -43,7 +44,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     pub(super) fn with_root(
         platform: P,
         features: Features,
-        ranges: ArrayVec<MemoryArea, 2>,
+        ranges: Ranges,
         is_kernel: bool,
     ) -> Option<Self> {
         let root = alloc_table::<F, P>(&platform)?;
@@ -103,10 +104,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
 
     /// The parts of `area` that can be mapped: others would be taken for their aliases below.
     pub(super) fn canonical(&self, area: MemoryArea) -> ArrayVec<MemoryArea, 2> {
-        let ranges = self.ranges.iter();
-        ranges
-            .filter_map(|range| range.intersection(area))
-            .collect()
+        self.ranges.parts(area)
     }
 
     /// The words of the table in the frame at `at`, which must be one that this page table owns: the root, one that

@@ -1,0 +1,55 @@
+//! What a page table can map.
+
+use arrayvec::ArrayVec;
+
+use crate::addr::VirtAddr;
+use crate::area::MemoryArea;
+
+/// One or two ranges of addresses.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ranges {
+    /// Where there is one, it stands twice, so that a search need not count.
+    areas: [MemoryArea; 2],
+    count: usize,
+}
+
+impl Ranges {
+    pub(super) const fn one(area: MemoryArea) -> Self {
+        Self {
+            areas: [area, area],
+            count: 1,
+        }
+    }
+
+    pub(super) const fn two(areas: [MemoryArea; 2]) -> Self {
+        Self { areas, count: 2 }
+    }
+
+    pub(super) fn as_slice(&self) -> &[MemoryArea] {
+        self.areas.get(..self.count).unwrap_or_default()
+    }
+
+    /// Whether `addr` can be mapped: one comparison a range, and no branch.
+    #[inline]
+    pub(super) fn contains(&self, addr: VirtAddr) -> bool {
+        let [one, other] = self.areas.map(|area| {
+            let (start, end) = (area.start().get(), area.end().get());
+            addr.get().wrapping_sub(start) <= end - start
+        });
+        one | other
+    }
+
+    /// Whether all of `area`, which is smaller than what lies between the ranges, can be mapped.
+    #[inline]
+    pub(super) fn contains_small(&self, area: MemoryArea) -> bool {
+        self.contains(area.start()) & self.contains(area.end())
+    }
+
+    /// The parts of `area` that can be mapped.
+    pub(super) fn parts(&self, area: MemoryArea) -> ArrayVec<MemoryArea, 2> {
+        let ranges = self.as_slice().iter();
+        ranges
+            .filter_map(|range| range.intersection(area))
+            .collect()
+    }
+}
