@@ -12,10 +12,12 @@ use std::cmp::Reverse;
 
 use kernel_vm::backend::PageTableBackend;
 use kernel_vm::backend::mock::NoPageTable;
-use kernel_vm::{MapError, Node};
+use kernel_vm::{MapError, Node, VirtualMemoryMap};
 
 use allocator::{failing, held};
-use verbs::{Fill, LONG, PAGE, SHORT, Space, Verb, add, maps, scatter, space};
+use verbs::{
+    AWAY, Fill, LONG, PAGE, SHORT, STRIDE, Space, Verb, add, map, maps, pages, scatter, space,
+};
 
 /// A map, a leaf that is full (of small nodes, and of those of any kernel), a tree of two levels, and one of three.
 const SIZES: [usize; 5] = [1, 22, 62, 700, 3_000];
@@ -122,6 +124,32 @@ fn a_space_that_grows_while_the_heap_fails_is_as_one_whose_heap_does_not() {
     assert!(space.memory_maps().eq(twin.memory_maps()));
     assert!(space.memory_maps().len() > 2 * MAPS, "too few maps");
     assert!(failures > 30, "too few failures: {failures}");
+}
+
+#[test]
+fn a_move_to_where_all_nodes_are_full_loses_nothing() {
+    let mut growing = space(0, false, Fill::Ascending);
+    let mut add = |at: usize| growing.add_memory_map(map(STRIDE * at, STRIDE)).unwrap();
+    let asked: Vec<usize> = (0..5_000).map(|at| failing(0, || add(at)).1).collect();
+    let most = *asked.iter().max().unwrap();
+    assert!(most > 2, "no full node above a full leaf");
+    for size in (0..asked.len()).filter(|&size| asked[size] == most) {
+        // More than fit in a full leaf that is not split.
+        let count = 3;
+        let mut space = space(size, false, Fill::Ascending);
+        let before = maps(&space);
+        space
+            .remap(pages(0, STRIDE * count), pages(AWAY, STRIDE * count))
+            .unwrap();
+        space.check_invariants().unwrap();
+        let after = maps(&space);
+        let (stayed, moved) = after.split_at(size - count);
+        assert_eq!(stayed, &before[count..]);
+        let frames = |maps: &[VirtualMemoryMap]| -> Vec<_> {
+            maps.iter().map(VirtualMemoryMap::pmarea).collect()
+        };
+        assert_eq!(frames(moved), frames(&before[..count]));
+    }
 }
 
 #[test]

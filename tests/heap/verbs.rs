@@ -14,10 +14,10 @@ const READ: Permissions = Permissions::READ;
 const RW: Permissions = READ.union(Permissions::WRITE);
 
 /// From one map to the next, in pages.
-const STRIDE: usize = 4;
+pub const STRIDE: usize = 4;
 
 /// A page far behind all maps.
-const AWAY: usize = 1 << 20;
+pub const AWAY: usize = 1 << 20;
 
 /// How many maps a long area reaches over.
 const MANY: usize = 200;
@@ -135,11 +135,11 @@ const fn first(at: usize) -> usize {
     STRIDE * at
 }
 
-fn pages(first: usize, count: usize) -> MemoryArea {
+pub fn pages(first: usize, count: usize) -> MemoryArea {
     MemoryArea::from_start_size(VirtAddr::new(first * PAGE), count * PAGE).unwrap()
 }
 
-fn map(first: usize, count: usize) -> VirtualMemoryMap {
+pub fn map(first: usize, count: usize) -> VirtualMemoryMap {
     let frame = PhysAddr::new(((2 * first + 1) * PAGE) as u64);
     let pmarea = MemoryArea::from_start_size(frame, count * PAGE).unwrap();
     VirtualMemoryMap::new(pages(first, count), pmarea, RW, false).unwrap()

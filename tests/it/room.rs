@@ -73,6 +73,68 @@ fn restoring_into_leaves_that_are_partly_full_loses_nothing() {
 }
 
 #[test]
+fn restoring_into_one_full_leaf_loses_nothing() {
+    let full = || {
+        let mut space = Space::with_nodes(NoPageTable::new(), leak(1));
+        let fill = |&page: &usize| space.add_memory_map(one(2 * page, 7 * page)).is_ok();
+        let count = (0..).take_while(fill).count();
+        space.allow_heap();
+        (space, count)
+    };
+    for first in 0..full().1 {
+        let (mut space, count) = full();
+        // As many as a leaf that is said to be full still takes, and one.
+        let new = (first..first + 3).map(|page| one(2 * page + 1, 900_000 + 9 * page));
+        space.restore_memory_maps(new).unwrap();
+        space.check_invariants().unwrap();
+        assert_eq!(space.memory_maps().len(), count + 3, "{first}");
+    }
+}
+
+#[test]
+fn restoring_many_maps_into_one_hole_loses_nothing() {
+    for (before, hole) in [(50, 0), (50, 20), (50, 50), (2_000, 0), (2_000, 999)] {
+        let mut space = Space::new(NoPageTable::new());
+        for index in 0..before {
+            let page = if index < hole { index } else { 10_000 + index };
+            space.add_memory_map(one(2 * page, 7 * page)).unwrap();
+        }
+        let new = (5_000..6_000).map(|page| one(2 * page, 7 * page));
+        space.restore_memory_maps(new).unwrap();
+        space.check_invariants().unwrap();
+        assert_eq!(space.memory_maps().len(), before + 1_000, "{before} {hole}");
+    }
+}
+
+#[test]
+fn moving_many_maps_between_full_leaves_loses_nothing() {
+    const MAPS: usize = 61 * 8;
+    for hole in [61 * 5, 61 * 5 + 10, 61 * 6, MAPS] {
+        for first in (0..61).step_by(4) {
+            for count in [1, 3, 40, 70, 95, 140] {
+                let mut space = Space::new(NoPageTable::new());
+                for index in 0..MAPS {
+                    let page = if index < hole { index } else { 10_000 + index };
+                    space.add_memory_map(one(page, 7 * index)).unwrap();
+                }
+                space
+                    .remap(pages(first, count), pages(5_000, count))
+                    .unwrap();
+                space.check_invariants().unwrap();
+                let moved = space.memory_maps_in(pages(5_000, count));
+                let expected =
+                    (first..first + count).map(|index| one(5_000 + index - first, 7 * index));
+                assert!(
+                    moved.map(|map| map.to_map()).eq(expected),
+                    "{count} from {first} to {hole}"
+                );
+                assert_eq!(space.memory_maps().len(), MAPS);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_full_space_can_still_be_emptied_map_by_map() {
     for nodes in 1..12 {
         let mut space = Space::with_nodes(NoPageTable::new(), leak(nodes));
