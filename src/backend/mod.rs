@@ -10,6 +10,8 @@ mod page_table;
 pub mod radix;
 #[cfg(target_pointer_width = "64")]
 pub mod riscv;
+#[cfg(feature = "alloc")]
+mod rng;
 pub(crate) mod run;
 mod step;
 #[cfg(target_pointer_width = "64")]

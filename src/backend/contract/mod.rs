@@ -27,7 +27,6 @@ mod place;
 mod protecting;
 mod random;
 mod reserving;
-mod rng;
 mod space;
 mod unmapping;
 mod unreserved;

@@ -4,10 +4,10 @@ use alloc::vec::Vec;
 
 use super::pages::Pages;
 use super::place::{LARGEST, NONE, R, RW, RXU, block, part, sure};
-use super::rng::Rng;
 use super::space::Space;
 use crate::area::MemoryArea;
 use crate::backend::page_table::{Edit, PageTableBackend};
+use crate::backend::rng::Rng;
 use crate::backend::run::Run;
 
 const SEEDS: [u64; 3] = [1, 0x9e37_79b9_7f4a_7c15, 0xdead_beef];

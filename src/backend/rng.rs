@@ -1,12 +1,13 @@
 //! Numbers that look random and are the same each time.
 
 /// Marsaglia's xorshift with 64 bits of state.
+#[derive(Debug)]
 pub(super) struct Rng(u64);
 
 impl Rng {
-    /// The numbers that follow on `seed`, which is not 0.
+    /// The numbers that follow on `seed`; 0 is as good as any other.
     pub(super) const fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(if seed == 0 { u64::MAX } else { seed })
     }
 
     fn next(&mut self) -> u64 {
