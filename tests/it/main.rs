@@ -13,6 +13,7 @@ mod flush;
 mod host_frames;
 #[cfg(target_os = "linux")]
 mod linux;
+mod machine;
 mod mapping;
 mod mock;
 mod model;

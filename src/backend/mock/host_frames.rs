@@ -28,16 +28,16 @@ const POISON: u8 = 0xdb;
 /// What a frame contains when it is handed out is junk, never zeroes.
 #[derive(Clone)]
 pub struct HostFrames {
-    host: Arc<Host>,
+    pub(super) host: Arc<Host>,
 }
 
-struct Host {
-    memory: HostMemory,
-    pool: Mutex<Pool>,
+pub(super) struct Host {
+    pub(super) memory: HostMemory,
+    pub(super) pool: Mutex<Pool>,
     flushes: AtomicUsize,
 }
 
-struct Pool {
+pub(super) struct Pool {
     /// The number of the first frame that was never handed out.
     fresh: usize,
     /// Those that came back, the last on top: so a write after free is soon found.
@@ -112,7 +112,7 @@ impl Host {
 
     /// Whether the frame with this number is handed out.
     #[inline]
-    fn is_in_use(&self, index: usize) -> bool {
+    pub(super) fn is_in_use(&self, index: usize) -> bool {
         self.memory
             .mark(index)
             .is_some_and(|mark| mark.load(Relaxed))
@@ -126,7 +126,7 @@ impl Host {
 
     /// The number of the frame that holds `at`, and how many bytes lie before it there.
     #[inline]
-    fn locate(&self, at: PhysAddr) -> Option<(usize, usize)> {
+    pub(super) fn locate(&self, at: PhysAddr) -> Option<(usize, usize)> {
         let offset = usize::try_from(at.get())
             .ok()?
             .checked_sub(self.memory.address())?;

@@ -3,9 +3,13 @@
 mod backend;
 mod countdown;
 mod fault;
+#[cfg(target_pointer_width = "64")]
+mod host_access;
 mod host_frames;
 mod host_memory;
 mod no_page_table;
+#[cfg(target_pointer_width = "64")]
+pub mod machine;
 mod page;
 mod reserved;
 mod state;

@@ -1,0 +1,168 @@
+//! One CPU of a machine.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::features::Privilege;
+use super::handle::Machine;
+use super::memory::Memory;
+use super::state::{CpuState, State};
+use super::translate::{Outcome, Request};
+use super::trap::Trap;
+use crate::addr::{PhysAddr, VirtAddr};
+use crate::asid::Asid;
+use crate::backend::rng::Rng;
+use crate::permissions::Access;
+
+/// One CPU ('hart') of a [`Machine`]: registers, fences and accesses.
+///
+/// It is a handle; the CPU itself belongs to the machine.
+#[derive(Clone, Copy)]
+pub struct Cpu<'a> {
+    pub(super) machine: &'a Machine,
+    pub(super) number: usize,
+}
+
+/// What an access reached, and what it should have reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// What the CPU did.
+    pub seen: Result<PhysAddr, Trap>,
+    /// What it would have done with nothing cached.
+    pub fresh: Result<PhysAddr, Trap>,
+}
+
+impl Look {
+    /// Whether the CPU has used something that is no longer so.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.seen != self.fresh
+    }
+}
+
+impl Cpu<'_> {
+    /// Writes `satp`. As on hardware, this neither orders nor forgets anything, and entries that are cached under the
+    /// new ASID hit at once. With a reserved MODE nothing is written.
+    pub fn write_satp(&self, bits: u64) {
+        let asid_bits = self.machine.features().asid_bits;
+        self.with(|cpu, _, _| cpu.write_satp(bits, asid_bits));
+    }
+
+    /// What `satp` has.
+    #[must_use]
+    pub fn satp(&self) -> u64 {
+        self.with(|cpu, _, _| cpu.satp.bits())
+    }
+
+    /// Goes on in this mode.
+    pub fn set_privilege(&self, privilege: Privilege) {
+        self.with(|cpu, _, _| cpu.status.privilege = privilege);
+    }
+
+    /// Sets SUM in `sstatus`: S-mode may load and store where user mode may. Takes effect at once.
+    pub fn set_sum(&self, sum: bool) {
+        self.with(|cpu, _, _| cpu.status.sum = sum);
+    }
+
+    /// Sets MXR in `sstatus`: what is executable is readable. Takes effect at once.
+    pub fn set_mxr(&self, mxr: bool) {
+        self.with(|cpu, _, _| cpu.status.mxr = mxr);
+    }
+
+    /// `sfence.vma`, here and nowhere else; `None` is `x0` ('Supervisor Memory-Management Fence Instruction').
+    /// - Without operands everything is forgotten.
+    /// - With an ASID: what was cached under it, at all levels. Global entries stay.
+    /// - With an address: leaves for it, under any ASID, global ones too, and invalid entries where a leaf is now.
+    ///   Pointers stay, and so do invalid entries above level 0 in whose place there is a pointer now.
+    /// - With both: what both name. Global entries stay.
+    ///
+    /// An address that is not canonical names nothing.
+    pub fn sfence_vma(&self, vaddr: Option<VirtAddr>, asid: Option<Asid>) {
+        let memory = self.machine.memory();
+        let mut state = self.machine.lock();
+        state.fence(self.number, vaddr, asid, memory);
+    }
+
+    /// Where an access to the byte at `vaddr` goes. A and D are set where the hardware does that; the memory there is
+    /// not touched, and need not be.
+    ///
+    /// # Errors
+    /// The [`Trap`] that is taken; page faults, and access faults of tables.
+    pub fn translate(&self, vaddr: VirtAddr, access: Access) -> Result<PhysAddr, Trap> {
+        self.look(vaddr, access).seen
+    }
+
+    /// As [`translate`](Self::translate), and says what it should have been.
+    #[must_use]
+    pub fn look(&self, vaddr: VirtAddr, access: Access) -> Look {
+        let trap = |outcome: Outcome| outcome.map_err(|stop| stop.trap(access, vaddr));
+        self.access(vaddr, access, |cpu, request, rng| {
+            let fresh = trap(cpu.fresh(request));
+            let seen = trap(cpu.translate(request, rng));
+            Look { seen, fresh }
+        })
+    }
+
+    /// All that [`translate`](Self::translate) may answer now: first what it should, then what each cached entry leads
+    /// to that it may use. Changes nothing.
+    #[must_use]
+    pub fn outcomes(&self, vaddr: VirtAddr, access: Access) -> Vec<Result<PhysAddr, Trap>> {
+        let memory = self.machine.memory();
+        let mut state = self.machine.lock();
+        let request = Request {
+            memory,
+            vaddr,
+            access,
+        };
+        let outcomes = state.cpu(self.number).outcomes(request).into_iter();
+        outcomes
+            .map(|outcome| outcome.map_err(|stop| stop.trap(access, vaddr)))
+            .collect()
+    }
+
+    /// Caches all entries on the way to `vaddr`, as the CPU may at any time; those that are not valid, too.
+    pub fn prefetch(&self, vaddr: VirtAddr) {
+        self.with(|cpu, memory, _| cpu.prefetch(memory, vaddr));
+    }
+
+    /// How many entries it has cached.
+    #[must_use]
+    pub fn cached(&self) -> usize {
+        self.machine.lock().cpu(self.number).tlb.len()
+    }
+
+    /// Lets time pass, in which CPUs may walk for `vaddr`, and then does `with` to this CPU.
+    pub(super) fn access<R>(
+        &self,
+        vaddr: VirtAddr,
+        access: Access,
+        with: impl FnOnce(&mut CpuState, Request<'_>, &mut Rng) -> R,
+    ) -> R {
+        self.machine.lock().hot.note(vaddr);
+        self.with(|cpu, memory, rng| {
+            let request = Request {
+                memory,
+                vaddr,
+                access,
+            };
+            with(cpu, request, rng)
+        })
+    }
+
+    /// Lets time pass, and then does `with` to this CPU.
+    fn with<R>(&self, with: impl FnOnce(&mut CpuState, Memory<'_>, &mut Rng) -> R) -> R {
+        let memory = self.machine.memory();
+        let mut state = self.machine.lock();
+        state.moment(memory);
+        let State { cpus, rng, .. } = &mut *state;
+        with(cpus.entry(self.number).or_default(), memory, rng)
+    }
+}
+
+impl fmt::Debug for Cpu<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cpu")
+            .field("number", &self.number)
+            .finish_non_exhaustive()
+    }
+}

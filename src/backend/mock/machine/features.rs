@@ -1,0 +1,45 @@
+//! What a machine can do, and who asks it to.
+
+/// What the machine's CPUs have, all alike. The default has none of the extensions, and 16 bits of ASID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Features {
+    /// Svadu: the hardware sets A and D. Without it (Svade) an access that would have to set them is a page fault.
+    pub svadu: bool,
+    /// Svpbmt: leaves may say a memory type, which makes no difference here.
+    pub svpbmt: bool,
+    /// Svvptc: entries that are not valid are forgotten soon, here at once.
+    pub svvptc: bool,
+    /// How many bits an ASID has (ASIDLEN), 16 at most: those above are ignored.
+    pub asid_bits: u32,
+}
+
+impl Default for Features {
+    fn default() -> Self {
+        Self {
+            svadu: false,
+            svpbmt: false,
+            svvptc: false,
+            asid_bits: 16,
+        }
+    }
+}
+
+/// The mode that a CPU runs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Privilege {
+    /// U.
+    User,
+    /// S; where a CPU starts.
+    #[default]
+    Supervisor,
+}
+
+/// What decides, beside the entry, whether an access is allowed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Status {
+    pub(super) privilege: Privilege,
+    /// S may load and store where U may.
+    pub(super) sum: bool,
+    /// What is executable is readable.
+    pub(super) mxr: bool,
+}

@@ -1,0 +1,147 @@
+//! The machine as a whole.
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use core::fmt;
+
+use spin::{Mutex, MutexGuard};
+
+use super::calls::{Call, Calls};
+use super::cpu::Cpu;
+use super::features::Features;
+use super::memory::Memory;
+use super::oracle::Stale;
+use super::state::{Hot, State};
+use crate::backend::mock::host_frames::HostFrames;
+use crate::backend::rng::Rng;
+
+/// Several CPUs and the physical memory that they share; a platform for tests.
+///
+/// It is a handle: clones are the same machine. Any number is a CPU; one that was never used is in S-mode, translates
+/// nothing, and has nothing cached. Every answer follows from the seed and from what was asked before, as long as one
+/// thread asks. `Display` prints the seed.
+#[derive(Clone)]
+pub struct Machine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    frames: HostFrames,
+    features: Features,
+    seed: u64,
+    state: Mutex<State>,
+}
+
+impl Machine {
+    /// A machine without extensions, with these frames as memory. O(1).
+    ///
+    /// # Safety
+    /// To let CPUs access memory is to let page tables, right or wrong, decide what is written. So whoever reaches the
+    /// bytes of one of these frames by a pointer uses them as atomics of 8 bytes, as this crate's page tables do, or
+    /// sees to it that no CPU reaches the frame meanwhile.
+    #[must_use]
+    #[expect(unsafe_code, reason = "the CPUs write any frame that tables lead to")]
+    pub unsafe fn new(frames: HostFrames, seed: u64) -> Self {
+        // SAFETY: the caller promises just this.
+        unsafe { Self::with_features(frames, seed, Features::default()) }
+    }
+
+    /// A machine with these extensions. O(1).
+    ///
+    /// # Safety
+    /// As for [`new`](Self::new).
+    #[must_use]
+    #[expect(unsafe_code, reason = "the CPUs write any frame that tables lead to")]
+    pub unsafe fn with_features(frames: HostFrames, seed: u64, features: Features) -> Self {
+        let state = State {
+            cpus: BTreeMap::new(),
+            rng: Rng::new(seed),
+            calls: Calls::default(),
+            hot: Hot::default(),
+        };
+        Self {
+            inner: Arc::new(Inner {
+                frames,
+                features,
+                seed,
+                state: Mutex::new(state),
+            }),
+        }
+    }
+
+    /// The CPU with this number. O(1).
+    #[must_use]
+    pub const fn cpu(&self, number: usize) -> Cpu<'_> {
+        Cpu {
+            machine: self,
+            number,
+        }
+    }
+
+    /// The memory. O(1).
+    #[must_use]
+    pub fn frames(&self) -> &HostFrames {
+        &self.inner.frames
+    }
+
+    /// What the CPUs have. O(1).
+    #[must_use]
+    pub fn features(&self) -> Features {
+        self.inner.features
+    }
+
+    /// The seed, with which a run can be done again. O(1).
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.inner.seed
+    }
+
+    /// How often this was called so far, skipped ones included. O(1).
+    #[must_use]
+    pub fn calls(&self, call: Call) -> usize {
+        self.lock().calls.count(call)
+    }
+
+    /// Lets the `n`-th such call from now (1 is the next) do nothing, once. 0 takes the order back.
+    pub fn skip(&self, call: Call, n: usize) {
+        self.lock().calls.skip(call, n);
+    }
+
+    /// Whether some CPU has cached what it could use now and what a walk would no longer find: the answer to 'was a
+    /// flush forgotten?', whatever the CPUs do next. Entries of ASIDs that are in no `satp` are not looked at.
+    ///
+    /// O(cached entries × levels), and for a superpage that was split, O(pages in it).
+    #[must_use]
+    pub fn stale(&self) -> Option<Stale> {
+        let memory = self.memory();
+        let state = self.lock();
+        let mut cpus = state.cpus.iter();
+        cpus.find_map(|(&number, cpu)| cpu.stale(number, memory))
+    }
+
+    pub(super) fn memory(&self) -> Memory<'_> {
+        Memory {
+            frames: &self.inner.frames,
+            features: self.inner.features,
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.inner.state.lock()
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "machine with seed {:#x}", self.seed())
+    }
+}
+
+impl fmt::Debug for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Machine")
+            .field("seed", &self.inner.seed)
+            .field("features", &self.inner.features)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,152 @@
+//! Whether a CPU has cached what is no longer so.
+
+use core::fmt;
+
+use super::memory::{Memory, Step};
+use super::pte::{Kind, Pte, span};
+use super::satp::Mode;
+use super::state::CpuState;
+use super::trap::Stop;
+use crate::addr::{PhysAddr, VirtAddr};
+use crate::backend::mock::host_access::WORDS;
+
+/// Something cached that a walk would no longer find.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stale {
+    /// Which CPU has it.
+    pub cpu: usize,
+    /// The first address for which it is wrong.
+    pub vaddr: VirtAddr,
+    /// Whether it can only cause page faults: the entry, or what it leads to, is not valid, and now there is one that
+    /// is. A kernel that fences and tries again gets over it.
+    pub is_spurious: bool,
+}
+
+impl fmt::Display for Stale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let harm = if self.is_spurious {
+            "spurious fault"
+        } else {
+            "stale translation"
+        };
+        write!(f, "{harm} for {} on CPU {}", self.vaddr, self.cpu)
+    }
+}
+
+/// What is known of a block of addresses.
+#[derive(Clone, Copy)]
+enum View {
+    Fault,
+    NoMemory,
+    Freed,
+    Leaf(Pte),
+    Table(PhysAddr),
+}
+
+impl CpuState {
+    /// The first cached entry that may answer under the present `satp`, and not as a fresh walk would.
+    pub(super) fn stale(&self, cpu: usize, memory: Memory<'_>) -> Option<Stale> {
+        let mode = self.satp.mode;
+        let entries = self.tlb.iter().filter(|(vaddr, cached)| {
+            mode != Mode::Bare
+                && mode.is_canonical(*vaddr)
+                && cached.hits(self.satp.asid)
+                && cached.step.level < mode.levels()
+        });
+        let mut differing = entries.filter_map(|(vaddr, cached)| {
+            let Step { level, pte, .. } = cached.step;
+            let fresh = self.view(vaddr, level, memory);
+            compare(memory, view(memory, pte, level), fresh, level, vaddr)
+        });
+        differing.next().map(|(vaddr, is_spurious)| Stale {
+            cpu,
+            vaddr,
+            is_spurious,
+        })
+    }
+
+    /// What a fresh walk finds at `level`.
+    fn view(&self, vaddr: VirtAddr, level: usize, memory: Memory<'_>) -> View {
+        let mut last = None;
+        let walked = memory.walk(self.satp, vaddr, |step| {
+            if step.level >= level {
+                last = Some(step);
+            }
+        });
+        match (last, walked) {
+            (Some(step), _) if step.level == level => view(memory, step.pte, level),
+            (_, Ok(leaf)) => {
+                (level..leaf.level)
+                    .rev()
+                    .fold(View::Leaf(leaf.pte), |found, below| {
+                        let slot = vaddr.get() / span(below) % WORDS;
+                        child(memory, found, below + 1, slot)
+                    })
+            }
+            (_, Err(stop)) => View::from(stop),
+        }
+    }
+}
+
+impl From<Stop> for View {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Page => Self::Fault,
+            Stop::Memory => Self::NoMemory,
+            Stop::Freed(_) => Self::Freed,
+        }
+    }
+}
+
+/// What an entry says; a table that is not there counts as what a look into it finds.
+fn view(memory: Memory<'_>, pte: Pte, level: usize) -> View {
+    match pte.kind(level, memory.features) {
+        Kind::Fault => View::Fault,
+        Kind::Leaf => View::Leaf(pte),
+        Kind::Pointer(table) => match memory.read(table) {
+            Ok(_) => View::Table(table),
+            Err(stop) => View::from(stop),
+        },
+    }
+}
+
+/// What is known of one of the 512 parts.
+fn child(memory: Memory<'_>, found: View, level: usize, slot: usize) -> View {
+    let below = level.saturating_sub(1);
+    match found {
+        View::Leaf(pte) => View::Leaf(pte.part(level, slot)),
+        View::Table(table) => {
+            let at = PhysAddr::new(table.get() + 8 * slot as u64);
+            memory
+                .read(at)
+                .map_or_else(View::from, |pte| view(memory, pte, below))
+        }
+        View::Fault | View::NoMemory | View::Freed => found,
+    }
+}
+
+/// The first address for which the two say something else, and whether the cached one only faults.
+fn compare(
+    memory: Memory<'_>,
+    cached: View,
+    fresh: View,
+    level: usize,
+    vaddr: VirtAddr,
+) -> Option<(VirtAddr, bool)> {
+    match (cached, fresh) {
+        (View::Freed, _) => Some((vaddr, false)),
+        (View::Fault, View::Fault) | (View::NoMemory, View::NoMemory) => None,
+        (View::Table(one), View::Table(other)) if one == other => None,
+        (View::Leaf(one), View::Leaf(other)) => {
+            (!one.agrees(other, memory.features)).then_some((vaddr, false))
+        }
+        (View::Table(_), _) | (_, View::Table(_)) => (0..WORDS).find_map(|slot| {
+            let part = |found| child(memory, found, level, slot);
+            let below = level.checked_sub(1)?;
+            let at = VirtAddr::new(vaddr.get().wrapping_add(slot * span(below)));
+            compare(memory, part(cached), part(fresh), below, at)
+        }),
+        (View::Fault, _) => Some((vaddr, true)),
+        _ => Some((vaddr, false)),
+    }
+}

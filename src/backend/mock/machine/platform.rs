@@ -1,0 +1,102 @@
+//! The machine as a platform: what a kernel's hooks do on it.
+
+use core::ptr::NonNull;
+
+use super::calls::Call;
+use super::handle::Machine;
+use super::memory::Memory;
+use super::pte::span;
+use super::state::State;
+use crate::addr::{PhysAddr, VirtAddr};
+use crate::area::MemoryArea;
+use crate::flush::{Flush, Tlb};
+use crate::frame::{FRAME_SIZE, Frame, FrameAllocator};
+
+/// Up to how many pages are fenced one by one.
+const FEW: usize = 64;
+
+impl Machine {
+    /// Time passes, in which CPUs may walk.
+    fn moment(&self) {
+        let memory = self.memory();
+        self.lock().moment(memory);
+    }
+}
+
+#[expect(unsafe_code, reason = "the promises of the trait")]
+// SAFETY: `HostFrames` keeps the promises, and every call goes to it. That CPUs reach the frames of others, too, whoever
+// made the machine has answered for.
+unsafe impl FrameAllocator for Machine {
+    /// # Panics
+    /// As that of [`HostFrames`](crate::backend::mock::HostFrames).
+    fn alloc(&self) -> Option<Frame> {
+        self.moment();
+        self.frames().alloc()
+    }
+
+    /// # Panics
+    /// As that of [`HostFrames`](crate::backend::mock::HostFrames).
+    fn release(&self, frame: Frame, dirty: bool) {
+        self.moment();
+        self.frames().release(frame, dirty);
+    }
+
+    /// # Panics
+    /// As that of [`HostFrames`](crate::backend::mock::HostFrames).
+    fn reach(&self, at: PhysAddr) -> NonNull<u8> {
+        self.moment();
+        self.frames().reach(at)
+    }
+}
+
+impl Tlb for Machine {
+    /// Fences every CPU that has had this root in its `satp` since it last forgot everything, page by page where they
+    /// are few and no tables went.
+    fn flush(&self, flush: &Flush<'_>) {
+        let memory = self.memory();
+        let mut state = self.lock();
+        let named = flush.ranges().into_iter().flatten();
+        named.for_each(|area| state.hot.note(area.start()));
+        state.moment(memory);
+        if state.calls.note(Call::Flush) {
+            let cpus = state.cpus.iter();
+            let ran = cpus.filter(|(_, cpu)| cpu.roots.contains(&flush.root()));
+            let ran: alloc::vec::Vec<_> = ran.map(|(&number, _)| number).collect();
+            ran.into_iter()
+                .for_each(|number| state.flush(number, flush, memory));
+        }
+    }
+
+    /// Fences every CPU, and fully: only that makes it forget that a table was not there.
+    fn made_valid(&self, area: MemoryArea) {
+        let memory = self.memory();
+        let mut state = self.lock();
+        state.hot.note(area.start());
+        state.moment(memory);
+        if state.calls.note(Call::MadeValid) {
+            let cpus: alloc::vec::Vec<_> = state.cpus.keys().copied().collect();
+            cpus.into_iter()
+                .for_each(|number| state.fence(number, None, None, memory));
+        }
+    }
+}
+
+impl State {
+    /// What one CPU does of a flush.
+    fn flush(&mut self, number: usize, flush: &Flush<'_>, memory: Memory<'_>) {
+        let few = flush.size().is_some_and(|bytes| bytes <= FEW * FRAME_SIZE);
+        match flush.ranges() {
+            Some(ranges) if few && !flush.tables() => {
+                for page in ranges.iter().flat_map(|&range| pages(range)) {
+                    self.fence(number, Some(page), flush.asid(), memory);
+                }
+            }
+            _ => self.fence(number, None, flush.asid(), memory),
+        }
+    }
+}
+
+/// The first address of each page in `area`.
+fn pages(area: MemoryArea) -> impl Iterator<Item = VirtAddr> {
+    area.blocks(span(0)).map(|part| part.block.start())
+}

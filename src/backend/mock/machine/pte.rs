@@ -1,0 +1,139 @@
+//! One page-table entry, as the manual reads it.
+
+use super::features::{Features, Privilege, Status};
+use crate::addr::{PhysAddr, VirtAddr};
+use crate::permissions::Access;
+
+/// A page-table entry of Sv39, Sv48 or Sv57; they are alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pte(pub(super) u64);
+
+/// What an entry is to the hardware.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Not valid, reserved or misaligned: a page fault, whatever the access.
+    Fault,
+    /// The next table is here.
+    Pointer(PhysAddr),
+    /// A page or a superpage.
+    Leaf,
+}
+
+bitflags::bitflags! {
+    /// The low bits.
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    struct Bits: u64 {
+        const V = 1;
+        const R = 1 << 1;
+        const W = 1 << 2;
+        const X = 1 << 3;
+        const U = 1 << 4;
+        const G = 1 << 5;
+        const A = 1 << 6;
+        const D = 1 << 7;
+    }
+}
+
+/// How many bytes an entry at `level` speaks of; level 0 has the pages.
+pub(super) const fn span(level: usize) -> usize {
+    1 << (12 + 9 * level)
+}
+
+impl Pte {
+    /// What the entry is at `level`: steps 3, 4 and 6 of 'Virtual Address Translation Process'.
+    pub(super) fn kind(self, level: usize, features: Features) -> Kind {
+        let bits = self.bits();
+        if !bits.contains(Bits::V) || bits.contains(Bits::W) && !bits.contains(Bits::R) {
+            return Kind::Fault;
+        }
+        let is_pointer = !bits.intersects(Bits::R | Bits::X);
+        if self.is_reserved(is_pointer, features) {
+            return Kind::Fault;
+        }
+        if !is_pointer {
+            let is_aligned = self.addr().get() & (span(level) as u64 - 1) == 0;
+            return if is_aligned { Kind::Leaf } else { Kind::Fault };
+        }
+        if level == 0 {
+            return Kind::Fault;
+        }
+        Kind::Pointer(self.addr())
+    }
+
+    /// Whether bits or encodings are set that stand for nothing yet: 54 to 60, N (63) without Svnapot, PBMT (61 and
+    /// 62) without Svpbmt, in pointers and with the value 3; D, A and U in pointers.
+    fn is_reserved(self, is_pointer: bool, features: Features) -> bool {
+        let pbmt = self.0 >> 61 & 3;
+        let pbmt_allowed = features.svpbmt && !is_pointer && pbmt != 3;
+        self.0 >> 54 & 0x7f != 0
+            || self.0 >> 63 != 0
+            || pbmt != 0 && !pbmt_allowed
+            || is_pointer && self.bits().intersects(Bits::D | Bits::A | Bits::U)
+    }
+
+    /// Whether it is a leaf, misaligned or not: what a fence with an address speaks of.
+    pub(super) fn is_leaf(self) -> bool {
+        let bits = self.bits();
+        bits.contains(Bits::V) && bits.intersects(Bits::R | Bits::X)
+    }
+
+    pub(super) fn is_global(self) -> bool {
+        self.bits().contains(Bits::V | Bits::G)
+    }
+
+    /// Whether a leaf lets `access` happen (step 5).
+    pub(super) fn allows(self, access: Access, status: Status) -> bool {
+        let bits = self.bits();
+        let in_mode = match (status.privilege, bits.contains(Bits::U)) {
+            (Privilege::User, user) => user,
+            (Privilege::Supervisor, false) => true,
+            (Privilege::Supervisor, true) => status.sum && access != Access::Execute,
+        };
+        let granted = match access {
+            Access::Read => bits.contains(Bits::R) || status.mxr && bits.contains(Bits::X),
+            Access::Write => bits.contains(Bits::W),
+            Access::Execute => bits.contains(Bits::X),
+        };
+        in_mode && granted
+    }
+
+    /// The entry with A, and D for a store, set: what step 7 wants there.
+    pub(super) fn marked(self, access: Access) -> Self {
+        let bits = match access {
+            Access::Write => Bits::A | Bits::D,
+            _ => Bits::A,
+        };
+        Self(self.0 | bits.bits())
+    }
+
+    /// Where a leaf at `level` leads (step 8).
+    pub(super) const fn target(self, level: usize, vaddr: VirtAddr) -> PhysAddr {
+        let offset = vaddr.get() & (span(level) - 1);
+        PhysAddr::new(self.addr().get() | offset as u64)
+    }
+
+    /// The part of a leaf at `level` that slot `slot` of a table one below would be.
+    pub(super) const fn part(self, level: usize, slot: usize) -> Self {
+        let first = (slot * span(level.saturating_sub(1))) as u64;
+        Self(self.0 | first >> 2)
+    }
+
+    /// Whether using a leaf of which this is a cached copy does what using `memory` would. A and D may be behind where
+    /// the hardware sets them, since it does that in memory, but not ahead.
+    pub(super) fn agrees(self, memory: Self, features: Features) -> bool {
+        let marks = (Bits::A | Bits::D).bits();
+        let unread = marks | Bits::G.bits() | 3 << 8;
+        let ahead = self.0 & marks & !memory.0;
+        let behind = memory.0 & marks & !self.0;
+        self.0 | unread == memory.0 | unread && ahead == 0 && (features.svadu || behind == 0)
+    }
+
+    /// The page number's address.
+    const fn addr(self) -> PhysAddr {
+        PhysAddr::new((self.0 >> 10 & ((1 << 44) - 1)) << 12)
+    }
+
+    const fn bits(self) -> Bits {
+        Bits::from_bits_retain(self.0)
+    }
+}

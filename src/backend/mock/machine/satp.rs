@@ -1,0 +1,96 @@
+//! What a CPU translates with.
+
+use crate::addr::{PhysAddr, VirtAddr};
+use crate::asid::Asid;
+
+/// How addresses are translated (Privileged, 'Supervisor Address Translation and Protection Register', MODE).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Mode {
+    /// Not at all: virtual addresses are physical ones.
+    #[default]
+    Bare,
+    /// Three levels, 39 bits.
+    Sv39,
+    /// Four levels, 48 bits.
+    Sv48,
+    /// Five levels, 57 bits.
+    Sv57,
+}
+
+impl Mode {
+    /// The number that stands in bits 60 to 63 of `satp`.
+    #[must_use]
+    pub const fn code(self) -> u64 {
+        match self {
+            Self::Bare => 0,
+            Self::Sv39 => 8,
+            Self::Sv48 => 9,
+            Self::Sv57 => 10,
+        }
+    }
+
+    /// How many levels of tables there are; `Bare` has none.
+    #[must_use]
+    pub const fn levels(self) -> usize {
+        match self {
+            Self::Bare => 0,
+            Self::Sv39 => 3,
+            Self::Sv48 => 4,
+            Self::Sv57 => 5,
+        }
+    }
+
+    const fn from_code(code: u64) -> Option<Self> {
+        match code {
+            0 => Some(Self::Bare),
+            8 => Some(Self::Sv39),
+            9 => Some(Self::Sv48),
+            10 => Some(Self::Sv57),
+            _ => None,
+        }
+    }
+
+    /// Whether the bits above those that are translated all equal the highest of them.
+    pub(super) fn is_canonical(self, vaddr: VirtAddr) -> bool {
+        self == Self::Bare || self.extend(vaddr.get()) == vaddr
+    }
+
+    /// The address with these low bits.
+    pub(super) fn extend(self, low: usize) -> VirtAddr {
+        let unused = usize::BITS - 12 - 9 * u32::try_from(self.levels()).unwrap_or(0);
+        VirtAddr::new((((low << unused) as isize) >> unused) as usize)
+    }
+}
+
+/// The fields of `satp`: MODE in bits 60 to 63, ASID in 44 to 59, the root table's page number in 0 to 43.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Satp {
+    /// How addresses are translated.
+    pub mode: Mode,
+    /// Under which identifier translations are cached.
+    pub asid: Asid,
+    /// Where the root table is. Only bits 12 to 55 count.
+    pub root: PhysAddr,
+}
+
+impl Satp {
+    const PPN: u64 = (1 << 44) - 1;
+
+    /// What a kernel writes into the register.
+    #[must_use]
+    pub const fn bits(self) -> u64 {
+        self.mode.code() << 60
+            | (self.asid.get() as u64) << 44
+            | (self.root.get() >> 12) & Self::PPN
+    }
+
+    /// The fields, or `None` when MODE is reserved.
+    #[must_use]
+    pub fn from_bits(bits: u64) -> Option<Self> {
+        Some(Self {
+            mode: Mode::from_code(bits >> 60)?,
+            asid: Asid::new(u16::try_from(bits >> 44 & 0xffff).unwrap_or(0)),
+            root: PhysAddr::new((bits & Self::PPN) << 12),
+        })
+    }
+}

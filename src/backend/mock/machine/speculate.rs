@@ -1,0 +1,110 @@
+//! What CPUs do without being asked: cache what they can reach, and forget it again.
+
+use core::sync::atomic::Ordering::Acquire;
+
+use super::memory::Memory;
+use super::pte::{Kind, Pte, span};
+use super::state::{CpuState, Hot, State};
+use crate::addr::VirtAddr;
+use crate::backend::mock::host_access::WORDS;
+use crate::backend::rng::Rng;
+use crate::permissions::Access;
+
+/// From how many blocks of addresses on a CPU forgets one whenever it may cache one.
+const MOST: usize = 4096;
+
+impl State {
+    /// Something has happened, and so each CPU may walk: 'at any time, for any virtual address, as long as satp is
+    /// active' ('Virtual Address Translation Process').
+    pub(super) fn moment(&mut self, memory: Memory<'_>) {
+        for cpu in self.cpus.values_mut() {
+            if self.rng.below(4) == 0 {
+                let vaddr = cpu.somewhere(memory, &self.hot, &mut self.rng);
+                cpu.speculate(memory, vaddr, &mut self.rng);
+            }
+            let keys = cpu.tlb.keys();
+            if keys > MOST || self.rng.below(64) == 0 {
+                cpu.tlb.evict(self.rng.below(keys));
+            }
+        }
+    }
+}
+
+impl CpuState {
+    /// Caches all entries on the way to `vaddr`, from the root or from a pointer that is cached. Never traps, never
+    /// sets D.
+    pub(super) fn speculate(&mut self, memory: Memory<'_>, vaddr: VirtAddr, rng: &mut Rng) {
+        if !self.satp.mode.is_canonical(vaddr) {
+            return;
+        }
+        self.prefetch(memory, vaddr);
+        let cached = self.tlb.hits(vaddr, self.satp.asid);
+        let cached: alloc::vec::Vec<_> = cached.collect();
+        if let Some(step) = rng.one_of(&cached) {
+            let (tlb, asid) = (&mut self.tlb, self.satp.asid);
+            let leaf = memory.follow(step, vaddr, |step| {
+                if keeps(step.pte, step.level, memory) {
+                    tlb.add(vaddr, asid, step);
+                }
+            });
+            // 'Updates of the A bit may be performed as a result of speculation.' Whether it worked is of no interest.
+            if let (Ok(leaf), true) = (leaf, memory.features.svadu && rng.below(2) == 0) {
+                let marked = leaf.pte.marked(Access::Read);
+                let _ = memory.exchange(leaf.at, leaf.pte, marked);
+            }
+        }
+    }
+
+    /// Caches all entries on the way from the root to `vaddr`.
+    pub(super) fn prefetch(&mut self, memory: Memory<'_>, vaddr: VirtAddr) {
+        if self.satp.mode.is_canonical(vaddr) {
+            let (tlb, asid) = (&mut self.tlb, self.satp.asid);
+            let _ = memory.walk(self.satp, vaddr, |step| {
+                if keeps(step.pte, step.level, memory) {
+                    tlb.add(vaddr, asid, step);
+                }
+            });
+        }
+    }
+
+    /// An address that is worth it: one that was spoken of lately, a neighbour, or one that is in the tables.
+    fn somewhere(&self, memory: Memory<'_>, hot: &Hot, rng: &mut Rng) -> VirtAddr {
+        let hot = hot.one(rng).get();
+        match rng.below(4) {
+            0 => VirtAddr::new(hot),
+            1 => VirtAddr::new(
+                hot.wrapping_add(span(0) * rng.below(8))
+                    .wrapping_sub(4 * span(0)),
+            ),
+            _ => self.wander(memory, rng),
+        }
+    }
+
+    /// Goes down the tables, mostly where something is.
+    fn wander(&self, memory: Memory<'_>, rng: &mut Rng) -> VirtAddr {
+        let mode = self.satp.mode;
+        let (mut low, mut table) = (0, self.satp.root);
+        for level in (0..mode.levels()).rev() {
+            let (start, anywhere) = (rng.below(WORDS), rng.below(4) == 0);
+            let found = memory.with(table, |words, _| {
+                let slots = (start..WORDS).chain(0..start);
+                let mut read =
+                    slots.filter_map(|slot| Some((slot, Pte(words.get(slot)?.load(Acquire)))));
+                read.find(|(_, pte)| anywhere || pte.0 != 0)
+            });
+            let (slot, pte) = found.ok().flatten().unwrap_or((start, Pte(0)));
+            low += slot * span(level);
+            match pte.kind(level, memory.features) {
+                Kind::Pointer(next) => table = next,
+                Kind::Leaf => return mode.extend(low + rng.below(span(level))),
+                Kind::Fault => return mode.extend(low),
+            }
+        }
+        mode.extend(low)
+    }
+}
+
+/// Whether an entry may be cached for long: one that is not valid may not where Svvptc says so.
+pub(super) fn keeps(pte: Pte, level: usize, memory: Memory<'_>) -> bool {
+    !memory.features.svvptc || pte.kind(level, memory.features) != Kind::Fault
+}

@@ -1,0 +1,123 @@
+//! All that a machine's CPUs know.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+
+use super::calls::{Call, Calls};
+use super::features::Status;
+use super::memory::Memory;
+use super::satp::{Mode, Satp};
+use super::tlb::Tlb;
+use crate::addr::{PhysAddr, VirtAddr};
+use crate::asid::Asid;
+use crate::backend::rng::Rng;
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) cpus: BTreeMap<usize, CpuState>,
+    pub(super) rng: Rng,
+    pub(super) calls: Calls,
+    pub(super) hot: Hot,
+}
+
+/// One CPU.
+#[derive(Debug, Default)]
+pub(super) struct CpuState {
+    pub(super) satp: Satp,
+    pub(super) status: Status,
+    pub(super) tlb: Tlb,
+    /// The roots of which it may have cached entries: those in `satp` since it forgot everything.
+    pub(super) roots: BTreeSet<PhysAddr>,
+}
+
+/// Addresses that somebody has spoken of lately: where the CPUs speculate.
+#[derive(Debug, Default)]
+pub(super) struct Hot {
+    addrs: [VirtAddr; 16],
+    next: usize,
+}
+
+impl State {
+    pub(super) fn cpu(&mut self, number: usize) -> &mut CpuState {
+        self.cpus.entry(number).or_default()
+    }
+
+    /// A fence on one CPU, unless it is the one to be skipped.
+    pub(super) fn fence(
+        &mut self,
+        number: usize,
+        vaddr: Option<VirtAddr>,
+        asid: Option<Asid>,
+        memory: Memory<'_>,
+    ) {
+        self.moment(memory);
+        if self.calls.note(Call::Fence) {
+            self.cpu(number).fence(vaddr, asid, memory);
+        }
+    }
+}
+
+impl Hot {
+    pub(super) fn note(&mut self, vaddr: VirtAddr) {
+        if let Some(place) = self.addrs.get_mut(self.next) {
+            *place = vaddr;
+        }
+        self.next = (self.next + 1) % self.addrs.len();
+    }
+
+    pub(super) fn one(&self, rng: &mut Rng) -> VirtAddr {
+        rng.one_of(&self.addrs).unwrap_or_default()
+    }
+}
+
+impl CpuState {
+    /// Writes `satp`. Nothing is ordered or forgotten by that; a reserved MODE lets nothing be written.
+    pub(super) fn write_satp(&mut self, bits: u64, asid_bits: u32) {
+        let Some(satp) = Satp::from_bits(bits) else {
+            return;
+        };
+        self.satp = Satp {
+            asid: within(satp.asid, asid_bits),
+            ..satp
+        };
+        if satp.mode != Mode::Bare {
+            self.roots.insert(satp.root);
+        }
+    }
+
+    /// `sfence.vma`, in its four forms.
+    pub(super) fn fence(
+        &mut self,
+        vaddr: Option<VirtAddr>,
+        asid: Option<Asid>,
+        memory: Memory<'_>,
+    ) {
+        let asid = asid.map(|asid| within(asid, memory.features.asid_bits));
+        match vaddr {
+            // 'If the value held in rs1 is not a valid virtual address, then the SFENCE.VMA instruction has no effect.'
+            Some(vaddr) if !self.satp.mode.is_canonical(vaddr) => {}
+            // An entry that was no leaf and is one now has been written as a leaf. One that was not valid and points to
+            // a table now has not: it may be kept.
+            Some(vaddr) => self.tlb.fence_page(vaddr, asid, |step| {
+                step.level == 0
+                    || step.pte.is_leaf()
+                    || memory.read(step.at).is_ok_and(|pte| pte.is_leaf())
+            }),
+            None => {
+                self.tlb.fence(asid);
+                if asid.is_none() {
+                    let root = self.satp.root;
+                    let is_active = self.satp.mode != Mode::Bare;
+                    self.roots.retain(|&seen| is_active && seen == root);
+                }
+            }
+        }
+    }
+}
+
+/// The bits of `asid` that there are.
+fn within(asid: Asid, bits: u32) -> Asid {
+    let mask = u16::MAX
+        .checked_shr(16_u32.saturating_sub(bits))
+        .unwrap_or(0);
+    Asid::new(asid.get() & mask)
+}

@@ -1,0 +1,89 @@
+//! Why an access did not happen.
+
+use core::fmt;
+
+use crate::addr::{PhysAddr, VirtAddr};
+use crate::permissions::Access;
+
+/// What a CPU writes into `scause` (Privileged, 'Supervisor Cause Register').
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Cause {
+    /// No memory where an instruction, or a table on the way to it, should be.
+    InstructionAccessFault = 1,
+    /// No memory where a load, or a table on the way to it, goes.
+    LoadAccessFault = 5,
+    /// No memory where a store, or a table on the way to it, goes.
+    StoreAccessFault = 7,
+    /// The page table does not let the instruction be fetched.
+    InstructionPageFault = 12,
+    /// The page table does not allow the load.
+    LoadPageFault = 13,
+    /// The page table does not allow the store.
+    StorePageFault = 15,
+}
+
+impl Cause {
+    /// The number in `scause`.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+/// An access that trapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Trap {
+    /// Why.
+    pub cause: Cause,
+    /// What `stval` gets: the first byte that could not be accessed.
+    pub vaddr: VirtAddr,
+    /// Not a word of the hardware's, which would go on: the physical address, table or data, at which the access found
+    /// a frame that is nobody's. It is a use after free, and `cause` an access fault.
+    pub freed: Option<PhysAddr>,
+}
+
+impl fmt::Display for Trap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} at {}", self.cause, self.vaddr)?;
+        self.freed.map_or(Ok(()), |at| {
+            write!(f, ": use after free, no frame is in use at {at}")
+        })
+    }
+}
+
+impl core::error::Error for Trap {}
+
+/// What stopped a walk, whatever the access was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// An entry says no.
+    Page,
+    /// There is no memory.
+    Memory,
+    /// The frame here is nobody's.
+    Freed(PhysAddr),
+}
+
+impl Stop {
+    /// What `access` to `vaddr` makes of it.
+    pub(super) const fn trap(self, access: Access, vaddr: VirtAddr) -> Trap {
+        let cause = match (self, access) {
+            (Self::Page, Access::Execute) => Cause::InstructionPageFault,
+            (Self::Page, Access::Read) => Cause::LoadPageFault,
+            (Self::Page, Access::Write) => Cause::StorePageFault,
+            (_, Access::Execute) => Cause::InstructionAccessFault,
+            (_, Access::Read) => Cause::LoadAccessFault,
+            (_, Access::Write) => Cause::StoreAccessFault,
+        };
+        let freed = match self {
+            Self::Freed(at) => Some(at),
+            _ => None,
+        };
+        Trap {
+            cause,
+            vaddr,
+            freed,
+        }
+    }
+}
