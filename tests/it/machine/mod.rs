@@ -1,6 +1,8 @@
 //! The software MMU: what the manual says, rule by rule, and TLBs that do the worst.
 
+mod agree;
 mod fences;
 mod rules;
+mod sequences;
 mod stale;
 mod tables;
