@@ -17,6 +17,8 @@ mod free_search;
 mod manager;
 mod map;
 mod permissions;
+#[cfg(target_has_atomic = "64")]
+mod sync;
 mod tree;
 mod violation;
 
@@ -24,6 +26,8 @@ pub use addr::{Address, PhysAddr, VirtAddr};
 pub use area::MemoryArea;
 pub use area_error::AreaError;
 pub use asid::Asid;
+#[cfg(target_has_atomic = "64")]
+pub use asid::{Activation, AsidAllocator, AsidCpu, AsidSlot};
 pub use attributes::{Attributes, MemoryType};
 pub use error::MapError;
 pub use flush::{Flush, Retired, Tlb};

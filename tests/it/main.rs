@@ -6,6 +6,7 @@
     reason = "a test that fails should stop where it fails"
 )]
 
+mod asid;
 mod concurrent;
 mod contract;
 mod failure;

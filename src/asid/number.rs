@@ -1,4 +1,4 @@
-//! The name under which hardware tags an address space's translations.
+//! The number itself.
 
 use core::fmt;
 

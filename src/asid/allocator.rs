@@ -1,0 +1,297 @@
+//! Who gets which ASID, and when everything must be forgotten.
+
+use core::fmt;
+
+use super::context::Context;
+use super::number::Asid;
+use super::slot::AsidSlot;
+use crate::sync::{AtomicU64, Mutex, Ordering, fence};
+
+/// Hands ASIDs to spaces as CPUs switch to them, for up to `CPUS` CPUs.
+///
+/// Numbers are handed out once each. When there are no more, a new *generation* begins (a rollover): every space gets
+/// a number anew when it is next switched to, spaces that are running keep theirs, and every CPU flushes everything
+/// once, at its next switch. So a number never leads to translations of whoever had it before.
+///
+/// A switch to a space that has a number of this generation takes no lock: two loads and a compare-and-swap on a word
+/// that is this CPU's own. Others take a lock, and O(CPUs). Nothing is allocated, and it can be a `static`.
+///
+/// ASID 0 is not handed out: it is left to whatever runs without a slot, such as the kernel's first page table. Where
+/// there are fewer than `CPUS + 1` other numbers, down to an ASID of 0 bits, all spaces have ASID 0 and every switch
+/// asks for a flush.
+///
+/// # The order
+///
+/// A CPU that switches, with interrupts off from the first to the last:
+/// 1. sets its bit in the space's CPU mask, with any atomic store;
+/// 2. asks [`AsidCpu::switch`], which ends with a full fence;
+/// 3. writes `satp` with the space's root and the ASID;
+/// 4. executes `sfence.vma` without operands if [`Activation::flush`] says so, before it touches anything that is not
+///    mapped alike in both spaces.
+///
+/// A CPU that has changed entries, in [`Tlb::flush`](crate::Tlb::flush):
+/// 1. has stored the entries;
+/// 2. asks [`AsidSlot::asid`], which begins with a full fence; not [`Flush::asid`](crate::Flush::asid), which was read
+///    before the entries were stored;
+/// 3. reads the CPU mask;
+/// 4. makes every CPU in it execute `sfence.vma` under that ASID, and waits.
+///
+/// Either the one who flushes sees the bit and the number, or the one who switches walks tables that have been
+/// changed: that is what the two fences are for. Writing `satp` does not do their work. It neither orders anything nor
+/// forgets anything (Privileged, 'Supervisor Address Translation and Protection Register'), but a CPU only walks the
+/// tables that its `satp` names, so it has cached nothing of a space before the first step 3. The flush comes after
+/// `satp` as the manual has it for a recycled ASID ('Supervisor Memory-Management Fence Instruction').
+///
+/// A bit may leave the mask when the space is not in the `satp` of that CPU and that CPU has executed `sfence.vma`
+/// without an address since; keeping it costs interrupts only.
+///
+/// ```
+/// use kernel_vm::{AsidAllocator, AsidSlot};
+///
+/// static ASIDS: AsidAllocator<4> = AsidAllocator::new(16);
+///
+/// let (slot, root) = (AsidSlot::new(), 0x8020_0000_u64);
+/// let cpu = ASIDS.cpu(0).ok_or("no such CPU")?;
+/// let activation = cpu.switch(&slot);
+/// let satp = 8 << 60 | u64::from(activation.asid.get()) << 44 | root >> 12;
+/// assert!(activation.flush); // the first time, for what the firmware may have left
+/// assert!(!cpu.switch(&slot).flush);
+/// # assert_eq!(satp, 0x8000_1000_0008_0200);
+/// # Ok::<(), &str>(())
+/// ```
+pub struct AsidAllocator<const CPUS: usize> {
+    generation: AtomicU64,
+    /// What each CPU runs; none while it has yet to flush for this generation.
+    active: [Active; CPUS],
+    /// The highest number; 0 when there are too few.
+    highest: u16,
+    state: Mutex<State<CPUS>>,
+}
+
+/// One CPU's word, on a cache line of its own.
+#[repr(align(64))]
+struct Active(AtomicU64);
+
+struct State<const CPUS: usize> {
+    /// The next number that was not handed out in this generation.
+    next: u16,
+    /// Whether all numbers were.
+    exhausted: bool,
+    /// What each CPU ran when the generation began, and may still run.
+    reserved: [Context; CPUS],
+    /// Who has to flush at the next switch.
+    pending: [bool; CPUS],
+}
+
+/// What a CPU needs to run a space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a flush that is asked for must be made"]
+pub struct Activation {
+    /// What `satp` names.
+    pub asid: Asid,
+    /// Whether this CPU must forget everything, when `satp` is written.
+    pub flush: bool,
+}
+
+/// One CPU's way to an [`AsidAllocator`]: to be kept by that CPU, and used by no other.
+#[derive(Clone, Copy)]
+pub struct AsidCpu<'a, const CPUS: usize> {
+    allocator: &'a AsidAllocator<CPUS>,
+    active: &'a Active,
+    number: usize,
+}
+
+impl<const CPUS: usize> AsidAllocator<CPUS> {
+    /// For ASIDs of `bits` bits (what sticks of ones written to the ASID field of `satp`), 16 at most.
+    #[cfg(not(loom))]
+    #[must_use]
+    pub const fn new(bits: u32) -> Self {
+        Self {
+            generation: AtomicU64::new(1),
+            active: [const { Active(AtomicU64::new(Context::NONE.bits())) }; CPUS],
+            highest: highest(bits, CPUS),
+            state: Mutex::new(State::NEW),
+        }
+    }
+
+    /// For ASIDs of `bits` bits, 16 at most.
+    #[cfg(loom)]
+    #[must_use]
+    pub fn new(bits: u32) -> Self {
+        Self {
+            generation: AtomicU64::new(1),
+            active: core::array::from_fn(|_| Active(AtomicU64::new(Context::NONE.bits()))),
+            highest: highest(bits, CPUS),
+            state: Mutex::new(State::NEW),
+        }
+    }
+
+    /// The way in for the CPU with this number, from 0 on; `None` for one of `CPUS` or more. O(1).
+    #[must_use]
+    pub fn cpu(&self, number: usize) -> Option<AsidCpu<'_, CPUS>> {
+        let active = self.active.get(number)?;
+        Some(AsidCpu {
+            allocator: self,
+            active,
+            number,
+        })
+    }
+
+    /// How many generations there have been before this one. O(1).
+    #[must_use]
+    pub fn rollovers(&self) -> u64 {
+        self.generation() - 1
+    }
+
+    fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Relaxed)
+    }
+
+    /// Begins a generation: who runs what is written down, and every CPU has to come here before it runs anything else.
+    fn roll_over(&self, state: &mut State<CPUS>) {
+        self.generation.fetch_add(1, Ordering::Relaxed);
+        for (active, reserved) in self.active.iter().zip(&mut state.reserved) {
+            let running = active.0.swap(Context::NONE.bits(), Ordering::Relaxed);
+            // A CPU that has not switched since the last rollover runs what it ran then.
+            if running != Context::NONE.bits() {
+                *reserved = Context::from_bits(running);
+            }
+        }
+        state.pending = [true; CPUS];
+        state.next = 1;
+        state.exhausted = false;
+    }
+
+    /// A context of this generation for a space that had `old`.
+    fn renew(&self, state: &mut State<CPUS>, old: Context) -> Context {
+        let kept = Context::new(self.generation(), old.asid());
+        if old != Context::NONE && state.claim(old, kept) {
+            return kept;
+        }
+        loop {
+            match state.take(self.highest) {
+                Some(asid) => return Context::new(self.generation(), asid),
+                None => self.roll_over(state),
+            }
+        }
+    }
+}
+
+impl<const CPUS: usize> State<CPUS> {
+    const NEW: Self = Self {
+        next: 1,
+        exhausted: false,
+        reserved: [Context::NONE; CPUS],
+        pending: [true; CPUS],
+    };
+
+    /// Whether some CPU ran `old` when the generation began: then it goes on as `new`.
+    fn claim(&mut self, old: Context, new: Context) -> bool {
+        let mut found = false;
+        for reserved in self
+            .reserved
+            .iter_mut()
+            .filter(|reserved| **reserved == old)
+        {
+            *reserved = new;
+            found = true;
+        }
+        found
+    }
+
+    /// A number that nobody has in this generation, if there is any left.
+    fn take(&mut self, highest: u16) -> Option<Asid> {
+        while !self.exhausted {
+            let asid = Asid::new(self.next);
+            self.exhausted = self.next == highest;
+            self.next = self.next.wrapping_add(1);
+            if !self.reserved.iter().any(|reserved| reserved.asid() == asid) {
+                return Some(asid);
+            }
+        }
+        None
+    }
+}
+
+impl<const CPUS: usize> AsidCpu<'_, CPUS> {
+    /// Makes this CPU one that runs the space of `slot`: with which ASID, and whether it must flush. Ends with a full
+    /// fence. O(1), and without a lock, unless the space has no number of this generation or the CPU has to flush;
+    /// O(CPUs) under a lock then.
+    ///
+    /// To be called with interrupts off, and followed by the write of `satp`, as [`AsidAllocator`] says.
+    pub fn switch(self, slot: &AsidSlot) -> Activation {
+        let activation = if self.allocator.highest == 0 {
+            Activation {
+                asid: Asid::new(0),
+                flush: true,
+            }
+        } else {
+            self.fast(slot).unwrap_or_else(|| self.slow(slot))
+        };
+        fence(Ordering::SeqCst);
+        activation
+    }
+
+    /// The way without a lock. A rollover that comes between takes the word away, and the exchange fails; one that
+    /// comes after it finds what this CPU runs.
+    fn fast(self, slot: &AsidSlot) -> Option<Activation> {
+        let context = slot.load();
+        let before = self.active.0.load(Ordering::Relaxed);
+        if before == Context::NONE.bits() || context.generation() != self.allocator.generation() {
+            return None;
+        }
+        let (relaxed, active) = (Ordering::Relaxed, &self.active.0);
+        let exchanged = active.compare_exchange(before, context.bits(), relaxed, relaxed);
+        exchanged.is_ok().then(|| Activation {
+            asid: context.asid(),
+            flush: false,
+        })
+    }
+
+    fn slow(self, slot: &AsidSlot) -> Activation {
+        let mut state = self.allocator.state.lock();
+        let mut context = slot.load();
+        if context.generation() != self.allocator.generation() {
+            context = self.allocator.renew(&mut state, context);
+            slot.store(context);
+        }
+        let pending = state.pending.get_mut(self.number);
+        let flush = pending.is_some_and(core::mem::take);
+        self.active.0.store(context.bits(), Ordering::Relaxed);
+        Activation {
+            asid: context.asid(),
+            flush,
+        }
+    }
+}
+
+/// The highest ASID of `bits` bits; 0 when those from 1 on are too few for what each CPU may run and one more.
+const fn highest(bits: u32, cpus: usize) -> u16 {
+    let highest = if bits < 16 {
+        (1_u16 << bits) - 1
+    } else {
+        u16::MAX
+    };
+    if (highest as usize) > cpus {
+        highest
+    } else {
+        0
+    }
+}
+
+impl<const CPUS: usize> fmt::Debug for AsidAllocator<CPUS> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsidAllocator")
+            .field("highest", &self.highest)
+            .field("rollovers", &self.rollovers())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<const CPUS: usize> fmt::Debug for AsidCpu<'_, CPUS> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsidCpu")
+            .field("number", &self.number)
+            .finish_non_exhaustive()
+    }
+}
