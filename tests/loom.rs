@@ -1,0 +1,188 @@
+//! Every way in which CPUs can meet in the ASID allocator, up to a few preemptions. Only with
+//! `RUSTFLAGS="--cfg loom" cargo test --release --test loom`.
+#![cfg(loom)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that fails should stop where it fails"
+)]
+
+use kernel_vm::{Activation, AsidAllocator, AsidCpu, AsidSlot};
+use loom::model::Builder;
+use loom::sync::Arc;
+use loom::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use loom::thread;
+
+const CPUS: usize = 2;
+/// Three numbers: one for each CPU and one more, the fewest with which there are generations.
+const BITS: u32 = 2;
+
+/// A space: its slot, its one page-table entry, its CPU mask.
+#[derive(Default)]
+struct Space {
+    slot: AsidSlot,
+    entry: AtomicU64,
+    mask: AtomicU64,
+}
+
+struct System {
+    asids: AsidAllocator<CPUS>,
+    spaces: [Space; 4],
+}
+
+impl System {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            asids: AsidAllocator::new(BITS),
+            spaces: Default::default(),
+        })
+    }
+}
+
+/// A CPU's TLB: under each number, whose entry it has cached, and what that said.
+#[derive(Default)]
+struct Tlb([Option<(usize, u64)>; 1 << BITS]);
+
+/// Switches to a space and uses it, as the documented order has it.
+fn run(
+    cpu: AsidCpu<'_, CPUS>,
+    bit: u64,
+    tlb: &mut Tlb,
+    system: &System,
+    number: usize,
+) -> Activation {
+    let space = &system.spaces[number];
+    space.mask.fetch_or(bit, Relaxed);
+    let activation = cpu.switch(&space.slot);
+    if activation.flush {
+        *tlb = Tlb::default();
+    }
+    let cached = &mut tlb.0[usize::from(activation.asid.get())];
+    let (whose, _) = *cached.get_or_insert_with(|| (number, space.entry.load(Relaxed)));
+    assert_eq!(whose, number, "a stale ASID: {activation:?}");
+    activation
+}
+
+fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
+    let mut builder = Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.check(model);
+}
+
+/// Has a second CPU do `other` while this one does `one`; each begins with what `before` has done to its TLB.
+fn race(
+    system: &Arc<System>,
+    mut tlbs: [Tlb; CPUS],
+    one: &'static [usize],
+    other: &'static [usize],
+) -> [Tlb; CPUS] {
+    let there = system.clone();
+    let mut tlb = core::mem::take(&mut tlbs[1]);
+    let thread = thread::spawn(move || {
+        let cpu = there.asids.cpu(1).unwrap();
+        for &space in other {
+            let _ = run(cpu, 2, &mut tlb, &there, space);
+        }
+        tlb
+    });
+    let cpu = system.asids.cpu(0).unwrap();
+    for &space in one {
+        let _ = run(cpu, 1, &mut tlbs[0], system, space);
+    }
+    tlbs[1] = thread.join().unwrap();
+    tlbs
+}
+
+#[test]
+fn two_cpus_that_switch_never_share_a_number() {
+    check(3, || {
+        let system = System::new();
+        race(&system, Default::default(), &[0, 1, 0], &[2, 0, 3]);
+    });
+}
+
+/// CPU 0 runs space 0; CPU 1 has run spaces 1 and 2, and runs 2. No number is left.
+const FULL: &[(usize, usize)] = &[(0, 0), (1, 1), (1, 2)];
+
+/// Does switches, (CPU, space) each, one after the other.
+fn prepare(system: &System, switches: &[(usize, usize)]) -> [Tlb; CPUS] {
+    let mut tlbs: [Tlb; CPUS] = Default::default();
+    for &(cpu, space) in switches {
+        let handle = system.asids.cpu(cpu).unwrap();
+        let _ = run(handle, 1 << cpu, &mut tlbs[cpu], system, space);
+    }
+    assert_eq!(system.asids.rollovers(), 0);
+    tlbs
+}
+
+#[test]
+fn a_switch_that_races_a_rollover_uses_no_stale_number() {
+    let others: [&[usize]; 5] = [&[1, 2], &[1, 3], &[2, 3], &[3, 1], &[2, 0, 3]];
+    for other in others {
+        check(3, move || {
+            let system = System::new();
+            let tlbs = prepare(&system, FULL);
+            race(&system, tlbs, &[3, 0, 2], other);
+            assert!(system.asids.rollovers() > 0);
+        });
+    }
+}
+
+/// One CPU makes some switches, changes the entry of space 0 and flushes it; the other makes switches of which the
+/// last is to space 0. It must not go on with the old entry.
+fn shootdown(before: &'static [(usize, usize)], one: &'static [usize], other: &'static [usize]) {
+    check(3, move || {
+        let system = System::new();
+        let [mut tlb, mut there_tlb] = prepare(&system, before);
+        let there = system.clone();
+        let thread = thread::spawn(move || {
+            let cpu = there.asids.cpu(1).unwrap();
+            let switches = other.iter();
+            let last = switches
+                .map(|&space| run(cpu, 2, &mut there_tlb, &there, space))
+                .last();
+            (last.unwrap(), there_tlb)
+        });
+        let cpu = system.asids.cpu(0).unwrap();
+        for &space in one {
+            let _ = run(cpu, 1, &mut tlb, &system, space);
+        }
+        let space = &system.spaces[0];
+        space.entry.store(1, Relaxed);
+        let asid = space.slot.asid();
+        let is_told = space.mask.load(Relaxed) & 2 != 0;
+        let (activation, mut tlb) = thread.join().unwrap();
+        if is_told {
+            tlb.0[usize::from(asid.get())] = None;
+        }
+        let cached = tlb.0[usize::from(activation.asid.get())];
+        assert!(
+            cached.is_none_or(|(_, entry)| entry == 1),
+            "CPU 1 goes on with the old entry under {activation:?}; flushed {asid}, told: {is_told}"
+        );
+    });
+}
+
+#[test]
+fn a_shootdown_reaches_a_cpu_that_switches() {
+    shootdown(&[], &[], &[0]);
+    shootdown(&[(0, 0)], &[], &[0]);
+    shootdown(&[(1, 0), (1, 1)], &[], &[1, 0]);
+}
+
+#[test]
+fn a_shootdown_reaches_a_cpu_that_switches_after_a_rollover() {
+    // Space 0 had a number, and its generation is over when CPU 1 comes back to it; or CPU 1 ends that itself.
+    shootdown(&[(1, 0), (1, 1), (0, 2)], &[3], &[0]);
+    shootdown(&[(1, 1), (1, 2), (0, 3)], &[], &[0]);
+}
+
+#[test]
+fn a_shootdown_reaches_a_cpu_that_has_run_on_over_a_rollover() {
+    // CPU 1 runs space 0 all the while, or comes back to it without a lock; CPU 0 begins a generation and runs it, too.
+    shootdown(&[(0, 1), (0, 2), (1, 0)], &[3, 0], &[0]);
+    shootdown(&[(0, 1), (1, 0), (1, 2)], &[3, 0], &[0]);
+    shootdown(&[(0, 1), (1, 0), (1, 2)], &[3, 1, 0], &[2, 0]);
+    // Some generations later, too.
+    shootdown(&[(0, 1), (0, 2), (1, 0)], &[3, 1, 2, 0], &[0]);
+}
