@@ -1,6 +1,7 @@
 //! The software MMU: what the manual says, rule by rule, and TLBs that do the worst.
 
 mod agree;
+mod asids;
 mod fences;
 mod rules;
 mod sequences;
