@@ -1,7 +1,7 @@
 //! What a CPU does when a flush is missing, and how that is found.
 
 use kernel_vm::backend::mock::machine::{Call, Features, Mode};
-use kernel_vm::{Access, Flush, Tlb, VirtAddr};
+use kernel_vm::{Access, Flush, FrameAllocator, Tlb, VirtAddr};
 
 use super::tables::{A, D, R, Tables, V, W, leaf, load, loads, machine, read, write};
 use crate::subject::area;
@@ -188,4 +188,20 @@ fn a_flush_reaches_the_cpus_that_have_run_on_the_root() {
         1,
         "and no other CPU had been there"
     );
+}
+
+#[test]
+fn a_frame_that_is_given_back_before_its_flush_is_found_after_it_too() {
+    for level in [0, 1] {
+        let tables = Tables::sv39();
+        let frame = tables.machine.alloc().unwrap();
+        let bits = if level == 0 { V | R | A } else { V };
+        let entry = tables.write(PAGE, level, leaf(frame.addr().get(), bits));
+        let cpu = tables.cpu(0);
+        cpu.prefetch(VirtAddr::new(PAGE));
+        write(&tables.machine, entry, 0);
+        tables.machine.release(frame, false);
+        cpu.sfence_vma(None, None);
+        assert!(tables.machine.stale().is_some(), "level {level}");
+    }
 }

@@ -58,6 +58,7 @@ impl Machine {
             rng: Rng::new(seed),
             calls: Calls::default(),
             hot: Hot::default(),
+            released: None,
         };
         Self {
             inner: Arc::new(Inner {
@@ -110,13 +111,17 @@ impl Machine {
     /// Whether some CPU has cached what it could use now and what a walk would no longer find: the answer to 'was a
     /// flush forgotten?', whatever the CPUs do next. Entries of ASIDs that are in no `satp` are not looked at.
     ///
+    /// Also, from then on, whether a frame was given back while some CPU had cached, and could use, an entry that leads
+    /// to it: its flush came too late, even if it came.
+    ///
     /// O(cached entries × levels), and for a superpage that was split, O(pages in it).
     #[must_use]
     pub fn stale(&self) -> Option<Stale> {
         let memory = self.memory();
         let state = self.lock();
         let mut cpus = state.cpus.iter();
-        cpus.find_map(|(&number, cpu)| cpu.stale(number, memory))
+        let stale = || cpus.find_map(|(&number, cpu)| cpu.stale(number, memory));
+        state.released.or_else(stale)
     }
 
     pub(super) fn memory(&self) -> Memory<'_> {

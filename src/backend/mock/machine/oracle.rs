@@ -10,7 +10,7 @@ use super::trap::Stop;
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::backend::mock::host_access::WORDS;
 
-/// Something cached that a walk would no longer find.
+/// Something cached that a walk would no longer find, or that leads to a frame that was given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stale {
     /// Which CPU has it.
@@ -44,20 +44,48 @@ enum View {
 }
 
 impl CpuState {
-    /// The first cached entry that may answer under the present `satp`, and not as a fresh walk would.
-    pub(super) fn stale(&self, cpu: usize, memory: Memory<'_>) -> Option<Stale> {
+    /// The cached entries that may answer under the present `satp`, with their first address.
+    fn usable(&self) -> impl Iterator<Item = (VirtAddr, Step)> {
         let mode = self.satp.mode;
-        let entries = self.tlb.iter().filter(|(vaddr, cached)| {
+        let entries = self.tlb.iter().filter(move |(vaddr, cached)| {
             mode != Mode::Bare
                 && mode.is_canonical(*vaddr)
                 && cached.hits(self.satp.asid)
                 && cached.step.level < mode.levels()
         });
-        let mut differing = entries.filter_map(|(vaddr, cached)| {
-            let Step { level, pte, .. } = cached.step;
-            let fresh = self.view(vaddr, level, memory);
-            compare(memory, view(memory, pte, level), fresh, level, vaddr)
-        });
+        entries.map(|(vaddr, cached)| (vaddr, cached.step))
+    }
+
+    /// The first of them that leads to a frame: a pointer to the table there, or a leaf.
+    pub(super) fn leads_to(
+        &self,
+        cpu: usize,
+        frame: PhysAddr,
+        memory: Memory<'_>,
+    ) -> Option<Stale> {
+        let mut leading =
+            self.usable().filter(
+                |(_, step)| match step.pte.kind(step.level, memory.features) {
+                    Kind::Fault => false,
+                    Kind::Pointer(table) => table == frame,
+                    Kind::Leaf => step.pte.reaches(step.level, frame),
+                },
+            );
+        leading.next().map(|(vaddr, _)| Stale {
+            cpu,
+            vaddr,
+            is_spurious: false,
+        })
+    }
+
+    /// The first of them that does not answer as a fresh walk would.
+    pub(super) fn stale(&self, cpu: usize, memory: Memory<'_>) -> Option<Stale> {
+        let mut differing = self
+            .usable()
+            .filter_map(|(vaddr, Step { level, pte, .. })| {
+                let fresh = self.view(vaddr, level, memory);
+                compare(memory, view(memory, pte, level), fresh, level, vaddr)
+            });
         differing.next().map(|(vaddr, is_spurious)| Stale {
             cpu,
             vaddr,

@@ -1,5 +1,6 @@
 //! The machine as a platform: what a kernel's hooks do on it.
 
+use alloc::vec::Vec;
 use core::ptr::NonNull;
 
 use super::calls::Call;
@@ -21,6 +22,15 @@ impl Machine {
         let memory = self.memory();
         self.lock().moment(memory);
     }
+
+    /// Writes down who could still reach a frame that is given back.
+    fn note_release(&self, frame: PhysAddr) {
+        let memory = self.memory();
+        let mut state = self.lock();
+        let mut cpus = state.cpus.iter();
+        let reached = cpus.find_map(|(&number, cpu)| cpu.leads_to(number, frame, memory));
+        state.released = state.released.or(reached);
+    }
 }
 
 #[expect(unsafe_code, reason = "the promises of the trait")]
@@ -38,6 +48,7 @@ unsafe impl FrameAllocator for Machine {
     /// As that of [`HostFrames`](crate::backend::mock::HostFrames).
     fn release(&self, frame: Frame, dirty: bool) {
         self.moment();
+        self.note_release(frame.addr());
         self.frames().release(frame, dirty);
     }
 
@@ -61,7 +72,7 @@ impl Tlb for Machine {
         if state.calls.note(Call::Flush) {
             let cpus = state.cpus.iter();
             let ran = cpus.filter(|(_, cpu)| cpu.roots.contains(&flush.root()));
-            let ran: alloc::vec::Vec<_> = ran.map(|(&number, _)| number).collect();
+            let ran: Vec<_> = ran.map(|(&number, _)| number).collect();
             ran.into_iter()
                 .for_each(|number| state.flush(number, flush, memory));
         }
@@ -74,7 +85,7 @@ impl Tlb for Machine {
         state.hot.note(area.start());
         state.moment(memory);
         if state.calls.note(Call::MadeValid) {
-            let cpus: alloc::vec::Vec<_> = state.cpus.keys().copied().collect();
+            let cpus: Vec<_> = state.cpus.keys().copied().collect();
             cpus.into_iter()
                 .for_each(|number| state.fence(number, None, None, memory));
         }

@@ -112,6 +112,11 @@ impl Pte {
         PhysAddr::new(self.addr().get() | offset as u64)
     }
 
+    /// Whether `at` lies in what a leaf at `level` leads to.
+    pub(super) const fn reaches(self, level: usize, at: PhysAddr) -> bool {
+        at.get() & !(span(level) as u64 - 1) == self.addr().get()
+    }
+
     /// The part of a leaf at `level` that slot `slot` of a table one below would be.
     pub(super) const fn part(self, level: usize, slot: usize) -> Self {
         let first = (slot * span(level.saturating_sub(1))) as u64;

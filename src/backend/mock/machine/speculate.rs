@@ -1,5 +1,6 @@
 //! What CPUs do without being asked: cache what they can reach, and forget it again.
 
+use alloc::vec::Vec;
 use core::sync::atomic::Ordering::Acquire;
 
 use super::memory::Memory;
@@ -34,12 +35,8 @@ impl CpuState {
     /// Caches all entries on the way to `vaddr`, from the root or from a pointer that is cached. Never traps, never
     /// sets D.
     pub(super) fn speculate(&mut self, memory: Memory<'_>, vaddr: VirtAddr, rng: &mut Rng) {
-        if !self.satp.mode.is_canonical(vaddr) {
-            return;
-        }
         self.prefetch(memory, vaddr);
-        let cached = self.tlb.hits(vaddr, self.satp.asid);
-        let cached: alloc::vec::Vec<_> = cached.collect();
+        let cached: Vec<_> = self.starts(vaddr).collect();
         if let Some(step) = rng.one_of(&cached) {
             let (tlb, asid) = (&mut self.tlb, self.satp.asid);
             let leaf = memory.follow(step, vaddr, |step| {

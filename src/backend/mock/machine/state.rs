@@ -5,6 +5,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use super::calls::{Call, Calls};
 use super::features::Status;
 use super::memory::Memory;
+use super::oracle::Stale;
 use super::satp::{Mode, Satp};
 use super::tlb::Tlb;
 use crate::addr::{PhysAddr, VirtAddr};
@@ -17,6 +18,8 @@ pub(super) struct State {
     pub(super) rng: Rng,
     pub(super) calls: Calls,
     pub(super) hot: Hot,
+    /// The first frame that was given back while a CPU could still reach it.
+    pub(super) released: Option<Stale>,
 }
 
 /// One CPU.

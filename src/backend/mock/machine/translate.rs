@@ -75,7 +75,7 @@ impl CpuState {
     }
 
     /// The cached entries that a walk may begin with.
-    fn starts(&self, vaddr: VirtAddr) -> impl Iterator<Item = Step> {
+    pub(super) fn starts(&self, vaddr: VirtAddr) -> impl Iterator<Item = Step> {
         let levels = match self.untranslated(vaddr) {
             Some(_) => 0,
             None => self.satp.mode.levels(),
