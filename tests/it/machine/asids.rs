@@ -209,7 +209,7 @@ impl Kernel {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
 
     #[test]
     fn fewer_asids_than_spaces_show_nobody_anything_stale(

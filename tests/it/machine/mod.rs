@@ -6,4 +6,6 @@ mod fences;
 mod rules;
 mod sequences;
 mod stale;
+mod subject;
 mod tables;
+mod threads;

@@ -81,7 +81,7 @@ impl Run {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 
     #[test]
     fn no_cpu_has_anything_stale_after_a_verb(ops in vec(op(), 20..40), seed: u64) {

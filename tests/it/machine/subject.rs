@@ -1,0 +1,72 @@
+//! The operations of the random tests, on page tables that CPUs use meanwhile.
+
+use std::cell::Cell;
+
+use kernel_vm::backend::PageTableBackend;
+use kernel_vm::backend::mock::machine::{Call, Features, Machine, Mode, Privilege, Satp};
+use kernel_vm::backend::sv39::Sv39;
+use kernel_vm::{Access, Asid, PhysAddr, VirtAddr};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::tables::machine;
+use crate::ops::{Pair, step};
+use crate::subject::Subject;
+
+thread_local! {
+    /// What the next machine of this test is made with: `fresh` is told nothing.
+    static SEED: Cell<u64> = const { Cell::new(1) };
+}
+
+impl Subject for Sv39<Machine> {
+    fn fresh() -> Self {
+        let machine = machine(512, SEED.get(), Features::default());
+        let backend = Self::new(machine.clone()).unwrap();
+        let satp = Satp {
+            mode: Mode::Sv39,
+            asid: Asid::new(0),
+            root: backend.root(),
+        };
+        (0..2).for_each(|cpu| machine.cpu(cpu).write_satp(satp.bits()));
+        backend
+    }
+
+    /// In the mode that the page is for; whatever the CPU may answer, it must answer this.
+    fn look(&self, cpu: usize, addr: VirtAddr, access: Access) -> Option<PhysAddr> {
+        let cpu = self.platform().cpu(cpu);
+        let modes = [Privilege::Supervisor, Privilege::User].map(|privilege| {
+            cpu.set_privilege(privilege);
+            let seen = cpu.translate(addr, access);
+            for outcome in cpu.outcomes(addr, access) {
+                assert_eq!(outcome, seen, "stale, {}", self.platform());
+            }
+            seen
+        });
+        modes.into_iter().find_map(Result::ok)
+    }
+
+    fn fail(&self, n: usize) {
+        self.platform().frames().fail_alloc(n);
+    }
+
+    fn in_use(&self) -> usize {
+        self.platform().frames().frames_in_use()
+    }
+
+    fn flushes(&self) -> usize {
+        self.platform().calls(Call::Flush)
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_manager_over_the_machine_does_what_the_model_does(steps in vec(step(), 50..70), seed: u64) {
+        SEED.set(seed);
+        let mut pair = Pair::<Sv39<Machine>>::new();
+        for step in steps {
+            pair.step(step);
+        }
+    }
+}
