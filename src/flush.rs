@@ -247,7 +247,10 @@ pub trait Tlb {
 
     /// Pages in `area` were not valid before and are now. Architectures that may cache 'invalid' (RISC-V without
     /// Svvptc), or that need a barrier before the entry is seen (Arm), act here; others may have a spurious fault at
-    /// worst.
+    /// worst. A kernel may leave it to that fault, too, if its handler fences and tries again.
+    ///
+    /// Tables may be new as well as leaves. On RISC-V an `sfence.vma` with an address covers leaves only, so one without
+    /// is needed to forget that a table was not there (Privileged, 'Supervisor Memory-Management Fence Instruction').
     fn made_valid(&self, area: MemoryArea) {
         let _ = area;
     }

@@ -7,9 +7,9 @@ mod fault;
 mod host_access;
 mod host_frames;
 mod host_memory;
-mod no_page_table;
 #[cfg(target_pointer_width = "64")]
 pub mod machine;
+mod no_page_table;
 mod page;
 mod reserved;
 mod state;

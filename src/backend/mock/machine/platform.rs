@@ -61,8 +61,8 @@ unsafe impl FrameAllocator for Machine {
 }
 
 impl Tlb for Machine {
-    /// Fences every CPU that has had this root in its `satp` since it last forgot everything, page by page where they
-    /// are few and no tables went.
+    /// Fences every CPU that has had this root in its `satp` since it last forgot everything (and all of them when the
+    /// translations are global), page by page where they are few and no tables went.
     fn flush(&self, flush: &Flush<'_>) {
         let memory = self.memory();
         let mut state = self.lock();
@@ -71,7 +71,8 @@ impl Tlb for Machine {
         state.moment(memory);
         if state.calls.note(Call::Flush) {
             let cpus = state.cpus.iter();
-            let ran = cpus.filter(|(_, cpu)| cpu.roots.contains(&flush.root()));
+            let ran =
+                cpus.filter(|(_, cpu)| flush.is_global() || cpu.roots.contains(&flush.root()));
             let ran: Vec<_> = ran.map(|(&number, _)| number).collect();
             ran.into_iter()
                 .for_each(|number| state.flush(number, flush, memory));
