@@ -9,20 +9,36 @@ use super::walker::Radix;
 use super::word::is_gone;
 use crate::area::MemoryArea;
 use crate::asid::Asid;
+use crate::attributes::MemoryType;
 use crate::backend::run::Run;
 use crate::flush::{Flush, Tlb};
 use crate::frame::{FRAME_SIZE, FrameAllocator};
 use crate::permissions::Permissions;
+
+/// What a page may allow that needs no more than an entry: code needs a word with the instruction caches.
+const PLAIN: Permissions = Permissions::READ
+    .union(Permissions::WRITE)
+    .union(Permissions::USER);
+
+/// Whether `area` is one page, and so all of it is in a range if its start is.
+#[inline]
+fn is_page(area: MemoryArea) -> bool {
+    area.start().is_aligned(FRAME_SIZE) && area.end().get() - area.start().get() == FRAME_SIZE - 1
+}
 
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     /// Maps a page without more ado, or answers false.
     #[inline]
     pub(super) fn map_page(&mut self, run: Run) -> bool {
         let permissions = run.attributes.permissions;
-        if run.area.size() != FRAME_SIZE || permissions.contains(Permissions::EXECUTE) {
-            return false;
-        }
-        let Some(Pages { table, .. }) = self.pages_of(run.area) else {
+        let is_plain = is_page(run.area)
+            && run.first.is_aligned(FRAME_SIZE)
+            && run.first.get() >> F::PHYSICAL_BITS == 0
+            && run.attributes.memory_type == MemoryType::Normal
+            && PLAIN.contains(permissions)
+            && permissions.contains(Permissions::READ);
+        let pages = is_plain.then(|| self.pages_at(run.area.start()));
+        let Some(Pages { table, .. }) = pages.flatten() else {
             return false;
         };
         let word = word(table, run.area.start(), 0);
@@ -33,19 +49,15 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             F::leaf(run.first, run.attributes, 0) | self.common_bits(),
             Release,
         );
-        if permissions.allow_any() {
-            self.platform().made_valid(run.area);
-        }
+        self.platform().made_valid(run.area);
         true
     }
 
     /// Unmaps a page without more ado, if it is valid, not ours, and not the last in its table, or answers false.
     #[inline]
     pub(super) fn unmap_page(&mut self, area: MemoryArea, asid: Asid) -> bool {
-        if area.size() != FRAME_SIZE {
-            return false;
-        }
-        let Some(Pages { table, .. }) = self.pages_of(area) else {
+        let pages = is_page(area).then(|| self.pages_at(area.start()));
+        let Some(Pages { table, .. }) = pages.flatten() else {
             return false;
         };
         let word = word(table, area.start(), 0);

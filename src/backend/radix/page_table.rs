@@ -48,7 +48,6 @@ impl<F: Format, P: FrameAllocator + Tlb> PageTableBackend for Radix<F, P> {
 
     #[inline]
     fn edit(&mut self, edit: Edit, asid: Asid) -> Result<(), MapError> {
-        check_edit(self, edit)?;
         let is_made = match edit {
             Edit::Map(run) => self.map_page(run),
             Edit::Unmap(area) => self.unmap_page(area, asid),

@@ -63,13 +63,20 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     pub(super) fn pages_of(&self, area: MemoryArea) -> Option<Pages<'_>> {
         let block = span(1);
         let in_one = area.start().get() / block == area.end().get() / block;
-        if !in_one || !self.ranges.contains_small(area) {
+        let in_range = in_one && self.ranges.contains(area.end());
+        in_range.then(|| self.pages_at(area.start()))?
+    }
+
+    /// The table of the page at `page`, and the pointer to it, if there is one.
+    #[inline]
+    pub(super) fn pages_at(&self, page: VirtAddr) -> Option<Pages<'_>> {
+        if !self.ranges.contains(page) {
             return None;
         }
         let mut table = self.root_table();
         let mut level = Self::TOP;
         loop {
-            let pointer = word(table, area.start(), level);
+            let pointer = word(table, page, level);
             let value = pointer.load(Acquire);
             if value & F::VALID == 0 || !F::is_table(value, level) {
                 return None;

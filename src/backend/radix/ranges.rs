@@ -39,12 +39,6 @@ impl Ranges {
         one | other
     }
 
-    /// Whether all of `area`, which is smaller than what lies between the ranges, can be mapped.
-    #[inline]
-    pub(super) fn contains_small(&self, area: MemoryArea) -> bool {
-        self.contains(area.start()) & self.contains(area.end())
-    }
-
     /// The parts of `area` that can be mapped.
     pub(super) fn parts(&self, area: MemoryArea) -> ArrayVec<MemoryArea, 2> {
         let ranges = self.as_slice().iter();
