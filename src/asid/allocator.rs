@@ -3,9 +3,9 @@
 use core::fmt;
 
 use super::context::Context;
-use super::number::Asid;
-use super::slot::AsidSlot;
-use crate::sync::{AtomicU64, Mutex, Ordering, fence};
+use super::generation::State;
+use super::switch::AsidCpu;
+use crate::sync::{AtomicU64, Mutex, Ordering};
 
 /// Hands ASIDs to spaces as CPUs switch to them, for up to `CPUS` CPUs.
 ///
@@ -59,47 +59,21 @@ use crate::sync::{AtomicU64, Mutex, Ordering, fence};
 /// # assert_eq!(satp, 0x8000_1000_0008_0200);
 /// # Ok::<(), &str>(())
 /// ```
+///
+/// [`Activation::flush`]: super::Activation::flush
+/// [`AsidSlot::asid`]: super::AsidSlot::asid
 pub struct AsidAllocator<const CPUS: usize> {
     generation: AtomicU64,
     /// What each CPU runs; none while it has yet to flush for this generation.
     active: [Active; CPUS],
     /// The highest number; 0 when there are too few.
-    highest: u16,
-    state: Mutex<State<CPUS>>,
+    pub(super) highest: u16,
+    pub(super) state: Mutex<State<CPUS>>,
 }
 
 /// One CPU's word, on a cache line of its own.
 #[repr(align(64))]
-struct Active(AtomicU64);
-
-struct State<const CPUS: usize> {
-    /// The next number that was not handed out in this generation.
-    next: u16,
-    /// Whether all numbers were.
-    exhausted: bool,
-    /// What each CPU ran when the generation began, and may still run.
-    reserved: [Context; CPUS],
-    /// Who has to flush at the next switch.
-    pending: [bool; CPUS],
-}
-
-/// What a CPU needs to run a space.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "a flush that is asked for must be made"]
-pub struct Activation {
-    /// What `satp` names.
-    pub asid: Asid,
-    /// Whether this CPU must forget everything, when `satp` is written.
-    pub flush: bool,
-}
-
-/// One CPU's way to an [`AsidAllocator`]: to be kept by that CPU, and used by no other.
-#[derive(Clone, Copy)]
-pub struct AsidCpu<'a, const CPUS: usize> {
-    allocator: &'a AsidAllocator<CPUS>,
-    active: &'a Active,
-    number: usize,
-}
+pub(super) struct Active(pub(super) AtomicU64);
 
 impl<const CPUS: usize> AsidAllocator<CPUS> {
     /// For ASIDs of `bits` bits (what sticks of ones written to the ASID field of `satp`), 16 at most.
@@ -143,7 +117,7 @@ impl<const CPUS: usize> AsidAllocator<CPUS> {
         self.generation() - 1
     }
 
-    fn generation(&self) -> u64 {
+    pub(super) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Relaxed)
     }
 
@@ -157,13 +131,11 @@ impl<const CPUS: usize> AsidAllocator<CPUS> {
                 *reserved = Context::from_bits(running);
             }
         }
-        state.pending = [true; CPUS];
-        state.next = 1;
-        state.exhausted = false;
+        state.begin();
     }
 
     /// A context of this generation for a space that had `old`.
-    fn renew(&self, state: &mut State<CPUS>, old: Context) -> Context {
+    pub(super) fn renew(&self, state: &mut State<CPUS>, old: Context) -> Context {
         let kept = Context::new(self.generation(), old.asid());
         if old != Context::NONE && state.claim(old, kept) {
             return kept;
@@ -173,94 +145,6 @@ impl<const CPUS: usize> AsidAllocator<CPUS> {
                 Some(asid) => return Context::new(self.generation(), asid),
                 None => self.roll_over(state),
             }
-        }
-    }
-}
-
-impl<const CPUS: usize> State<CPUS> {
-    const NEW: Self = Self {
-        next: 1,
-        exhausted: false,
-        reserved: [Context::NONE; CPUS],
-        pending: [true; CPUS],
-    };
-
-    /// Whether some CPU ran `old` when the generation began: then it goes on as `new`.
-    fn claim(&mut self, old: Context, new: Context) -> bool {
-        let mut found = false;
-        for reserved in self
-            .reserved
-            .iter_mut()
-            .filter(|reserved| **reserved == old)
-        {
-            *reserved = new;
-            found = true;
-        }
-        found
-    }
-
-    /// A number that nobody has in this generation, if there is any left.
-    fn take(&mut self, highest: u16) -> Option<Asid> {
-        while !self.exhausted {
-            let asid = Asid::new(self.next);
-            self.exhausted = self.next == highest;
-            self.next = self.next.wrapping_add(1);
-            if !self.reserved.iter().any(|reserved| reserved.asid() == asid) {
-                return Some(asid);
-            }
-        }
-        None
-    }
-}
-
-impl<const CPUS: usize> AsidCpu<'_, CPUS> {
-    /// Makes this CPU one that runs the space of `slot`: with which ASID, and whether it must flush. Ends with a full
-    /// fence. O(1), and without a lock, unless the space has no number of this generation or the CPU has to flush;
-    /// O(CPUs) under a lock then.
-    ///
-    /// To be called with interrupts off, and followed by the write of `satp`, as [`AsidAllocator`] says.
-    pub fn switch(self, slot: &AsidSlot) -> Activation {
-        let activation = if self.allocator.highest == 0 {
-            Activation {
-                asid: Asid::new(0),
-                flush: true,
-            }
-        } else {
-            self.fast(slot).unwrap_or_else(|| self.slow(slot))
-        };
-        fence(Ordering::SeqCst);
-        activation
-    }
-
-    /// The way without a lock. A rollover that comes between takes the word away, and the exchange fails; one that
-    /// comes after it finds what this CPU runs.
-    fn fast(self, slot: &AsidSlot) -> Option<Activation> {
-        let context = slot.load();
-        let before = self.active.0.load(Ordering::Relaxed);
-        if before == Context::NONE.bits() || context.generation() != self.allocator.generation() {
-            return None;
-        }
-        let (relaxed, active) = (Ordering::Relaxed, &self.active.0);
-        let exchanged = active.compare_exchange(before, context.bits(), relaxed, relaxed);
-        exchanged.is_ok().then(|| Activation {
-            asid: context.asid(),
-            flush: false,
-        })
-    }
-
-    fn slow(self, slot: &AsidSlot) -> Activation {
-        let mut state = self.allocator.state.lock();
-        let mut context = slot.load();
-        if context.generation() != self.allocator.generation() {
-            context = self.allocator.renew(&mut state, context);
-            slot.store(context);
-        }
-        let pending = state.pending.get_mut(self.number);
-        let flush = pending.is_some_and(core::mem::take);
-        self.active.0.store(context.bits(), Ordering::Relaxed);
-        Activation {
-            asid: context.asid(),
-            flush,
         }
     }
 }
@@ -284,14 +168,6 @@ impl<const CPUS: usize> fmt::Debug for AsidAllocator<CPUS> {
         f.debug_struct("AsidAllocator")
             .field("highest", &self.highest)
             .field("rollovers", &self.rollovers())
-            .finish_non_exhaustive()
-    }
-}
-
-impl<const CPUS: usize> fmt::Debug for AsidCpu<'_, CPUS> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AsidCpu")
-            .field("number", &self.number)
             .finish_non_exhaustive()
     }
 }

@@ -4,12 +4,18 @@
 mod allocator;
 #[cfg(target_has_atomic = "64")]
 mod context;
+#[cfg(target_has_atomic = "64")]
+mod generation;
 mod number;
 #[cfg(target_has_atomic = "64")]
 mod slot;
+#[cfg(target_has_atomic = "64")]
+mod switch;
 
 #[cfg(target_has_atomic = "64")]
-pub use allocator::{Activation, AsidAllocator, AsidCpu};
+pub use allocator::AsidAllocator;
 pub use number::Asid;
 #[cfg(target_has_atomic = "64")]
 pub use slot::AsidSlot;
+#[cfg(target_has_atomic = "64")]
+pub use switch::{Activation, AsidCpu};
