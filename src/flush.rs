@@ -138,7 +138,7 @@ fn add<const N: usize>(
     areas.try_push(sum)
 }
 
-/// What must be forgotten: an order to [`Tlb::flush`].
+/// What must be forgotten: an order to [`Tlb::flush`] or [`Tlb::made_valid`].
 #[derive(Clone, Copy, Debug)]
 pub struct Flush<'a> {
     root: PhysAddr,
@@ -149,15 +149,33 @@ pub struct Flush<'a> {
 }
 
 impl<'a> Flush<'a> {
-    /// Leaves in these ranges of the space with this root.
+    /// Leaves in these ranges of the space with this root, under every ASID it may have had.
     #[must_use]
-    pub const fn leaves(root: PhysAddr, asid: Asid, ranges: &'a [MemoryArea]) -> Self {
+    pub const fn leaves(root: PhysAddr, ranges: &'a [MemoryArea]) -> Self {
         Self {
             root,
-            asid: Some(asid),
+            asid: None,
             ranges: Some(ranges),
             tables: false,
             is_global: false,
+        }
+    }
+
+    /// The same, under this ASID.
+    #[must_use]
+    pub const fn under(self, asid: Asid) -> Self {
+        Self {
+            asid: Some(asid),
+            ..self
+        }
+    }
+
+    /// The same, and tables.
+    #[must_use]
+    pub const fn with_tables(self) -> Self {
+        Self {
+            tables: true,
+            ..self
         }
     }
 
@@ -245,14 +263,15 @@ pub trait Tlb {
     /// they have. Called at most once a verb, after the page table was changed and before any frame is given back.
     fn flush(&self, flush: &Flush<'_>);
 
-    /// Pages in `area` were not valid before and are now. Architectures that may cache 'invalid' (RISC-V without
-    /// Svvptc), or that need a barrier before the entry is seen (Arm), act here; others may have a spurious fault at
-    /// worst. A kernel may leave it to that fault, too, if its handler fences and tries again.
+    /// What `made` names was not valid before and is now: what a CPU may have cached of it is that nothing was there.
+    /// Architectures that may cache that (RISC-V without Svvptc), or that need a barrier before an entry is seen (Arm),
+    /// act here; others may have a spurious fault at worst. A kernel may leave it to that fault, too, if its handler
+    /// fences and tries again.
     ///
-    /// Tables may be new as well as leaves. On RISC-V an `sfence.vma` with an address covers leaves only, so one without
-    /// is needed to forget that a table was not there (Privileged, 'Supervisor Memory-Management Fence Instruction').
-    fn made_valid(&self, area: MemoryArea) {
-        let _ = area;
+    /// Where [`tables`](Flush::tables) are new, not only leaves, the same holds as for a flush: on RISC-V an `sfence.vma`
+    /// with an address does not cover them. The ASID is not known.
+    fn made_valid(&self, made: &Flush<'_>) {
+        let _ = made;
     }
 
     /// The frames in `area` are about to become executable somewhere: instruction caches must see their bytes.
@@ -266,8 +285,8 @@ impl<P: Tlb + ?Sized> Tlb for &P {
         (**self).flush(flush);
     }
 
-    fn made_valid(&self, area: MemoryArea) {
-        (**self).made_valid(area);
+    fn made_valid(&self, made: &Flush<'_>) {
+        (**self).made_valid(made);
     }
 
     fn made_code(&self, area: MemoryArea<PhysAddr>) {

@@ -25,7 +25,8 @@ enum Event {
     },
     Release,
     Drop,
-    Valid(MemoryArea),
+    /// And whether tables are new.
+    Valid(MemoryArea, bool),
     Code(MemoryArea<PhysAddr>),
 }
 
@@ -68,8 +69,9 @@ impl Tlb for Diary {
         });
     }
 
-    fn made_valid(&self, area: MemoryArea) {
-        self.note(Event::Valid(area));
+    fn made_valid(&self, made: &Flush<'_>) {
+        let areas = made.ranges().into_iter().flatten();
+        areas.for_each(|&area| self.note(Event::Valid(area, made.tables())));
     }
 
     fn made_code(&self, area: MemoryArea<PhysAddr>) {
@@ -216,7 +218,7 @@ fn what_was_never_valid_is_not_flushed() {
     space.protect(area(0x1_0000, 0x1000), RW).unwrap();
     assert_eq!(
         diary.events.take(),
-        [Event::Valid(area(0x1_0000, 0x1000))],
+        [Event::Valid(area(0x1_0000, 0x1000), false)],
         "hidden, so no TLB had it"
     );
     space
@@ -236,7 +238,7 @@ fn code_is_announced_before_it_can_run() {
     space.populate(area(0x10_0000, 0x2000)).unwrap();
     let announced = [
         Event::Code(frames(0x9000_0000, 0x2000)),
-        Event::Valid(area(0x10_0000, 0x2000)),
+        Event::Valid(area(0x10_0000, 0x2000), false),
     ];
     assert_eq!(diary.events.take(), announced);
     space.protect(area(0x1_0000, 0x1000), RX).unwrap();

@@ -5,6 +5,7 @@ use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::format::Format;
+use super::page::New;
 use super::query::{entry, is_run};
 use super::table::word;
 use super::walker::Radix;
@@ -125,7 +126,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         if before & F::VALID != 0 {
             self.flush_leaves(area, asid);
         } else if new & F::VALID != 0 {
-            self.platform().made_valid(area);
+            self.made_valid(area, New::Leaves);
         }
     }
 

@@ -4,6 +4,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use super::exchange::Lost;
 use super::format::Format;
+use super::page::New;
 use super::query::{Found, entry};
 use super::reserved::Reserved;
 use super::table::span;
@@ -73,8 +74,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         });
         match set {
             Ok(_) => {
-                self.platform()
-                    .made_valid(MemoryArea::block(addr, span(level)));
+                self.made_valid(MemoryArea::block(addr, span(level)), New::Leaves);
                 Ok(())
             }
             Err(found) => Err(entry::<F>(found, addr, level)),

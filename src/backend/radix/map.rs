@@ -5,6 +5,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::count::leaves_fit;
 use super::format::Format;
+use super::page::New;
 use super::reserved::Reserved;
 use super::table::{Cut, Slot, Table, slots, span};
 use super::walker::Radix;
@@ -52,6 +53,8 @@ pub(super) struct Mapping<'a> {
     pub(super) with: &'a mut Reserved,
     /// What every leaf has beside its address and attributes.
     pub(super) common: u64,
+    /// What it has published so far.
+    new: New,
 }
 
 impl Mapping<'_> {
@@ -104,14 +107,15 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
                 .for_each(|frames| self.platform().made_code(frames));
         }
         let common = self.common_bits() | bits;
-        let mut edit = Mapping { with, common };
+        let new = New::Leaves;
+        let mut edit = Mapping { with, common, new };
         let pages = self.pages_of(run.area);
         let wrote = match pages.filter(|pages| edit.is_marked::<F>(pages.pointer)) {
             Some(pages) => self.map_in::<T>(pages.table, 0, run, &mut edit),
             None => self.map_in::<T>(self.root_table(), Self::TOP, run, &mut edit),
         };
         if wrote && run.attributes.permissions.allow_any() {
-            self.platform().made_valid(run.area);
+            self.made_valid(run.area, edit.new);
         }
         wrote
     }
@@ -198,6 +202,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         };
         let word = slot.of(table);
         if T::take(word, edit.pointer::<F>(at, level)) {
+            edit.new = New::Tables;
             return true;
         }
         self.put_back(at, below, edit.with);
@@ -219,6 +224,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         let Some(below) = level.checked_sub(1) else {
             return false;
         };
+        edit.new = New::Tables;
         let again = self.table(child);
         for word in again {
             let old = word.load(Relaxed);

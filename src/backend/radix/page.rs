@@ -15,6 +15,14 @@ use crate::flush::{Flush, Tlb};
 use crate::frame::{FRAME_SIZE, FrameAllocator};
 use crate::permissions::Permissions;
 
+/// What is there that was not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum New {
+    Leaves,
+    /// And leaves.
+    Tables,
+}
+
 /// What a page may allow that needs no more than an entry: code needs a word with the instruction caches.
 const PLAIN: Permissions = Permissions::READ
     .union(Permissions::WRITE)
@@ -49,7 +57,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             F::leaf(run.first, run.attributes, 0) | self.common_bits(),
             Release,
         );
-        self.platform().made_valid(run.area);
+        self.made_valid(run.area, New::Leaves);
         true
     }
 
@@ -79,17 +87,33 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     #[inline]
     pub(super) fn flush_leaves(&self, area: MemoryArea, asid: Asid) {
         let ranges = [area];
-        self.flush(Flush::leaves(self.root_addr(), asid, &ranges));
+        self.flush(Flush::leaves(self.root_addr(), &ranges).under(asid));
     }
 
     /// Flushes, in all spaces where it must be.
     #[inline]
     pub(super) fn flush(&self, flush: Flush<'_>) {
-        let flush = if self.is_kernel() {
+        self.platform().flush(&self.in_all_spaces(flush));
+    }
+
+    /// Tells the platform that there are leaves in `area` now, and maybe tables, where nothing was.
+    #[inline]
+    pub(super) fn made_valid(&self, area: MemoryArea, new: New) {
+        let ranges = [area];
+        let made = Flush::leaves(self.root_addr(), &ranges);
+        let made = match new {
+            New::Leaves => made,
+            New::Tables => made.with_tables(),
+        };
+        self.platform().made_valid(&self.in_all_spaces(made));
+    }
+
+    #[inline]
+    fn in_all_spaces<'a>(&self, flush: Flush<'a>) -> Flush<'a> {
+        if self.is_kernel() {
             flush.global()
         } else {
             flush
-        };
-        self.platform().flush(&flush);
+        }
     }
 }

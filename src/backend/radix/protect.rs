@@ -4,6 +4,7 @@ use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::format::Format;
+use super::page::New;
 use super::reserved::Reserved;
 use super::table::{Slot, Table, slots, span};
 use super::unmap::{Changed, is_vacant, populated};
@@ -127,7 +128,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             edit.changed.leaves(area);
         }
         if seen.words & F::HIDDEN != 0 && edit.bits & F::VALID != 0 {
-            self.platform().made_valid(area);
+            self.made_valid(area, New::Leaves);
         }
     }
 

@@ -127,7 +127,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         if slot.is_whole() {
             return None;
         }
-        self.split(slot.of(table), leaf, level, with)
+        self.split(slot, table, leaf, level, with)
     }
 
     /// Empties the part of a table that the edit wants, and takes the table out when nothing is left in it: its

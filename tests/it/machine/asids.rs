@@ -65,6 +65,16 @@ unsafe impl FrameAllocator for Platform {
 
 impl Tlb for Platform {
     fn flush(&self, flush: &Flush<'_>) {
+        self.obey(flush);
+    }
+
+    fn made_valid(&self, made: &Flush<'_>) {
+        self.obey(made);
+    }
+}
+
+impl Platform {
+    fn obey(&self, flush: &Flush<'_>) {
         match flush.ranges() {
             Some(ranges) if !flush.tables() => {
                 let pages = ranges
@@ -74,10 +84,6 @@ impl Tlb for Platform {
             }
             _ => self.fence(None),
         }
-    }
-
-    fn made_valid(&self, _area: MemoryArea) {
-        self.fence(None);
     }
 }
 

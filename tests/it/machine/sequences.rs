@@ -2,14 +2,14 @@
 
 use kernel_vm::backend::mock::machine::{Call, Features, Machine, Mode, Satp};
 use kernel_vm::backend::sv39::Sv39;
-use kernel_vm::{MapError, VirtualMemoryManager};
+use kernel_vm::{MapError, Permissions, VirtualMemoryManager};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
 use super::tables::machine;
-use crate::model::{Model, PAGES, Span, addr};
+use crate::model::{Model, PAGES, Page, Span, addr};
 use crate::ops::{Op, op};
 
 const CPUS: usize = 4;
@@ -131,4 +131,31 @@ fn a_fence_that_is_dropped_on_one_cpu_is_found() {
 fn new_entries_that_are_not_announced_are_found() {
     let runs = found(Call::MadeValid, 1);
     assert!(runs > 20, "{runs} of 40 runs");
+}
+
+/// A table comes where the MMU has seen that nothing was.
+#[test]
+fn a_page_cut_out_of_a_hidden_superpage_is_found_when_it_is_mapped_again() {
+    let page = |frame| Page {
+        frame,
+        permissions: Permissions::READ,
+        is_shared: false,
+        is_present: false,
+    };
+    let ops = [
+        Op::Replace(span(0, 1040), page(65_528)),
+        Op::Protect(span(8, 1024), Permissions::empty()),
+        Op::Nothing,
+        Op::Replace(span(5, 4), page(65_533)),
+    ];
+    for seed in 0..50 {
+        let mut run = Run::new(seed);
+        for op in &ops {
+            assert_eq!(run.step(op), Ok(()));
+        }
+    }
+}
+
+const fn span(first: usize, count: usize) -> Span {
+    Span { first, count }
 }

@@ -58,7 +58,10 @@ fn what_was_not_valid_is_spurious() {
     tables.cpu(0).prefetch(VirtAddr::new(PAGE));
     tables.write(PAGE, 0, leaf(OLD, V | R | A));
     assert!(tables.machine.stale().unwrap().is_spurious);
-    tables.machine.made_valid(area(PAGE, 0x1000));
+    let pages = [area(PAGE, 0x1000)];
+    tables
+        .machine
+        .made_valid(&Flush::leaves(tables.root, &pages));
     assert_eq!(tables.machine.stale(), None);
 }
 

@@ -64,31 +64,29 @@ impl Tlb for Machine {
     /// Fences every CPU that has had this root in its `satp` since it last forgot everything (and all of them when the
     /// translations are global), page by page where they are few and no tables went.
     fn flush(&self, flush: &Flush<'_>) {
+        self.obey(Call::Flush, flush);
+    }
+
+    /// The same: what they forget is that nothing was there.
+    fn made_valid(&self, made: &Flush<'_>) {
+        self.obey(Call::MadeValid, made);
+    }
+}
+
+impl Machine {
+    fn obey(&self, call: Call, flush: &Flush<'_>) {
         let memory = self.memory();
         let mut state = self.lock();
         let named = flush.ranges().into_iter().flatten();
         named.for_each(|area| state.hot.note(area.start()));
         state.moment(memory);
-        if state.calls.note(Call::Flush) {
+        if state.calls.note(call) {
             let cpus = state.cpus.iter();
             let ran =
                 cpus.filter(|(_, cpu)| flush.is_global() || cpu.roots.contains(&flush.root()));
             let ran: Vec<_> = ran.map(|(&number, _)| number).collect();
             ran.into_iter()
                 .for_each(|number| state.flush(number, flush, memory));
-        }
-    }
-
-    /// Fences every CPU, and fully: only that makes it forget that a table was not there.
-    fn made_valid(&self, area: MemoryArea) {
-        let memory = self.memory();
-        let mut state = self.lock();
-        state.hot.note(area.start());
-        state.moment(memory);
-        if state.calls.note(Call::MadeValid) {
-            let cpus: Vec<_> = state.cpus.keys().copied().collect();
-            cpus.into_iter()
-                .for_each(|number| state.fence(number, None, None, memory));
         }
     }
 }
