@@ -104,10 +104,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         before: Before,
     ) -> usize {
         let words = table.and_then(|table| table.get(cut.slots()));
-        let is_table = |word: &AtomicU64| {
-            let word = word.load(Acquire);
-            word & F::VALID != 0 && F::is_table(word, level)
-        };
+        let is_table = |word: &AtomicU64| F::is_table(word.load(Acquire), level);
         if words.is_some_and(|words| words.iter().any(is_table)) {
             return self.count_slots(table, level, body, before);
         }

@@ -74,7 +74,7 @@ pub trait Format: sealed::Sealed {
     /// The pointer to the table at `addr`, one below `level`.
     fn table(addr: PhysAddr, level: usize) -> u64;
 
-    /// Whether a valid word at `level` is a pointer.
+    /// Whether a word at `level` is a valid pointer.
     fn is_table(word: u64, level: usize) -> bool;
 
     /// The address in a word that is not empty.

@@ -43,7 +43,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         loop {
             let word = word(table, addr, level);
             let value = word.load(Acquire);
-            if level == 0 || value & F::VALID == 0 || !F::is_table(value, level) {
+            if level == 0 || !F::is_table(value, level) {
                 return Some(Found { word, value, level });
             }
             table = self.table(F::addr(value));
@@ -78,7 +78,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         loop {
             let pointer = word(table, page, level);
             let value = pointer.load(Acquire);
-            if value & F::VALID == 0 || !F::is_table(value, level) {
+            if !F::is_table(value, level) {
                 return None;
             }
             table = self.table(F::addr(value));

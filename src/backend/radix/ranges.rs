@@ -11,18 +11,26 @@ pub(super) struct Ranges {
     /// Where there is one, it stands twice, so that a search need not count.
     areas: [MemoryArea; 2],
     count: usize,
+    /// Their first addresses, and their sizes less one.
+    spans: [(usize, usize); 2],
 }
 
 impl Ranges {
     pub(super) const fn one(area: MemoryArea) -> Self {
-        Self {
-            areas: [area, area],
-            count: 1,
-        }
+        Self::new([area, area], 1)
     }
 
     pub(super) const fn two(areas: [MemoryArea; 2]) -> Self {
-        Self { areas, count: 2 }
+        Self::new(areas, 2)
+    }
+
+    const fn new(areas: [MemoryArea; 2], count: usize) -> Self {
+        let [one, other] = areas;
+        Self {
+            areas,
+            count,
+            spans: [span(one), span(other)],
+        }
     }
 
     pub(super) fn as_slice(&self) -> &[MemoryArea] {
@@ -32,10 +40,9 @@ impl Ranges {
     /// Whether `addr` can be mapped: one comparison a range, and no branch.
     #[inline]
     pub(super) fn contains(&self, addr: VirtAddr) -> bool {
-        let [one, other] = self.areas.map(|area| {
-            let (start, end) = (area.start().get(), area.end().get());
-            addr.get().wrapping_sub(start) <= end - start
-        });
+        let [one, other] = self
+            .spans
+            .map(|(start, span)| addr.get().wrapping_sub(start) <= span);
         one | other
     }
 
@@ -46,4 +53,9 @@ impl Ranges {
             .filter_map(|range| range.intersection(area))
             .collect()
     }
+}
+
+const fn span(area: MemoryArea) -> (usize, usize) {
+    let (start, end) = (area.start().get(), area.end().get());
+    (start, end - start)
 }

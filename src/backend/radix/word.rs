@@ -21,13 +21,9 @@ pub(super) enum Word {
 impl Word {
     #[inline]
     pub(super) fn read<F: Format>(word: u64, level: usize) -> Self {
-        if word & F::VALID != 0 {
-            if F::is_table(word, level) {
-                Self::Table(F::addr(word))
-            } else {
-                Self::Leaf(word)
-            }
-        } else if word & F::HIDDEN != 0 {
+        if F::is_table(word, level) {
+            Self::Table(F::addr(word))
+        } else if is_leaf::<F>(word) {
             Self::Leaf(word)
         } else if word & F::RETIRED == 0 {
             Self::Empty

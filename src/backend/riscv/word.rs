@@ -167,7 +167,8 @@ impl<R: Riscv> Format for R {
 
     #[inline]
     fn is_table(word: u64, _level: usize) -> bool {
-        word & Bits::R.union(Bits::W).union(Bits::X).bits() == 0
+        let kind = Bits::V.union(Bits::R).union(Bits::W).union(Bits::X);
+        word & kind.bits() == Bits::V.bits()
     }
 
     #[inline]
