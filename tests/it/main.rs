@@ -22,6 +22,7 @@ mod neighbours;
 mod nonsense;
 mod ops;
 mod properties;
+mod radix;
 mod room;
 mod subject;
 mod sv39;

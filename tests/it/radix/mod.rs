@@ -1,0 +1,15 @@
+//! The page tables of all formats, by the backend's own calls: words, frames and flushes.
+
+/// Runs tests on every format.
+macro_rules! on_every_format {
+    ($($name:ident)*) => {
+        mod on_sv39 { $( #[test] fn $name() { super::$name::<kernel_vm::backend::sv39::Sv39Format>(); } )* }
+        mod on_sv48 { $( #[test] fn $name() { super::$name::<kernel_vm::backend::sv48::Sv48Format>(); } )* }
+        mod on_sv57 { $( #[test] fn $name() { super::$name::<kernel_vm::backend::sv57::Sv57Format>(); } )* }
+    };
+}
+
+mod golden;
+mod remap;
+mod shape;
+mod witness;

@@ -1,0 +1,199 @@
+//! Moving pages whose frames the page table owns: contents go along, and nothing is lost on the way.
+
+use kernel_vm::backend::radix::{AccessedDirty, Radix};
+use kernel_vm::backend::{Edit, Entry, PageTableBackend};
+use kernel_vm::{FrameAllocator, Permissions, PhysAddr, VirtAddr, VirtualMemoryManager};
+
+use super::shape::{
+    A, ASID, D, GIB, MIB, NONE, POLICIES, RW, Shape, allowing, install, last, make, policy, run,
+    set, table,
+};
+use super::witness::{Event, Witness};
+use crate::subject::{PAGE, area, map};
+
+on_every_format! {
+    pages_move_with_their_frames_and_all_that_their_words_say
+    pages_move_onto_pages_in_a_table_with_others
+    moving_onto_owned_pages_flushes_twice_and_onto_others_once
+    a_shift_takes_owned_and_physical_pages_along_in_one_verb
+    hidden_pages_move_without_a_flush
+}
+
+type Space<F> = VirtualMemoryManager<Radix<F, Witness>>;
+
+const OLD: usize = 64 * MIB;
+const NEW: usize = 3 * GIB;
+
+/// A space with 8 pages mapped at `OLD`, and as many at `NEW`.
+fn space<F: Shape>(accessed_dirty: AccessedDirty) -> Space<F> {
+    let backend = Radix::with_features(Witness::new(64), policy(accessed_dirty)).unwrap();
+    let mut space = Space::new(backend);
+    space.set_asid(ASID);
+    for (start, first) in [(OLD, 0x8000_0000), (NEW, 0x9000_0000)] {
+        space
+            .add_memory_map(map(start, first, 8 * PAGE, RW))
+            .unwrap();
+    }
+    space
+}
+
+fn write(frames: &Witness, frame: PhysAddr, byte: u8) {
+    let at = frames.reach(frame);
+    #[expect(unsafe_code, reason = "bytes are behind pointers")]
+    // SAFETY: the frame is in use, and belongs to a page table that no CPU uses.
+    unsafe {
+        at.write(byte);
+    }
+}
+
+fn read<F: Shape>(space: &Space<F>, page: usize) -> u8 {
+    let frame = space.backend().translate(VirtAddr::new(page)).unwrap();
+    let at = space.backend().platform().reach(frame);
+    #[expect(unsafe_code, reason = "bytes are behind pointers")]
+    // SAFETY: as in `write`.
+    unsafe {
+        at.read()
+    }
+}
+
+/// Nothing is left but the root, when all is unmapped.
+fn ends_empty<F: Shape>(mut space: Space<F>) {
+    space.backend().check_invariants().unwrap();
+    drop(space.remove_all_memory_maps());
+    assert_eq!(space.backend().platform().in_use(), 1);
+    let frames = space.backend().platform().frames.clone();
+    drop(space);
+    assert_eq!(frames.frames_in_use(), 0);
+}
+
+fn pages_move_with_their_frames_and_all_that_their_words_say<F: Shape>() {
+    for accessed_dirty in POLICIES {
+        let mut space = space::<F>(accessed_dirty);
+        let frames = [0, 1, 2].map(|page| install(space.backend(), OLD + page * PAGE, RW));
+        for (frame, byte) in frames.into_iter().zip([11, 22, 33]) {
+            write(space.backend().platform(), frame, byte);
+        }
+        set(space.backend(), OLD + PAGE, A | D);
+        let words = [0, 1, 2].map(|page| last(space.backend(), OLD + page * PAGE));
+        space
+            .remap(area(OLD, 3 * PAGE), area(NEW, 3 * PAGE))
+            .unwrap();
+        let moved = [0, 1, 2].map(|page| last(space.backend(), NEW + page * PAGE));
+        assert_eq!(moved, words, "{accessed_dirty:?}");
+        let bytes = [0, 1, 2].map(|page| read(&space, NEW + page * PAGE));
+        assert_eq!(bytes, [11, 22, 33]);
+        assert_eq!(space.backend().translate(VirtAddr::new(OLD)), None);
+        ends_empty(space);
+    }
+}
+
+fn pages_move_onto_pages_in_a_table_with_others<F: Shape>() {
+    for accessed_dirty in POLICIES {
+        let mut space = space::<F>(accessed_dirty);
+        let moved = install(space.backend(), OLD + PAGE, RW);
+        let stays = install(space.backend(), NEW + 3 * PAGE, RW);
+        for page in [0, 1] {
+            install(space.backend(), NEW + page * PAGE, RW);
+        }
+        space
+            .remap(area(OLD, 2 * PAGE), area(NEW, 2 * PAGE))
+            .unwrap();
+        let leads = |page| space.backend().translate(VirtAddr::new(NEW + page * PAGE));
+        assert_eq!(
+            [0, 1, 2, 3].map(leads),
+            [None, Some(moved), None, Some(stays)]
+        );
+        ends_empty(space);
+    }
+}
+
+fn moving_onto_owned_pages_flushes_twice_and_onto_others_once<F: Shape>() {
+    let mut space = space::<F>(AccessedDirty::Preset);
+    let platform = space.backend().platform().clone();
+    let replaced = install(space.backend(), NEW, RW);
+    let kept = [NEW + 7 * PAGE, OLD + 7 * PAGE].map(|page| install(space.backend(), page, RW));
+    install(space.backend(), OLD, RW);
+    platform.take();
+    space.remap(area(OLD, PAGE), area(NEW, PAGE)).unwrap();
+    let events = platform.take();
+    let Event::Flush(first) = &events[0] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(first.ranges.as_deref(), Some(&[area(NEW, PAGE)][..]));
+    let release = Event::Release {
+        at: replaced,
+        dirty: true,
+    };
+    assert_eq!(events[1], release, "given back before its page is taken");
+    let flushes = |events: &[Event]| {
+        let flushes = events.iter();
+        flushes
+            .filter(|event| matches!(event, Event::Flush(_)))
+            .count()
+    };
+    assert_eq!(flushes(&events), 2);
+    space
+        .remap(area(NEW, PAGE), area(OLD + PAGE, PAGE))
+        .unwrap();
+    assert_eq!(flushes(&platform.take()), 1, "onto nothing");
+    space.populate(area(NEW + PAGE, PAGE)).unwrap();
+    platform.take();
+    space
+        .remap(area(OLD + PAGE, PAGE), area(NEW + PAGE, PAGE))
+        .unwrap();
+    assert_eq!(flushes(&platform.take()), 1, "onto physical memory");
+    let leads = |page: usize| space.backend().translate(VirtAddr::new(page));
+    assert_eq!([NEW + 7 * PAGE, OLD + 7 * PAGE].map(leads), kept.map(Some));
+    ends_empty(space);
+}
+
+fn a_shift_takes_owned_and_physical_pages_along_in_one_verb<F: Shape>() {
+    let mut table = table::<F>(AccessedDirty::Preset);
+    let owned = install(&table, OLD + PAGE, RW);
+    make(&mut table, Edit::Map(run(OLD, 0x8000_0000, PAGE, RW)));
+    make(
+        &mut table,
+        Edit::Map(run(OLD + 2 * PAGE, 0x8000_2000, 2 * PAGE, RW)),
+    );
+    let hidden = run(OLD + 5 * PAGE, 0x8000_5000, PAGE, NONE);
+    make(&mut table, Edit::Map(hidden));
+    table.platform().take();
+    let (from, to) = (area(OLD, 6 * PAGE), area(NEW, 6 * PAGE));
+    make(&mut table, Edit::Shift { from, to });
+    assert_eq!(table.platform().flushes().len(), 1);
+    let leads = |page| table.translate(VirtAddr::new(NEW + page * PAGE));
+    let expected = [
+        Some(PhysAddr::new(0x8000_0000)),
+        Some(owned),
+        Some(PhysAddr::new(0x8000_2000)),
+        Some(PhysAddr::new(0x8000_3000)),
+        None,
+        None,
+    ];
+    assert_eq!([0, 1, 2, 3, 4, 5].map(leads), expected);
+    let Entry::Hidden(run) = table.entry(VirtAddr::new(NEW + 5 * PAGE)) else {
+        panic!("hidden pages move, too");
+    };
+    assert_eq!(run.first, hidden.first);
+    assert_eq!(table.populated(from).count(), 0);
+    make(&mut table, Edit::Unmap(to));
+    assert_eq!(table.platform().in_use(), 1);
+}
+
+fn hidden_pages_move_without_a_flush<F: Shape>() {
+    let mut table = table::<F>(AccessedDirty::Preset);
+    let [frame, other] = [OLD, OLD + PAGE].map(|page| install(&table, page, RW));
+    install(&table, NEW + PAGE, RW);
+    make(
+        &mut table,
+        Edit::Protect(area(OLD, PAGE), Permissions::USER),
+    );
+    table.platform().take();
+    let (from, to) = (area(OLD, PAGE), area(NEW, PAGE));
+    make(&mut table, Edit::Shift { from, to });
+    assert_eq!(table.platform().take(), []);
+    make(&mut table, Edit::Protect(to, RW));
+    let leads = [NEW, OLD + PAGE].map(|page| table.translate(VirtAddr::new(page)));
+    assert_eq!(leads, [frame, other].map(Some));
+    assert_eq!(allowing(RW), table.populated(to).next().unwrap().attributes);
+}
