@@ -82,7 +82,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             return;
         };
         let word = old.swap(0, Relaxed);
-        new.store(word, Release);
+        // The rest is there already, and so may be what the MMU has set since.
+        new.fetch_or(word, Release);
         if word & F::VALID != 0 {
             changed.leaves(MemoryArea::block(from, run.area.size()));
         }

@@ -5,8 +5,8 @@ use kernel_vm::backend::{Edit, Entry, PageTableBackend};
 use kernel_vm::{FrameAllocator, Permissions, PhysAddr, VirtAddr, VirtualMemoryManager};
 
 use super::shape::{
-    A, ASID, D, GIB, MIB, NONE, POLICIES, RW, Shape, allowing, install, last, make, policy, run,
-    set, table,
+    A, ASID, D, GIB, MIB, NONE, POLICIES, RW, Shape, allowing, install, last, make, places, policy,
+    run, set, table,
 };
 use super::witness::{Event, Witness};
 use crate::subject::{PAGE, area, map};
@@ -15,6 +15,7 @@ on_every_format! {
     pages_move_with_their_frames_and_all_that_their_words_say
     pages_move_onto_pages_in_a_table_with_others
     moving_onto_owned_pages_flushes_twice_and_onto_others_once
+    a_write_at_the_new_place_while_the_page_moves_is_not_forgotten
     a_shift_takes_owned_and_physical_pages_along_in_one_verb
     hidden_pages_move_without_a_flush
 }
@@ -145,6 +146,26 @@ fn moving_onto_owned_pages_flushes_twice_and_onto_others_once<F: Shape>() {
     let leads = |page: usize| space.backend().translate(VirtAddr::new(page));
     assert_eq!([NEW + 7 * PAGE, OLD + 7 * PAGE].map(leads), kept.map(Some));
     ends_empty(space);
+}
+
+fn a_write_at_the_new_place_while_the_page_moves_is_not_forgotten<F: Shape>() {
+    let mut space = space::<F>(AccessedDirty::Hardware);
+    let frame = install(space.backend(), OLD, RW);
+    // A neighbour, so that the table of the new place is there to be watched.
+    install(space.backend(), NEW + PAGE, RW);
+    let platform = space.backend().platform().clone();
+    platform.watch(places(space.backend(), NEW).pop().unwrap());
+    platform.use_at_once(A | D);
+    space.remap(area(OLD, PAGE), area(NEW, PAGE)).unwrap();
+    platform.use_at_once(0);
+    assert_eq!(last(space.backend(), NEW) & (A | D), A | D);
+    platform.take();
+    space.unmap(area(NEW, PAGE)).unwrap();
+    let release = Event::Release {
+        at: frame,
+        dirty: true,
+    };
+    assert_eq!(platform.take().last(), Some(&release));
 }
 
 fn a_shift_takes_owned_and_physical_pages_along_in_one_verb<F: Shape>() {

@@ -1,11 +1,13 @@
-//! A platform that writes down what it is told, in order.
+//! A platform that writes down what it is told, in order, and looks at the page table at that moment.
 
 use std::mem::take;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex};
 
 use kernel_vm::backend::mock::HostFrames;
-use kernel_vm::{Asid, Flush, Frame, FrameAllocator, MemoryArea, PhysAddr, Tlb};
+use kernel_vm::{Asid, FRAME_SIZE, Flush, Frame, FrameAllocator, MemoryArea, PhysAddr, Tlb};
+
+use super::shape::{set_word, word};
 
 /// What a platform is told.
 #[derive(Debug, PartialEq, Eq, Clone)]
@@ -47,7 +49,11 @@ pub struct Witness {
 
 #[derive(Default)]
 struct Notes {
-    events: Mutex<Vec<Event>>,
+    /// Events, and what the watched word was when they came.
+    events: Mutex<Vec<(Event, u64)>>,
+    watched: Mutex<Option<PhysAddr>>,
+    /// What the MMU sets in the watched word as soon as something is valid.
+    used: Mutex<u64>,
 }
 
 impl Witness {
@@ -62,9 +68,25 @@ impl Witness {
         self.frames.frames_in_use()
     }
 
+    /// Looks at the word at `at` from now on, until its table goes.
+    pub fn watch(&self, at: PhysAddr) {
+        *self.notes.watched.lock().unwrap() = Some(at);
+    }
+
+    /// From now on, the MMU uses the watched page as soon as something is valid, and sets these bits.
+    pub fn use_at_once(&self, bits: u64) {
+        *self.notes.used.lock().unwrap() = bits;
+    }
+
+    /// What came since this was last asked, and what the watched word was then.
+    pub fn take_watched(&self) -> Vec<(Event, u64)> {
+        take(&mut *self.notes.events.lock().unwrap())
+    }
+
     /// What came since this was last asked.
     pub fn take(&self) -> Vec<Event> {
-        take(&mut *self.notes.events.lock().unwrap())
+        let events = self.take_watched().into_iter();
+        events.map(|(event, _)| event).collect()
     }
 
     /// The flushes since this was last asked.
@@ -77,7 +99,9 @@ impl Witness {
     }
 
     fn note(&self, event: Event) {
-        self.notes.events.lock().unwrap().push(event);
+        let watched = *self.notes.watched.lock().unwrap();
+        let seen = watched.map_or(0, |at| word(&self.frames, at));
+        self.notes.events.lock().unwrap().push((event, seen));
     }
 }
 
@@ -91,6 +115,9 @@ unsafe impl FrameAllocator for Witness {
     fn release(&self, frame: Frame, dirty: bool) {
         let at = frame.addr();
         self.note(Event::Release { at, dirty });
+        let mut watched = self.notes.watched.lock().unwrap();
+        *watched =
+            watched.filter(|word| word.get() / FRAME_SIZE as u64 != at.get() / FRAME_SIZE as u64);
         self.frames.release(frame, dirty);
     }
 
@@ -106,6 +133,11 @@ impl Tlb for Witness {
 
     fn made_valid(&self, made: &Flush<'_>) {
         self.note(Event::Valid(Told::new(made)));
+        let used = *self.notes.used.lock().unwrap();
+        let watched = *self.notes.watched.lock().unwrap();
+        if let Some(at) = watched.filter(|_| used != 0) {
+            set_word(&self.frames, at, used);
+        }
     }
 
     fn made_code(&self, area: MemoryArea<PhysAddr>) {
