@@ -21,8 +21,12 @@ use crate::frame::FrameAllocator;
 struct Before {
     /// The last byte of the run before, if there is one: tables that hold it, and are not there, have been counted.
     last: Option<VirtAddr>,
-    /// Whether leaves may be gone: something was unmapped. Tables stay, or come back when they are wanted again.
-    unmapped: bool,
+    /// Where leaves may be gone: what was unmapped, and maybe more. Tables stay, or come back when they are wanted again,
+    /// unless they go for good:
+    unmapped: Option<MemoryArea>,
+    /// The same, if pages in it are owned. Those are retired before anything else is mapped there, and with them the
+    /// tables that nothing else is in.
+    retired: Option<MemoryArea>,
 }
 
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
@@ -33,21 +37,29 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         let mut needed = 0;
         let mut before = Before {
             last: None,
-            unmapped: false,
+            unmapped: None,
+            retired: None,
         };
         let mut is_first = true;
         for edit in edits {
             check_edit(self, edit)?;
             needed += match edit {
-                Edit::Map(run) => self.count_run(run, &mut before),
-                Edit::Shift { from, to } => self
-                    .shifted(from, to)
-                    .map(|moved| self.count_run(moved.run, &mut before))
-                    .sum(),
+                Edit::Map(run) => {
+                    self.note_retired(&mut before);
+                    self.count_run(run, &mut before)
+                }
+                Edit::Shift { from, to } => {
+                    self.note_retired(&mut before);
+                    self.shifted(from, to)
+                        .map(|moved| self.count_run(moved.run, &mut before))
+                        .sum()
+                }
                 Edit::Unmap(area) => {
+                    let hull = before.unmapped.map(|unmapped| unmapped.hull(area));
                     before = Before {
                         last: None,
-                        unmapped: true,
+                        unmapped: Some(hull.and_then(Result::ok).unwrap_or(area)),
+                        retired: None,
                     };
                     self.count_cuts(area, |_| true)
                 }
@@ -63,10 +75,33 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         Ok(needed)
     }
 
+    /// Finds out whether pages are owned where something was unmapped.
+    fn note_retired(&self, before: &mut Before) {
+        let owns = |area: &MemoryArea| {
+            let mut leaves = self.leaves(*area);
+            leaves.any(|leaf| leaf.word & F::OWNED != 0)
+        };
+        before.retired = before.unmapped.filter(owns);
+    }
+
+    /// Whether the table in `slot` goes when everything in `area` is retired: nothing else is in it.
+    fn goes(&self, slot: Slot, level: usize, area: MemoryArea) -> bool {
+        let whole = slot.whole();
+        let head = area.start().checked_sub(1);
+        let head = head.and_then(|last| MemoryArea::new(whole.start(), last).ok());
+        let tail = area.next();
+        let tail = tail.and_then(|first| MemoryArea::new(first, whole.end()).ok());
+        let outside = [head, tail].into_iter().flatten();
+        !self.is_pinned(level)
+            && outside
+                .filter_map(|part| part.intersection(whole))
+                .all(|part| self.leaves(part).next().is_none())
+    }
+
     /// New tables for `run`, which comes behind what was counted before.
     #[inline]
     fn count_run(&self, run: Run, before: &mut Before) -> usize {
-        if self.pages_of(run.area).is_some() {
+        if before.retired.is_none() && self.pages_of(run.area).is_some() {
             before.last = Some(run.area.end());
             return 0;
         }
@@ -121,9 +156,16 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             let word = table.map_or(Word::Empty, |table| {
                 Word::read::<F>(slot.of(table).load(Acquire), level)
             });
+            let goes = || {
+                before
+                    .retired
+                    .is_some_and(|area| self.goes(slot, level, area))
+            };
             match word {
-                Word::Table(child) => Some(self.count_map(Some(child), below, part, before)),
-                Word::Leaf(_) if !before.unmapped => None,
+                Word::Table(child) if !goes() => {
+                    Some(self.count_map(Some(child), below, part, before))
+                }
+                Word::Leaf(_) if before.unmapped.is_none() => None,
                 _ if fits::<F>(slot, part, level) => None,
                 _ => {
                     let counted = before.last.is_some_and(|last| slot.whole().contains(last));

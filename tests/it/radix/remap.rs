@@ -13,6 +13,7 @@ use crate::subject::{PAGE, area, map};
 
 on_every_format! {
     pages_move_with_their_frames_and_all_that_their_words_say
+    pages_move_onto_pages_that_fill_a_table_alone
     pages_move_onto_pages_in_a_table_with_others
     moving_onto_owned_pages_flushes_twice_and_onto_others_once
     a_write_at_the_new_place_while_the_page_moves_is_not_forgotten
@@ -84,6 +85,23 @@ fn pages_move_with_their_frames_and_all_that_their_words_say<F: Shape>() {
         let bytes = [0, 1, 2].map(|page| read(&space, NEW + page * PAGE));
         assert_eq!(bytes, [11, 22, 33]);
         assert_eq!(space.backend().translate(VirtAddr::new(OLD)), None);
+        ends_empty(space);
+    }
+}
+
+fn pages_move_onto_pages_that_fill_a_table_alone<F: Shape>() {
+    for accessed_dirty in POLICIES {
+        let mut space = space::<F>(accessed_dirty);
+        let kept = install(space.backend(), OLD, RW);
+        write(space.backend().platform(), kept, 44);
+        install(space.backend(), NEW, RW);
+        space.remap(area(OLD, PAGE), area(NEW, PAGE)).unwrap();
+        assert_eq!(
+            space.backend().translate(VirtAddr::new(NEW)),
+            Some(kept),
+            "the table that was emptied is wanted again"
+        );
+        assert_eq!(read(&space, NEW), 44);
         ends_empty(space);
     }
 }
