@@ -1,0 +1,113 @@
+//! The kernel's own space: the upper half, which every other space shares.
+
+use kernel_vm::backend::radix::Features;
+use kernel_vm::backend::riscv;
+use kernel_vm::{MapError, MemoryArea, Node, Permissions, PhysAddr, VirtAddr, VirtualMemoryMap};
+
+use crate::layout::{
+    HEAP, HEAP_PHYS, HEAP_SIZE, MAX_HARTS, RAM_END, Symbol, area, direct, guard, phys, phys_area,
+};
+use crate::lock::Lock;
+use crate::memory::{Memory, Space};
+use crate::mode::{MODE, PageTable, UPPER_HALF};
+use crate::platform::Platform;
+
+/// What keeps the maps while there is no heap. One node has room for all that is mapped before there is.
+static NODES: Lock<Option<&'static mut [Node<Memory>]>> = {
+    static mut NODES: [Node<Memory>; 1] = [const { Node::new() }; 1];
+    // SAFETY: nothing else can name the static.
+    Lock::new(Some(unsafe { &mut *(&raw mut NODES) }))
+};
+
+static SPACE: Lock<Option<Space>> = Lock::new(None);
+
+/// Does something with the kernel's space, under its lock.
+pub fn with<R>(f: impl FnOnce(&mut Space) -> R) -> R {
+    f(SPACE
+        .lock()
+        .as_mut()
+        .expect("the kernel's space is made first"))
+}
+
+/// A map of `size` bytes at `start` onto `first`, with memory that stays.
+pub fn map(
+    start: usize,
+    first: PhysAddr,
+    size: usize,
+    permissions: Permissions,
+) -> Result<VirtualMemoryMap<Memory>, MapError> {
+    let pmarea = phys_area(first.get(), size);
+    let map = VirtualMemoryMap::new(area(start, size), pmarea, permissions, false)?;
+    Ok(map.with_payload(Memory::STAYS))
+}
+
+/// All of the upper half, whose root entries are made once and for all.
+fn upper_half() -> MemoryArea {
+    let (start, end) = (VirtAddr::new(UPPER_HALF), VirtAddr::new(usize::MAX));
+    MemoryArea::new(start, end).expect("the upper half is not empty")
+}
+
+/// Makes the kernel's own map, without a heap: the image with the permissions of its parts, guards below the stacks,
+/// and the rest of memory, all at one offset. The page table is the kernel's first; the boot table's day is over once
+/// it is [active](activate).
+pub fn init() -> Result<(), MapError> {
+    let nodes = NODES
+        .lock()
+        .take()
+        .expect("the kernel's space is made once");
+    let table = PageTable::kernel(Platform, Features::default(), upper_half())?;
+    let mut space = Space::with_nodes(table, nodes);
+
+    let read = Permissions::READ;
+    let parts = [
+        (
+            Symbol::Text.addr(),
+            Symbol::Rodata.addr(),
+            read | Permissions::EXECUTE,
+        ),
+        (Symbol::Rodata.addr(), Symbol::Data.addr(), read),
+        // Data and stacks, and from there on the direct map of the rest of memory.
+        (
+            Symbol::Data.addr(),
+            direct(PhysAddr::new(RAM_END)),
+            read | Permissions::WRITE,
+        ),
+    ];
+    for (start, end, permissions) in parts {
+        space.add_memory_map(map(start, phys(start), end - start, permissions)?)?;
+    }
+    for hart in 0..MAX_HARTS {
+        space.unmap(guard(hart))?;
+    }
+    space.populate(upper_half())?;
+    *SPACE.lock() = Some(space);
+    Ok(())
+}
+
+/// Makes this hart translate through the kernel's own table.
+pub fn activate() {
+    with(|space| {
+        // SAFETY: the table maps the image and the stacks where the boot table has them, in this mode, which the hart
+        // has taken before; it is never dropped.
+        unsafe { riscv::activate(MODE, space.root_page_table(), space.asid()) };
+    });
+    // What is cached of the boot table.
+    riscv::sfence_vma_all();
+}
+
+/// Maps the heap, and lets the maps themselves grow there from now on.
+pub fn add_heap() -> Result<(), MapError> {
+    with(|space| {
+        let heap = map(
+            HEAP,
+            PhysAddr::new(HEAP_PHYS),
+            HEAP_SIZE,
+            Permissions::READ | Permissions::WRITE,
+        )?;
+        space.add_memory_map(heap)?;
+        space.populate(area(HEAP, HEAP_SIZE))
+    })?;
+    crate::heap::init();
+    with(|space| space.allow_heap());
+    Ok(())
+}

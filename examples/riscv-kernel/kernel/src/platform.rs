@@ -1,0 +1,110 @@
+//! What kernel-vm asks of a kernel: where frames come from, and who must hear of a flush.
+
+use core::ptr::NonNull;
+use core::sync::atomic::Ordering::SeqCst;
+use core::sync::atomic::fence;
+
+use kernel_vm::backend::riscv;
+use kernel_vm::{Asid, Flush, Frame, FrameAllocator, MemoryArea, PhysAddr, Tlb, VirtAddr};
+
+use crate::layout::{PAGE, direct};
+use crate::{frames, harts, sbi};
+
+/// This kernel and this machine: there is one of each, so nothing is in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Platform;
+
+// SAFETY: `frames` hands each frame out once until its last reference is released, page-aligned; all of its pool is in
+// the direct map at a constant offset, from the boot table on, and nobody unmaps it.
+unsafe impl FrameAllocator for Platform {
+    fn alloc(&self) -> Option<Frame> {
+        frames::alloc()
+    }
+
+    fn release(&self, frame: Frame, _dirty: bool) {
+        frames::release(frame);
+    }
+
+    fn reach(&self, at: PhysAddr) -> NonNull<u8> {
+        let mapped = core::ptr::with_exposed_provenance_mut(direct(at));
+        NonNull::new(mapped).expect("the direct map does not begin at address 0")
+    }
+}
+
+/// From how many pages on it is cheaper to forget everything.
+const MANY: usize = 64;
+
+impl Tlb for Platform {
+    /// Any hart may have cached any space: it stays cached under its ASID when a hart goes on to another. So all hear
+    /// of all. A kernel with many harts keeps a mask for each space.
+    fn flush(&self, flush: &Flush<'_>) {
+        // The page table's stores come before whatever the other harts do next. (`sfence.vma` orders our own.)
+        fence(SeqCst);
+        // A fence with an ASID passes global translations over.
+        let asid = flush.asid().filter(|_| !flush.is_global());
+        let few = flush.size().is_some_and(|bytes| bytes <= MANY * PAGE);
+        match flush.ranges() {
+            // A fence with an address covers leaves only: not where tables went.
+            Some(ranges) if few && !flush.tables() => {
+                ranges.iter().for_each(|&pages| forget(pages, asid))
+            }
+            _ => forget_all(asid),
+        }
+    }
+
+    /// This hart may have cached that nothing was there. Others may, too: what they have then is a spurious fault, which
+    /// the handler meets by a fence of its own ([`trap`](crate::trap)).
+    fn made_valid(&self, area: MemoryArea) {
+        if area.size() <= MANY * PAGE {
+            pages(area).for_each(riscv::sfence_vma_addr);
+        } else {
+            riscv::sfence_vma_all();
+        }
+    }
+
+    fn made_code(&self, _area: MemoryArea<PhysAddr>) {
+        fence(SeqCst);
+        // SAFETY: the fence only makes instructions be fetched again.
+        unsafe { core::arch::asm!("fence.i", options(nostack)) };
+        let _ = harts::others().map(sbi::remote_fence_i);
+    }
+}
+
+fn pages(area: MemoryArea) -> impl Iterator<Item = VirtAddr> {
+    (0..area.size())
+        .step_by(PAGE)
+        .filter_map(move |offset| area.at(offset))
+}
+
+/// Makes every hart forget the leaves that translate these pages.
+fn forget(area: MemoryArea, asid: Option<Asid>) {
+    let (start, size) = (area.start().get(), area.size());
+    for page in pages(area) {
+        match asid {
+            Some(asid) => riscv::sfence_vma(page, asid),
+            None => riscv::sfence_vma_addr(page),
+        }
+    }
+    remote(start, size, asid);
+}
+
+/// Makes every hart forget the space, or all spaces.
+fn forget_all(asid: Option<Asid>) {
+    match asid {
+        Some(asid) => riscv::sfence_vma_asid(asid),
+        None => riscv::sfence_vma_all(),
+    }
+    remote(0, usize::MAX, asid);
+}
+
+fn remote(start: usize, size: usize, asid: Option<Asid>) {
+    let Some(others) = harts::others() else {
+        return;
+    };
+    let done = match asid {
+        Some(asid) => sbi::remote_sfence_vma_asid(others, start, size, asid.get()),
+        None => sbi::remote_sfence_vma(others, start, size),
+    };
+    // A hart that was not told would go on using memory that is not its own: there is no going on from that.
+    done.expect("the firmware fences harts that it has started");
+}

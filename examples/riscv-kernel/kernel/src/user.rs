@@ -1,0 +1,1 @@
+//! A program in an address space of its own.

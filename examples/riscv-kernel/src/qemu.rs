@@ -1,0 +1,103 @@
+//! Booting a kernel in QEMU.
+
+use std::fmt;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const PROGRAM: &str = "qemu-system-riscv64";
+
+/// Six boots, and five minutes for all of them.
+const LIMIT: Duration = Duration::from_secs(50);
+
+pub struct Qemu {
+    version: String,
+}
+
+/// # Errors
+/// What to install.
+pub fn find() -> Result<Qemu, String> {
+    let asked = Command::new(PROGRAM).arg("--version").output();
+    let version = asked.ok().filter(|answer| answer.status.success());
+    let version = version.and_then(|answer| String::from_utf8(answer.stdout).ok());
+    let first = version.and_then(|text| text.lines().next().map(String::from));
+    first.map(|version| Qemu { version }).ok_or_else(|| {
+        format!(
+            "{PROGRAM} is missing: install QEMU 7.2 or newer, which brings OpenSBI\n\
+             (Debian: apt-get install qemu-system-misc)"
+        )
+    })
+}
+
+impl Qemu {
+    /// Boots `kernel`, shows what it says after the firmware, and answers it.
+    ///
+    /// # Errors
+    /// QEMU cannot be run, or has not ended in time; it is ended then.
+    pub fn boot(&self, kernel: &Path, harts: usize) -> Result<Vec<String>, String> {
+        let mut machine = Command::new(PROGRAM)
+            .args([
+                "-machine",
+                "virt",
+                "-cpu",
+                "rv64",
+                "-m",
+                "2G",
+                "-smp",
+                &harts.to_string(),
+            ])
+            .args(["-nographic", "-no-reboot", "-bios", "default", "-kernel"])
+            .arg(kernel)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("{PROGRAM} cannot be run: {error}"))?;
+        let (tell, told) = mpsc::channel();
+        if let Some(output) = machine.stdout.take() {
+            thread::spawn(move || lines(output).try_for_each(|line| tell.send(line)));
+        }
+
+        let end = Instant::now() + LIMIT;
+        let mut said = Vec::new();
+        let ended = loop {
+            match told.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(line) if is_firmware(&line) && said.is_empty() => {}
+                Ok(line) => {
+                    println!("{line}");
+                    said.push(line);
+                }
+                Err(RecvTimeoutError::Disconnected) => break true,
+                Err(RecvTimeoutError::Timeout) => break false,
+            }
+        };
+        // One that has ended cannot be ended; the other has nothing more to say.
+        let _ = machine.kill();
+        let _ = machine.wait();
+        if ended {
+            Ok(said)
+        } else {
+            said.push(format!("FAIL  not done after {} s", LIMIT.as_secs()));
+            Ok(said)
+        }
+    }
+}
+
+/// The lines of an output, whatever bytes are in it.
+fn lines(output: impl Read) -> impl Iterator<Item = String> {
+    let lines = BufReader::new(output).split(b'\n').map_while(Result::ok);
+    lines.map(|line| String::from_utf8_lossy(&line).trim_end().to_owned())
+}
+
+/// Whether a line is not the kernel's: OpenSBI says who it is before.
+fn is_firmware(line: &str) -> bool {
+    !line.starts_with("ok ") && !line.starts_with("FAIL ")
+}
+
+impl fmt::Display for Qemu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.version)
+    }
+}
