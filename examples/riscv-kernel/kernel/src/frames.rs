@@ -81,3 +81,8 @@ pub fn release(frame: Frame) {
 pub fn free() -> usize {
     FREE.lock().len
 }
+
+/// How many there are.
+pub fn all() -> usize {
+    (direct(PhysAddr::new(POOL_END)) - Symbol::End.addr()) / PAGE
+}

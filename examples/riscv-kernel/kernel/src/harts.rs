@@ -93,13 +93,25 @@ pub fn serve() -> ! {
     // SAFETY: the software interrupt wakes the hart from `wfi`; it is not taken, since interrupts stay off in the kernel.
     unsafe { asm!("csrs sie, {}", in(reg) 2) };
     loop {
-        // SAFETY: waiting and forgetting that one was woken change nothing else.
-        unsafe { asm!("wfi", "csrc sip, {}", in(reg) 2) };
+        nap();
         if this().has_job.swap(false, Acquire) {
             let job = *JOB.lock();
             job.inspect(|job| job());
             AT_WORK.fetch_sub(1, Release);
         }
+    }
+}
+
+/// Sleeps until another hart [wakes](wake) this one, or for no reason at all; not on the first hart, which nobody wakes.
+pub fn nap() {
+    // SAFETY: waiting and forgetting that one was woken change nothing else.
+    unsafe { asm!("wfi", "csrc sip, {}", in(reg) 2) };
+}
+
+/// Wakes all other harts.
+pub fn wake() {
+    if let Some(others) = others() {
+        sbi::send_ipi(others).expect("the firmware wakes harts that it has started");
     }
 }
 
@@ -113,7 +125,7 @@ pub fn with_others<R>(job: &(dyn Fn() + Sync), here: impl FnOnce() -> R) -> R {
         for hart in (0..MAX_HARTS).filter(|id| others.0 & 1 << id != 0) {
             HARTS[hart].has_job.store(true, Release);
         }
-        sbi::send_ipi(others).expect("the firmware wakes harts that it has started");
+        wake();
     }
     let answer = here();
     while AT_WORK.load(Acquire) != 0 {

@@ -2,13 +2,13 @@
 
 use kernel_vm::backend::radix::Features;
 use kernel_vm::backend::riscv;
-use kernel_vm::{MapError, MemoryArea, Node, Permissions, PhysAddr, VirtAddr, VirtualMemoryMap};
+use kernel_vm::{MapError, MemoryArea, Node, Permissions, PhysAddr, VirtAddr};
 
 use crate::layout::{
-    HEAP, HEAP_PHYS, HEAP_SIZE, MAX_HARTS, RAM_END, Symbol, area, direct, guard, phys, phys_area,
+    HEAP, HEAP_PHYS, HEAP_SIZE, MAX_HARTS, RAM_END, Symbol, area, direct, guard, phys,
 };
 use crate::lock::Lock;
-use crate::memory::{Memory, Space};
+use crate::memory::{Memory, Space, map};
 use crate::mode::{MODE, PageTable, UPPER_HALF};
 use crate::platform::Platform;
 
@@ -27,18 +27,6 @@ pub fn with<R>(f: impl FnOnce(&mut Space) -> R) -> R {
         .lock()
         .as_mut()
         .expect("the kernel's space is made first"))
-}
-
-/// A map of `size` bytes at `start` onto `first`, with memory that stays.
-pub fn map(
-    start: usize,
-    first: PhysAddr,
-    size: usize,
-    permissions: Permissions,
-) -> Result<VirtualMemoryMap<Memory>, MapError> {
-    let pmarea = phys_area(first.get(), size);
-    let map = VirtualMemoryMap::new(area(start, size), pmarea, permissions, false)?;
-    Ok(map.with_payload(Memory::STAYS))
 }
 
 /// All of the upper half, whose root entries are made once and for all.

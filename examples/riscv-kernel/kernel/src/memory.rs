@@ -1,8 +1,11 @@
 //! Address spaces as this kernel has them: what owns the memory behind a map, and the names for it all.
 
-use kernel_vm::{Frame, Payload, VirtualMemoryManager};
+use kernel_vm::{
+    Frame, MapError, Payload, Permissions, PhysAddr, VirtualMemoryManager, VirtualMemoryMap,
+};
 
 use crate::frames;
+use crate::layout::{PAGE, area, phys_area};
 use crate::mode::PageTable;
 
 pub type Space = VirtualMemoryManager<PageTable, Memory>;
@@ -20,6 +23,16 @@ impl Memory {
     /// A map of one page that shows this frame.
     pub fn page(frame: Frame) -> Self {
         Self(Some(frame))
+    }
+
+    /// Where the frame is, if there is one.
+    pub fn addr(&self) -> Option<PhysAddr> {
+        self.0.as_ref().map(Frame::addr)
+    }
+
+    /// One more reference to the frame, if there is one: for a second map of it.
+    pub fn share(&self) -> Option<Frame> {
+        self.0.as_ref().map(frames::share)
     }
 }
 
@@ -40,4 +53,37 @@ impl Drop for Memory {
             frames::release(frame);
         }
     }
+}
+
+/// A map of `size` bytes at `start` onto `first`, whose memory stays.
+pub fn map(
+    start: usize,
+    first: PhysAddr,
+    size: usize,
+    permissions: Permissions,
+) -> Result<VirtualMemoryMap<Memory>, MapError> {
+    let pmarea = phys_area(first.get(), size);
+    let map = VirtualMemoryMap::new(area(start, size), pmarea, permissions, false)?;
+    Ok(map.with_payload(Memory::STAYS))
+}
+
+/// Maps a page that shows `frame`, which is given back when the page goes, or if it cannot be mapped.
+pub fn map_frame(
+    space: &mut Space,
+    page: usize,
+    frame: Frame,
+    permissions: Permissions,
+) -> Result<(), MapError> {
+    let first = frame.addr();
+    let owner = Memory::page(frame);
+    space.add_memory_map(map(page, first, PAGE, permissions)?.with_payload(owner))?;
+    let page = area(page, PAGE);
+    space
+        .populate(page)
+        .or_else(|error| space.unmap(page).and(Err(error)))
+}
+
+/// A frame, or the error that a verb would answer without one.
+pub fn alloc() -> Result<Frame, MapError> {
+    frames::alloc().ok_or(MapError::OutOfFrames { needed: 1 })
 }

@@ -1,1 +1,173 @@
 //! A program in an address space of its own.
+
+use core::arch::global_asm;
+use kernel_vm::backend::riscv;
+use kernel_vm::{Asid, MapError, Permissions, PhysAddr};
+
+use crate::kernel_space;
+use crate::layout::{PAGE, direct};
+use crate::lock::Lock;
+use crate::memory::{Space, alloc, map_frame};
+use crate::mode::{MODE, PageTable};
+use crate::platform::Platform;
+use crate::probe::Fault;
+
+global_asm!(include_str!("user.S"));
+
+unsafe extern "C" {
+    fn enter_user(registers: *mut Registers);
+    static user_start: u8;
+    static user_program: u8;
+    static user_load: u8;
+    static user_store: u8;
+}
+
+/// Where a program's code is, and the top of its stack of one page, which has a guard page below.
+pub const CODE: usize = 0x1_0000;
+pub const STACK_TOP: usize = 0x10_0000;
+
+/// What user.S has.
+#[derive(Clone, Copy, Debug)]
+pub enum Entry {
+    Program,
+    Load,
+    Store,
+}
+
+impl Entry {
+    /// Where it is in a space that has the program loaded.
+    pub fn addr(self) -> usize {
+        let symbol = match self {
+            Self::Program => &raw const user_program,
+            Self::Load => &raw const user_load,
+            Self::Store => &raw const user_store,
+        };
+        CODE + symbol.addr() - (&raw const user_start).addr()
+    }
+}
+
+/// What a program has in its registers, as trap.S keeps it; and why it has trapped.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Registers {
+    /// Register n at n; at 0, where there is nothing to keep, trap.S has the kernel's stack pointer.
+    pub x: [usize; 32],
+    pub pc: usize,
+    cause: usize,
+    addr: usize,
+}
+
+pub const SP: usize = 2;
+pub const S0: usize = 8;
+pub const S1: usize = 9;
+pub const A0: usize = 10;
+pub const A1: usize = 11;
+pub const A7: usize = 17;
+
+/// Why a program has trapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trap {
+    /// It calls the kernel.
+    Call,
+    Fault(Fault),
+    Other(usize),
+}
+
+impl Registers {
+    /// A program that begins at `pc`.
+    pub const fn new(pc: usize) -> Self {
+        let (cause, addr) = (0, 0);
+        let mut x = [0; 32];
+        x[SP] = STACK_TOP;
+        Self { x, pc, cause, addr }
+    }
+
+    /// Runs the program on this hart until it traps. The hart must be in its space.
+    pub fn run(&mut self) -> Trap {
+        // SAFETY: trap.S writes these registers and nothing else of ours, and comes back when the program traps. What
+        // the program itself may touch are the user pages of its space.
+        unsafe { enter_user(self) };
+        let Self { cause, addr, .. } = *self;
+        match cause {
+            8 => Trap::Call,
+            12 | 13 | 15 => Trap::Fault(Fault { cause, addr }),
+            other => Trap::Other(other),
+        }
+    }
+}
+
+/// Which ASIDs are in use, a bit each. 0 is the kernel's own.
+static ASIDS: Lock<u64> = Lock::new(1);
+
+/// An address space for a program: the lower half, with the kernel in the upper.
+#[derive(Debug)]
+pub struct UserSpace {
+    pub space: Space,
+}
+
+impl UserSpace {
+    /// An empty space.
+    pub fn new() -> Result<Self, MapError> {
+        let table =
+            kernel_space::with(|kernel| PageTable::with_kernel(Platform, kernel.backend()))?;
+        let mut space = Space::for_payload(table);
+        let mut asids = ASIDS.lock();
+        let asid = asids.trailing_ones();
+        assert!(asid < 64, "this kernel has few spaces at once");
+        *asids |= 1 << asid;
+        space.set_asid(Asid::new(asid as u16));
+        Ok(Self { space })
+    }
+
+    /// Makes this hart translate through it.
+    pub fn activate(&self) {
+        self.root().activate();
+    }
+
+    /// What it takes to make other harts translate through it, too.
+    pub fn root(&self) -> Root {
+        Root {
+            table: self.space.root_page_table(),
+            asid: self.space.asid(),
+        }
+    }
+
+    /// Maps the code in user.S, and a stack with a guard page below.
+    pub fn load_program(&mut self) -> Result<(), MapError> {
+        let rx = Permissions::READ | Permissions::EXECUTE | Permissions::USER;
+        let rw = Permissions::READ | Permissions::WRITE | Permissions::USER;
+        let frame = alloc()?;
+        let page = core::ptr::with_exposed_provenance_mut::<u8>(direct(frame.addr()));
+        // SAFETY: the code is one page of rodata, as user.S aligns it, and the frame is ours alone.
+        unsafe { page.copy_from_nonoverlapping(&raw const user_start, PAGE) };
+        map_frame(&mut self.space, CODE, frame, rx)?;
+        map_frame(&mut self.space, STACK_TOP - PAGE, alloc()?, rw)
+    }
+}
+
+/// A space's place, without the space.
+#[derive(Clone, Copy, Debug)]
+pub struct Root {
+    table: PhysAddr,
+    asid: Asid,
+}
+
+impl Root {
+    /// Makes this hart translate through the space, which must live until the hart is in another. Nothing of its ASID
+    /// is cached that is not its own: when a space ends, kernel-vm has flushed all that was ever valid in it.
+    pub fn activate(self) {
+        // SAFETY: the space has all that the kernel has in the upper half, in the same mode; whoever drops it has seen
+        // to it that no hart is in it any more.
+        unsafe { riscv::activate(MODE, self.table, self.asid) };
+    }
+}
+
+impl Drop for UserSpace {
+    fn drop(&mut self) {
+        if riscv::current().root() == self.space.root_page_table() {
+            kernel_space::activate();
+        }
+        drop(self.space.remove_all_memory_maps());
+        *ASIDS.lock() &= !(1 << self.space.asid().get());
+    }
+}

@@ -1,6 +1,26 @@
 //! The checks: one line each, and one at the end for all.
 
+/// Ends a check that finds something else than it should.
+macro_rules! ensure {
+    ($holds:expr, $($arg:tt)*) => {
+        if !$holds {
+            return Err(alloc::format!($($arg)*).into());
+        }
+    };
+}
+
+mod accounts;
+mod exhaustion;
+mod own_map;
+mod permissions;
+mod program;
+mod random;
+mod shootdown;
+mod superpages;
+
+use alloc::boxed::Box;
 use alloc::string::String;
+use core::error::Error;
 use core::sync::atomic::AtomicUsize;
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -8,7 +28,7 @@ use crate::mode::NAME;
 use crate::{harts, println};
 
 /// What a check found: something to say either way.
-type Outcome = Result<String, String>;
+type Outcome = Result<String, Box<dyn Error>>;
 
 static PASSED: AtomicUsize = AtomicUsize::new(0);
 static FAILED: AtomicUsize = AtomicUsize::new(0);
@@ -26,15 +46,20 @@ fn check(name: &str, body: impl FnOnce() -> Outcome) {
     }
 }
 
+/// Runs them all, and says how many passed.
 pub fn run() {
-    check("boot", || Ok(alloc::format!("up")));
-    let harts = match harts::count() {
-        1 => String::from("1 hart"),
-        count => alloc::format!("{count} harts"),
+    own_map::run();
+    permissions::run();
+    random::run();
+    superpages::run();
+    program::run();
+    shootdown::run();
+    exhaustion::run();
+    accounts::run();
+    let (count, plural) = match harts::count() {
+        1 => (1, ""),
+        count => (count, "s"),
     };
-    println!(
-        "{NAME} {harts}: {} passed, {} failed",
-        PASSED.load(Relaxed),
-        FAILED.load(Relaxed)
-    );
+    let (passed, failed) = (PASSED.load(Relaxed), FAILED.load(Relaxed));
+    println!("{NAME} {count} hart{plural}: {passed} passed, {failed} failed");
 }
