@@ -2,11 +2,11 @@
 
 use crate::area::MemoryArea;
 use crate::backend::radix::Radix;
-use crate::backend::riscv::Riscv;
+use crate::backend::riscv::{Mode, Riscv};
 
 /// An Sv39 page table in frames of platform `P`: leaves of 4 KiB, 2 MiB and 1 GiB.
 ///
-/// Its root goes into `satp`: see [`Satp`](crate::backend::riscv::Satp).
+/// Its root goes into `satp`: see [`satp`](Radix::satp).
 pub type Sv39<P> = Radix<Sv39Format, P>;
 
 /// The entries of Sv39 (Privileged, 'Sv39: Page-Based 39-bit Virtual-Memory System').
@@ -14,6 +14,7 @@ pub type Sv39<P> = Radix<Sv39Format, P>;
 pub enum Sv39Format {}
 
 impl Riscv for Sv39Format {
+    const MODE: Mode = Mode::Sv39;
     const LEVELS: usize = 3;
 
     /// Bits 63 to 39 of an address must equal bit 38.

@@ -2,11 +2,11 @@
 
 use crate::area::MemoryArea;
 use crate::backend::radix::Radix;
-use crate::backend::riscv::Riscv;
+use crate::backend::riscv::{Mode, Riscv};
 
 /// An Sv57 page table in frames of platform `P`: leaves of 4 KiB, 2 MiB and 1 GiB.
 ///
-/// Its root goes into `satp`: see [`Satp`](crate::backend::riscv::Satp).
+/// Its root goes into `satp`: see [`satp`](Radix::satp).
 pub type Sv57<P> = Radix<Sv57Format, P>;
 
 /// The entries of Sv57 (Privileged, 'Sv57: Page-Based 57-bit Virtual-Memory System').
@@ -14,6 +14,7 @@ pub type Sv57<P> = Radix<Sv57Format, P>;
 pub enum Sv57Format {}
 
 impl Riscv for Sv57Format {
+    const MODE: Mode = Mode::Sv57;
     const LEVELS: usize = 5;
 
     /// Bits 63 to 57 of an address must equal bit 56.

@@ -24,6 +24,7 @@ mod ops;
 mod properties;
 mod radix;
 mod room;
+mod satp;
 mod subject;
 mod sv39;
 mod traces;

@@ -1,5 +1,5 @@
 //! Tells the linker where the kernel lies: at its physical address in the upper half, which begins elsewhere in each
-//! mode (`src/mode.rs` has the same numbers).
+//! mode.
 
 use std::env::{var, var_os};
 

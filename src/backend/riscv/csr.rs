@@ -7,20 +7,20 @@ use super::satp::{Mode, Satp};
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::asid::Asid;
 
-/// Makes this CPU translate through the page table with this root, under this ASID.
+/// Makes this CPU translate as `satp` says.
 ///
-/// Nothing is fenced: what this CPU has cached under `asid` must be of this space, or must have been fenced (Privileged,
-/// 'Supervisor Address Translation and Protection Register': changing `satp` neither orders page-table updates nor
-/// forgets translations).
+/// Nothing is fenced: what this CPU has cached under that ASID must be of this space, or must have been fenced
+/// (Privileged, 'Supervisor Address Translation and Protection Register': changing `satp` neither orders page-table
+/// updates nor forgets translations).
 ///
 /// # Safety
-/// - The page table maps the code that runs now, its stack and all memory that Rust code uses from here on, each as it
+/// - The page table at that root maps the code that runs now, its stack and all memory that Rust code uses from here on, each as it
 ///   was mapped before or elsewhere as nobody notices.
-/// - It is of this mode, which this CPU has, and lives until this CPU has left it and has been fenced; so does the
+/// - It is of that mode, which this CPU has, and lives until this CPU has left it and has been fenced; so does the
 ///   kernel's page table whose upper half it shares.
-pub unsafe fn activate(mode: Mode, root: PhysAddr, asid: Asid) {
-    // SAFETY: the caller promises what this function asks for.
-    unsafe { write(Satp::new(mode, asid, root)) };
+pub unsafe fn activate(satp: Satp) {
+    // SAFETY: the caller promises that what runs next finds its code and its memory.
+    unsafe { asm!("csrw satp, {}", in(reg) satp.bits(), options(nostack, preserves_flags)) };
 }
 
 /// What `satp` of this CPU holds.
@@ -31,15 +31,6 @@ pub fn current() -> Satp {
     // (`mstatus.TVM`), which then traps.
     unsafe { asm!("csrr {}, satp", out(reg) bits, options(nomem, nostack, preserves_flags)) };
     Satp::from_bits(bits)
-}
-
-/// Writes the register as it is.
-///
-/// # Safety
-/// As [`activate`].
-unsafe fn write(satp: Satp) {
-    // SAFETY: the caller promises that what runs next finds its code and its memory.
-    unsafe { asm!("csrw satp, {}", in(reg) satp.bits(), options(nostack, preserves_flags)) };
 }
 
 /// How many bits of an ASID this CPU keeps, 0 to 16: writes ones to the field and reads back which stay (Privileged,
@@ -56,10 +47,10 @@ pub unsafe fn probe_asid_bits() -> u32 {
         before.bits() | Satp::new(Mode::Bare, Asid::new(u16::MAX), PhysAddr::new(0)).bits(),
     );
     // SAFETY: root and mode stay, so every address leads where it led before.
-    unsafe { write(ones) };
+    unsafe { activate(ones) };
     let kept = current().asid();
     // SAFETY: this is what the register held.
-    unsafe { write(before) };
+    unsafe { activate(before) };
     // What was cached under the other ASID meanwhile must not be found when that is handed out.
     sfence_vma_asid(kept);
     u32::from(kept.get()).count_ones()

@@ -1,8 +1,12 @@
 //! What `satp` says: which page table a CPU walks.
 
+use super::word::Riscv;
 use crate::addr::PhysAddr;
 use crate::asid::Asid;
-use crate::frame::FRAME_SIZE;
+use crate::backend::page_table::PageTableBackend;
+use crate::backend::radix::Radix;
+use crate::flush::Tlb;
+use crate::frame::{FRAME_SIZE, FrameAllocator};
 
 /// How a CPU translates (Privileged, 'Supervisor Address Translation and Protection Register', MODE).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -75,5 +79,14 @@ impl Satp {
             10 => Some(Mode::Sv57),
             _ => None,
         }
+    }
+}
+
+impl<R: Riscv, P: FrameAllocator + Tlb> Radix<R, P> {
+    /// What makes a CPU translate through this page table under `asid`: its mode and its root. The same for the life
+    /// of the page table. O(1).
+    #[must_use]
+    pub fn satp(&self, asid: Asid) -> Satp {
+        Satp::new(R::MODE, asid, self.root())
     }
 }

@@ -3,6 +3,7 @@
 //! After the RISC-V Privileged Architecture, 'Sv39: Page-Based 39-bit Virtual-Memory System' and, for what the bits
 //! mean, 'Addressing and Memory Protection' of Sv32, to which it refers.
 
+use super::satp::Mode;
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::attributes::{Attributes, MemoryType};
@@ -12,6 +13,8 @@ use crate::permissions::Permissions;
 
 /// What sets one of the formats apart.
 pub trait Riscv {
+    /// What `satp` calls it.
+    const MODE: Mode;
     /// How many levels of tables there are.
     const LEVELS: usize;
     /// The canonical halves.

@@ -9,7 +9,7 @@ use crate::layout::{
 };
 use crate::lock::Lock;
 use crate::memory::{Memory, Space, map};
-use crate::mode::{MODE, PageTable, UPPER_HALF};
+use crate::mode::{PageTable, UPPER_HALF};
 use crate::platform::Platform;
 
 /// What keeps the maps while there is no heap. One node has room for all that is mapped before there is.
@@ -74,11 +74,10 @@ pub fn init() -> Result<(), MapError> {
 
 /// Makes this hart translate through the kernel's own table.
 pub fn activate() {
-    with(|space| {
-        // SAFETY: the table maps the image and the stacks where the boot table has them, in this mode, which the hart
-        // has taken before; it is never dropped.
-        unsafe { riscv::activate(MODE, space.root_page_table(), space.asid()) };
-    });
+    let satp = with(|space| space.backend().satp(space.asid()));
+    // SAFETY: the table maps the image and the stacks where the boot table has them, in the mode that the hart is in
+    // already; it is never dropped.
+    unsafe { riscv::activate(satp) };
     // What is cached of the boot table.
     riscv::sfence_vma_all();
 }

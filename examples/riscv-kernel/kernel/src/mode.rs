@@ -1,33 +1,41 @@
-//! Which of the three modes this build is for. Nothing else in the kernel depends on it.
+//! Which of the three modes this build is for: it decides the format of the page tables, and where the upper half begins.
+
+use kernel_vm::backend::radix::{Format, Radix};
+
+use crate::platform::Platform;
 
 #[cfg(not(any(feature = "sv48", feature = "sv57")))]
 mod chosen {
-    pub type PageTable = kernel_vm::backend::sv39::Sv39<crate::platform::Platform>;
+    pub use kernel_vm::backend::sv39::Sv39Format as Chosen;
     pub const MODE: kernel_vm::backend::riscv::Mode = kernel_vm::backend::riscv::Mode::Sv39;
     pub const NAME: &str = "sv39";
-    pub const LEVELS: usize = 3;
 }
 
 #[cfg(all(feature = "sv48", not(feature = "sv57")))]
 mod chosen {
-    pub type PageTable = kernel_vm::backend::sv48::Sv48<crate::platform::Platform>;
+    pub use kernel_vm::backend::sv48::Sv48Format as Chosen;
     pub const MODE: kernel_vm::backend::riscv::Mode = kernel_vm::backend::riscv::Mode::Sv48;
     pub const NAME: &str = "sv48";
-    pub const LEVELS: usize = 4;
 }
 
 #[cfg(feature = "sv57")]
 mod chosen {
-    pub type PageTable = kernel_vm::backend::sv57::Sv57<crate::platform::Platform>;
+    pub use kernel_vm::backend::sv57::Sv57Format as Chosen;
     pub const MODE: kernel_vm::backend::riscv::Mode = kernel_vm::backend::riscv::Mode::Sv57;
     pub const NAME: &str = "sv57";
-    pub const LEVELS: usize = 5;
 }
 
-pub use chosen::{LEVELS, MODE, NAME, PageTable};
+use chosen::Chosen;
+pub use chosen::{MODE, NAME};
 
-/// How many bits of a virtual address count: 9 for each level, and 12 within a page.
-pub const ADDRESS_BITS: usize = 12 + 9 * LEVELS;
+/// A page table of this kernel: with Sv39, `kernel_vm::backend::sv39::Sv39<Platform>`.
+pub type PageTable = Radix<Chosen, Platform>;
 
-/// Where the upper half begins. All of physical memory is mapped there, at this offset.
-pub const UPPER_HALF: usize = usize::MAX << (ADDRESS_BITS - 1);
+/// How many levels of tables it has.
+pub const LEVELS: usize = Chosen::LEVELS;
+
+/// Where the upper half begins, the kernel's. All of physical memory is mapped there, at this offset.
+pub const UPPER_HALF: usize = Chosen::RANGES[1].start().get();
+
+/// The last byte of the lower half, which is the programs'.
+pub const LOWER_END: usize = Chosen::RANGES[0].end().get();

@@ -1,14 +1,14 @@
 //! A program in an address space of its own.
 
 use core::arch::global_asm;
-use kernel_vm::backend::riscv;
-use kernel_vm::{Asid, MapError, Permissions, PhysAddr};
+use kernel_vm::backend::riscv::{self, Satp};
+use kernel_vm::{Asid, MapError, Permissions};
 
 use crate::kernel_space;
 use crate::layout::{PAGE, direct};
 use crate::lock::Lock;
 use crate::memory::{Space, alloc, map_frame};
-use crate::mode::{MODE, PageTable};
+use crate::mode::PageTable;
 use crate::platform::Platform;
 use crate::probe::Fault;
 
@@ -119,17 +119,9 @@ impl UserSpace {
         Ok(Self { space })
     }
 
-    /// Makes this hart translate through it.
-    pub fn activate(&self) {
-        self.root().activate();
-    }
-
-    /// What it takes to make other harts translate through it, too.
-    pub fn root(&self) -> Root {
-        Root {
-            table: self.space.root_page_table(),
-            asid: self.space.asid(),
-        }
+    /// What makes a hart translate through it ([`activate`]).
+    pub fn satp(&self) -> Satp {
+        self.space.backend().satp(self.space.asid())
     }
 
     /// Maps the code in user.S, and a stack with a guard page below.
@@ -145,26 +137,17 @@ impl UserSpace {
     }
 }
 
-/// A space's place, without the space.
-#[derive(Clone, Copy, Debug)]
-pub struct Root {
-    table: PhysAddr,
-    asid: Asid,
-}
-
-impl Root {
-    /// Makes this hart translate through the space, which must live until the hart is in another. Nothing of its ASID
-    /// is cached that is not its own: when a space ends, kernel-vm has flushed all that was ever valid in it.
-    pub fn activate(self) {
-        // SAFETY: the space has all that the kernel has in the upper half, in the same mode; whoever drops it has seen
-        // to it that no hart is in it any more.
-        unsafe { riscv::activate(MODE, self.table, self.asid) };
-    }
+/// Makes this hart translate through a program's space, which must live until the hart is in another. Nothing of its
+/// ASID is cached that is not its own: when a space ends, kernel-vm has flushed all that was ever valid in it.
+pub fn activate(satp: Satp) {
+    // SAFETY: the space has all that the kernel has in the upper half, in the same mode; whoever drops it has seen to it
+    // that no hart is in it any more.
+    unsafe { riscv::activate(satp) };
 }
 
 impl Drop for UserSpace {
     fn drop(&mut self) {
-        if riscv::current().root() == self.space.root_page_table() {
+        if riscv::current() == self.satp() {
             kernel_space::activate();
         }
         drop(self.space.remove_all_memory_maps());

@@ -14,7 +14,7 @@ use crate::frames;
 use crate::layout::{PAGE, SPARE, area};
 use crate::memory::{Space, map};
 use crate::probe::{self, Fault};
-use crate::user::UserSpace;
+use crate::user::{self, UserSpace};
 
 const RW: Permissions = Permissions::READ.union(Permissions::WRITE);
 /// A leaf of 1 GiB, and far from it a place where there is nothing.
@@ -101,7 +101,7 @@ fn state(space: &Space) -> Result<State, Box<dyn Error>> {
 fn without_frames(verb: Verb) -> Outcome {
     let before = frames::free();
     let mut user = UserSpace::new()?;
-    user.activate();
+    user::activate(user.satp());
     let space = &mut user.space;
     space.add_memory_map(map(LEAF, PhysAddr::new(SPARE), LEAF_SIZE, RW)?)?;
     space.populate(area(LEAF, LEAF_SIZE))?;

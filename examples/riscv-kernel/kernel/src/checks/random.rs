@@ -14,7 +14,7 @@ use crate::layout::{PAGE, SPARE, SPARE_SIZE, area, direct};
 use crate::memory::{Space, map};
 use crate::probe::{self, Fault};
 use crate::rng::Rng;
-use crate::user::UserSpace;
+use crate::user::{self, UserSpace};
 
 /// How many times the maps are changed, and how many addresses are then tried.
 const EDITS: usize = 6000;
@@ -42,7 +42,7 @@ struct Tally {
 fn random_maps() -> Outcome {
     let before = frames::free();
     let mut user = UserSpace::new()?;
-    user.activate();
+    user::activate(user.satp());
     let mut rng = Rng::new(0x5eed);
     let mut tally = Tally::default();
     for turn in 1..=EDITS {

@@ -16,7 +16,7 @@ use super::{Outcome, check};
 use crate::layout::{MAX_HARTS, PAGE, SCRATCH, SPARE, area, direct};
 use crate::memory::{Memory, Space, alloc, map, map_frame};
 use crate::probe::{self, Fault};
-use crate::user::UserSpace;
+use crate::user::{self, UserSpace};
 use crate::{frames, harts, kernel_space};
 
 const ROUNDS: usize = 2000;
@@ -72,9 +72,9 @@ fn apply(space: &mut Space, page: usize, change: Change) -> Result<(), MapError>
 fn user_half() -> Outcome {
     let before = frames::free();
     let mut user = UserSpace::new()?;
-    user.activate();
-    let (page, root) = (0x7000_0000, user.root());
-    let said = under_load(page, &|| root.activate(), |change| {
+    user::activate(user.satp());
+    let (page, satp) = (0x7000_0000, user.satp());
+    let said = under_load(page, &|| user::activate(satp), |change| {
         apply(&mut user.space, page, change)
     })?;
     drop(user);
@@ -234,7 +234,7 @@ fn judge(kind: usize, page: usize, (loaded, stored): Found) -> bool {
 fn populate_together() -> Outcome {
     let before = frames::free();
     let mut user = UserSpace::new()?;
-    user.activate();
+    user::activate(user.satp());
     // Off by a page, so that every page has a leaf of its own.
     let (start, size) = (0x7000_0000, 16 << 20);
     let first = PhysAddr::new(SPARE + PAGE as u64);

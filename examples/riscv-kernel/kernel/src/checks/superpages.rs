@@ -11,9 +11,9 @@ use kernel_vm::{MapError, Permissions, PhysAddr, VirtAddr};
 use super::{Outcome, check};
 use crate::layout::{PAGE, SPARE, SPARE_SIZE, area, direct};
 use crate::memory::{Space, alloc, map, map_frame};
-use crate::mode::ADDRESS_BITS;
+use crate::mode::LOWER_END;
 use crate::probe::{self, Fault};
-use crate::user::UserSpace;
+use crate::user::{self, UserSpace};
 use crate::{frames, kernel_space};
 
 type Seen = Result<(), Box<dyn Error>>;
@@ -102,7 +102,7 @@ fn add(space: &mut Space, offset: usize, size: usize) -> Result<(), MapError> {
 fn superpage(size: usize) -> Outcome {
     let before = frames::free();
     let mut user = UserSpace::new()?;
-    user.activate();
+    user::activate(user.satp());
     let space = &mut user.space;
     for offset in places(size) {
         let marked = probe::store(direct(PhysAddr::new(SPARE + offset as u64)), mark(offset));
@@ -154,7 +154,7 @@ fn superpage(size: usize) -> Outcome {
 /// Moves a part of a superpage and some pages, and finds their bytes where they went.
 fn remapped() -> Outcome {
     let mut user = UserSpace::new()?;
-    user.activate();
+    user::activate(user.satp());
     let space = &mut user.space;
     let size = 4 << 20;
     for page in (0..size).step_by(PAGE) {
@@ -223,8 +223,8 @@ fn use_page(space: &mut Space, page: usize) -> Outcome {
 
 fn last_of_lower() -> Outcome {
     let mut user = UserSpace::new()?;
-    user.activate();
-    let page = (1 << (ADDRESS_BITS - 1)) - PAGE;
+    user::activate(user.satp());
+    let page = LOWER_END - (PAGE - 1);
     // One further there is no page.
     let beyond = map(page + PAGE, PhysAddr::new(SPARE), PAGE, RW)?;
     let refused = user.space.add_memory_map(beyond).map_err(MapError::from);

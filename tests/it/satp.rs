@@ -1,0 +1,35 @@
+//! What a CPU is told of a page table.
+
+use kernel_vm::backend::PageTableBackend;
+use kernel_vm::backend::mock::HostFrames;
+use kernel_vm::backend::riscv::{Mode, Satp};
+use kernel_vm::backend::{sv39::Sv39, sv48::Sv48, sv57::Sv57};
+use kernel_vm::{Asid, PhysAddr};
+
+/// Mode, ASID, and the number of the root's page (Privileged, 'Supervisor Address Translation and Protection Register').
+fn golden(mode: u64, asid: u64, root: PhysAddr) -> u64 {
+    mode << 60 | asid << 44 | root.get() >> 12
+}
+
+#[test]
+fn a_page_table_tells_its_mode_and_its_root() {
+    let asid = Asid::new(0xabcd);
+    let sv39 = Sv39::new(HostFrames::new(1)).unwrap();
+    let sv48 = Sv48::new(HostFrames::new(1)).unwrap();
+    let sv57 = Sv57::new(HostFrames::new(1)).unwrap();
+    assert_eq!(sv39.satp(asid).bits(), golden(8, 0xabcd, sv39.root()));
+    assert_eq!(sv48.satp(asid).bits(), golden(9, 0xabcd, sv48.root()));
+    assert_eq!(sv57.satp(asid).bits(), golden(10, 0xabcd, sv57.root()));
+}
+
+#[test]
+fn a_register_reads_back_as_it_was_written() {
+    let root = PhysAddr::new(0xff_ffff_ffff_f000);
+    for mode in [Mode::Bare, Mode::Sv39, Mode::Sv48, Mode::Sv57] {
+        let satp = Satp::from_bits(Satp::new(mode, Asid::new(0xffff), root).bits());
+        assert_eq!(satp.mode(), Some(mode));
+        assert_eq!(satp.asid(), Asid::new(0xffff));
+        assert_eq!(satp.root(), root);
+    }
+    assert_eq!(Satp::from_bits(7 << 60).mode(), None);
+}
