@@ -54,11 +54,15 @@ impl Tlb for Platform {
 
     /// This hart may have cached that nothing was there. Others may, too: what they have then is a spurious fault, which
     /// the handler meets by a fence of its own ([`trap`](crate::trap)).
-    fn made_valid(&self, area: MemoryArea) {
-        if area.size() <= MANY * PAGE {
-            pages(area).for_each(riscv::sfence_vma_addr);
-        } else {
-            riscv::sfence_vma_all();
+    fn made_valid(&self, made: &Flush<'_>) {
+        let few = made.size().is_some_and(|bytes| bytes <= MANY * PAGE);
+        match made.ranges() {
+            // A fence with an address covers leaves only: not where tables are new.
+            Some(ranges) if few && !made.tables() => {
+                let all = ranges.iter().flat_map(|&range| pages(range));
+                all.for_each(riscv::sfence_vma_addr);
+            }
+            _ => riscv::sfence_vma_all(),
         }
     }
 
