@@ -9,7 +9,11 @@ macro_rules! on_every_format {
     };
 }
 
+mod exchange;
 mod golden;
+mod install;
+mod owned;
 mod remap;
 mod shape;
+mod usage;
 mod witness;

@@ -1,0 +1,214 @@
+//! Replacing the frame of a page: the old one comes back after one flush.
+
+use kernel_vm::backend::radix::{AccessedDirty, Radix};
+use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};
+use kernel_vm::{Frame, FrameAllocator, MapError, Permissions, PhysAddr, VirtAddr};
+
+use super::shape::{
+    A, ASID, D, MIB, NONE, POLICIES, READ, RW, Shape, allowing, install, last, make, places, run,
+    set, table,
+};
+use super::witness::{Event, Witness};
+use crate::subject::{PAGE, area};
+
+on_every_format! {
+    an_exchange_flushes_once_and_then_hands_the_old_frame_back
+    physical_memory_that_is_exchanged_is_not_handed_back
+    hidden_pages_are_exchanged_without_a_flush
+    what_changed_meanwhile_is_not_exchanged
+    bits_that_the_mmu_has_set_meanwhile_are_no_change
+    what_no_page_can_be_is_refused
+    exchanged_code_is_announced_before_it_can_run
+}
+
+fn frame(table: &Radix<impl Shape, Witness>) -> Frame {
+    table.platform().alloc().unwrap()
+}
+
+fn leaf(table: &Radix<impl Shape, Witness>, page: usize) -> Run {
+    match table.entry(VirtAddr::new(page)) {
+        Entry::Leaf(run) | Entry::Hidden(run) => run,
+        Entry::Empty => panic!("nothing is at {page:#x}"),
+    }
+}
+
+fn an_exchange_flushes_once_and_then_hands_the_old_frame_back<F: Shape>() {
+    for policy in POLICIES {
+        let mut table = table::<F>(policy);
+        let old = install(&table, PAGE, READ);
+        let platform = table.platform().clone();
+        platform.watch(places(&table, PAGE).pop().unwrap());
+        platform.take();
+        let new = frame(&table);
+        let at = new.addr();
+        let was = leaf(&table, PAGE);
+        let back = table.exchange(was, new, allowing(RW), ASID).unwrap();
+        assert_eq!(back.as_ref().map(Frame::addr), Some(old));
+        let events = platform.take_watched();
+        let [(Event::Flush(told), seen)] = &events[..] else {
+            panic!("{events:?}")
+        };
+        assert_eq!(told.ranges.as_deref(), Some(&[area(PAGE, PAGE)][..]));
+        assert_eq!(
+            (told.asid, told.tables, told.is_global),
+            (Some(ASID), false, false)
+        );
+        assert_eq!(*seen, last(&table, PAGE), "the new word was there by then");
+        assert_eq!(leaf(&table, PAGE), run(PAGE, at.get(), PAGE, RW));
+        back.into_iter()
+            .for_each(|frame| platform.release(frame, false));
+        make(&mut table, Edit::Unmap(area(PAGE, PAGE)));
+        assert_eq!(platform.in_use(), 1, "the new frame was the table's own");
+    }
+}
+
+fn physical_memory_that_is_exchanged_is_not_handed_back<F: Shape>() {
+    let mut table = table::<F>(AccessedDirty::Preset);
+    make(&mut table, Edit::Map(run(PAGE, 0x1000, PAGE, READ)));
+    table.platform().take();
+    let new = frame(&table);
+    let back = table.exchange(leaf(&table, PAGE), new, allowing(RW), ASID);
+    assert_eq!(back, Ok(None));
+    assert_eq!(table.platform().flushes().len(), 1);
+    table.check_invariants().unwrap();
+    make(&mut table, Edit::Unmap(area(PAGE, PAGE)));
+    assert_eq!(table.platform().in_use(), 1);
+}
+
+fn hidden_pages_are_exchanged_without_a_flush<F: Shape>() {
+    let mut table = table::<F>(AccessedDirty::Preset);
+    let old = install(&table, PAGE, NONE);
+    table.platform().take();
+    let back = table.exchange(leaf(&table, PAGE), frame(&table), allowing(RW), ASID);
+    let back = back.unwrap().unwrap();
+    assert_eq!(back.addr(), old);
+    assert!(matches!(table.platform().take()[..], [Event::Valid(_)]));
+    let again = table.exchange(leaf(&table, PAGE), back, allowing(NONE), ASID);
+    let again = again.unwrap().unwrap();
+    assert_eq!(
+        table.platform().flushes().len(),
+        1,
+        "what was valid is hidden"
+    );
+    let last = table.exchange(leaf(&table, PAGE), again, allowing(NONE), ASID);
+    assert_eq!(table.platform().take(), [], "neither was valid");
+    table.platform().release(last.unwrap().unwrap(), false);
+    make(&mut table, Edit::Unmap(area(PAGE, PAGE)));
+    assert_eq!(table.platform().in_use(), 1);
+}
+
+fn what_changed_meanwhile_is_not_exchanged<F: Shape>() {
+    let mut table = table::<F>(AccessedDirty::Preset);
+    install(&table, PAGE, RW);
+    make(&mut table, Edit::Map(run(2 * MIB, 0x20_0000, 2 * MIB, RW)));
+    let is = leaf(&table, PAGE);
+    let word = last(&table, PAGE);
+    let megapage = leaf(&table, 2 * MIB);
+    let stale = [
+        (
+            Run {
+                first: PhysAddr::new(0x1000),
+                ..is
+            },
+            Entry::Leaf(is),
+        ),
+        (
+            Run {
+                attributes: allowing(READ),
+                ..is
+            },
+            Entry::Leaf(is),
+        ),
+        (run(2 * PAGE, is.first.get(), PAGE, RW), Entry::Empty),
+        (run(64 * MIB, is.first.get(), PAGE, RW), Entry::Empty),
+        (
+            megapage.intersection(area(2 * MIB, PAGE)).unwrap(),
+            Entry::Leaf(megapage),
+        ),
+    ];
+    let before = table.platform().in_use();
+    table.platform().take();
+    for (old, found) in stale {
+        let new = frame(&table);
+        let at = new.addr();
+        let lost = table.exchange(old, new, allowing(RW), ASID).unwrap_err();
+        assert_eq!((lost.found(), lost.error()), (Some(found), None));
+        let frame = lost.into_frame();
+        assert_eq!(frame.addr(), at);
+        table.platform().frames.release(frame, false);
+    }
+    assert_eq!(table.platform().take(), []);
+    assert_eq!(
+        (table.platform().in_use(), last(&table, PAGE)),
+        (before, word)
+    );
+    table.check_invariants().unwrap();
+}
+
+fn bits_that_the_mmu_has_set_meanwhile_are_no_change<F: Shape>() {
+    let table = table::<F>(AccessedDirty::Hardware);
+    let old = install(&table, PAGE, RW);
+    let was = leaf(&table, PAGE);
+    set(&table, PAGE, A | D);
+    let back = table.exchange(was, frame(&table), allowing(RW), ASID);
+    let back = back.unwrap().unwrap();
+    assert_eq!(back.addr(), old);
+    assert_eq!(
+        last(&table, PAGE) & (A | D),
+        0,
+        "nobody has used the new one"
+    );
+    table.platform().release(back, true);
+}
+
+fn what_no_page_can_be_is_refused<F: Shape>() {
+    let table = table::<F>(AccessedDirty::Preset);
+    install(&table, PAGE, RW);
+    let is = leaf(&table, PAGE);
+    let wide = run(PAGE, is.first.get(), 2 * PAGE, RW);
+    let odd = run(PAGE + 8, is.first.get(), PAGE, RW);
+    let hole = run(F::LAST_LOW + 1, is.first.get(), PAGE, RW);
+    let write = Permissions::WRITE;
+    let cases = [
+        (wide, RW, MapError::NotMapped { hole: wide.area }),
+        (
+            odd,
+            RW,
+            MapError::Misaligned {
+                addr: odd.area.start(),
+                align: PAGE,
+            },
+        ),
+        (hole, RW, MapError::OutOfRange { area: hole.area }),
+        (is, write, MapError::WriteWithoutRead { permissions: write }),
+    ];
+    for (old, permissions, error) in cases {
+        let new = frame(&table);
+        let at = new.addr();
+        let lost = table
+            .exchange(old, new, allowing(permissions), ASID)
+            .unwrap_err();
+        assert_eq!((lost.error(), lost.found()), (Some(error), None));
+        let frame = lost.into_frame();
+        assert_eq!(frame.addr(), at);
+        table.platform().release(frame, false);
+    }
+    assert_eq!(leaf(&table, PAGE), is);
+}
+
+fn exchanged_code_is_announced_before_it_can_run<F: Shape>() {
+    let table = table::<F>(AccessedDirty::Preset);
+    install(&table, PAGE, READ);
+    let platform = table.platform().clone();
+    platform.watch(places(&table, PAGE).pop().unwrap());
+    platform.take();
+    let before = last(&table, PAGE);
+    let code = READ | Permissions::EXECUTE;
+    let back = table.exchange(leaf(&table, PAGE), frame(&table), allowing(code), ASID);
+    let events = platform.take_watched();
+    assert!(
+        matches!(&events[..], [(Event::Code(_), then), (Event::Flush(_), _)] if *then == before),
+        "{events:?}"
+    );
+    platform.release(back.unwrap().unwrap(), false);
+}

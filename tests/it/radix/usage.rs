@@ -1,0 +1,143 @@
+//! Accessed and dirty: who sets them, who reads and clears them.
+
+use kernel_vm::backend::radix::{AccessedDirty, Radix, Usage};
+use kernel_vm::backend::{Edit, Entry, PageTableBackend};
+use kernel_vm::{Access, MemoryArea, Retired, VirtAddr};
+
+use super::shape::{
+    A, ASID, D, GIB, MIB, NONE, READ, RW, Shape, install, last, make, run, set, table,
+};
+use super::witness::{Event, Witness};
+use crate::subject::{PAGE, area};
+
+on_every_format! {
+    set_accessed_refuses_what_the_leaf_does_not_allow
+    set_accessed_says_that_the_page_can_be_used_now
+    a_harvest_tells_of_each_leaf_once_and_clears_what_was_set
+    a_harvest_of_preset_bits_finds_them_set_and_leaves_them
+    a_harvest_flushes_what_was_used_and_nothing_else
+    frames_are_dirty_only_since_the_last_harvest
+}
+
+fn harvest<F: Shape>(table: &mut Radix<F, Witness>, area: MemoryArea) -> Vec<Usage> {
+    let mut out = Retired::new();
+    let mut seen = Vec::new();
+    table.harvest(area, &mut out, |usage| seen.push(usage));
+    table.retire(out, ASID);
+    seen
+}
+
+fn used(usage: &[Usage]) -> Vec<(bool, bool)> {
+    let usage = usage.iter();
+    usage.map(|usage| (usage.accessed, usage.dirty)).collect()
+}
+
+fn set_accessed_refuses_what_the_leaf_does_not_allow<F: Shape>() {
+    let mut table = table::<F>(AccessedDirty::Software);
+    let leaf = run(0, 0x1000, PAGE, READ);
+    let hidden = run(PAGE, 0x2000, PAGE, NONE);
+    make(&mut table, Edit::Map(leaf));
+    make(&mut table, Edit::Map(hidden));
+    let words = [0, PAGE].map(|page| last(&table, page));
+    table.platform().take();
+    for (addr, access, found) in [
+        (0xfff, Access::Write, Entry::Leaf(leaf)),
+        (0, Access::Execute, Entry::Leaf(leaf)),
+        (PAGE, Access::Read, Entry::Hidden(hidden)),
+        (2 * PAGE, Access::Read, Entry::Empty),
+        (4 * GIB, Access::Read, Entry::Empty),
+        (F::LAST_LOW + 1, Access::Read, Entry::Empty),
+    ] {
+        let refused = table.set_accessed(VirtAddr::new(addr), access);
+        assert_eq!(refused, Err(found), "{addr:#x}");
+    }
+    assert_eq!([0, PAGE].map(|page| last(&table, page)), words);
+    assert_eq!(table.platform().take(), []);
+}
+
+fn set_accessed_says_that_the_page_can_be_used_now<F: Shape>() {
+    let table = table::<F>(AccessedDirty::Software);
+    install(&table, PAGE, RW);
+    table.platform().take();
+    table
+        .set_accessed(VirtAddr::new(PAGE + 9), Access::Write)
+        .unwrap();
+    let events = table.platform().take();
+    let [Event::Valid(made)] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(made.ranges.as_deref(), Some(&[area(PAGE, PAGE)][..]));
+}
+
+fn a_harvest_tells_of_each_leaf_once_and_clears_what_was_set<F: Shape>() {
+    for policy in [AccessedDirty::Hardware, AccessedDirty::Software] {
+        let mut table = table::<F>(policy);
+        for page in [0, 1, 2] {
+            install(&table, page * PAGE, RW);
+        }
+        make(&mut table, Edit::Map(run(2 * MIB, 0x20_0000, 2 * MIB, RW)));
+        set(&table, PAGE, A);
+        set(&table, 2 * PAGE, A | D);
+        set(&table, 2 * MIB, A | D);
+        let seen = harvest(&mut table, area(0, GIB));
+        let starts = seen.iter().map(|usage| usage.run.area.start().get());
+        assert_eq!(starts.collect::<Vec<_>>(), [0, PAGE, 2 * PAGE, 2 * MIB]);
+        let all = [(false, false), (true, false), (true, true), (true, true)];
+        assert_eq!(used(&seen), all);
+        let again = harvest(&mut table, area(0, GIB));
+        assert_eq!(used(&again), [(false, false); 4]);
+        set(&table, PAGE, A);
+        let one = harvest(&mut table, area(PAGE, PAGE));
+        assert_eq!(used(&one), [(true, false)]);
+        table.check_invariants().unwrap();
+    }
+}
+
+fn a_harvest_of_preset_bits_finds_them_set_and_leaves_them<F: Shape>() {
+    let mut table = table::<F>(AccessedDirty::Preset);
+    install(&table, PAGE, RW);
+    let before = last(&table, PAGE);
+    table.platform().take();
+    for _ in 0..2 {
+        let seen = harvest(&mut table, area(0, GIB));
+        assert_eq!(used(&seen), [(true, true)]);
+    }
+    assert_eq!(last(&table, PAGE), before);
+    assert_eq!(table.platform().take(), [], "nothing was cleared");
+}
+
+fn a_harvest_flushes_what_was_used_and_nothing_else<F: Shape>() {
+    let mut table = table::<F>(AccessedDirty::Hardware);
+    for page in 0..8 {
+        install(&table, page * PAGE, RW);
+    }
+    set(&table, 2 * PAGE, A);
+    set(&table, 3 * PAGE, A | D);
+    table.platform().take();
+    harvest(&mut table, area(0, GIB));
+    let flushes = table.platform().flushes();
+    assert_eq!(flushes.len(), 1);
+    let ranges = flushes[0].ranges.as_deref();
+    assert_eq!(ranges, Some(&[area(2 * PAGE, 2 * PAGE)][..]));
+    harvest(&mut table, area(0, GIB));
+    assert_eq!(table.platform().take(), [], "nothing was used since");
+}
+
+fn frames_are_dirty_only_since_the_last_harvest<F: Shape>() {
+    let mut table = table::<F>(AccessedDirty::Software);
+    let [one, other] = [0, 1].map(|page| install(&table, page * PAGE, RW));
+    for page in [0, 1] {
+        let addr = VirtAddr::new(page * PAGE);
+        table.set_accessed(addr, Access::Write).unwrap();
+    }
+    assert_eq!(used(&harvest(&mut table, area(0, GIB))), [(true, true); 2]);
+    table
+        .set_accessed(VirtAddr::new(PAGE), Access::Write)
+        .unwrap();
+    table.platform().take();
+    make(&mut table, Edit::Unmap(area(0, 2 * PAGE)));
+    let events = table.platform().take();
+    for (at, dirty) in [(one, false), (other, true)] {
+        assert!(events.contains(&Event::Release { at, dirty }), "{events:?}");
+    }
+}
