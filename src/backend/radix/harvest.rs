@@ -5,6 +5,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::features::AccessedDirty;
 use super::format::Format;
 use super::leaves::Leaf;
+use super::table::span;
 use super::unmap::Changed;
 use super::walker::Radix;
 use crate::area::MemoryArea;
@@ -35,14 +36,15 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         for part in self.canonical(area) {
             let mut changed = Changed::default();
             for Leaf { run, word } in self.leaves(part) {
-                let old = if clears && word & used != 0 {
-                    let at = self.find(run.area.start());
-                    let old = at.map(|found| found.word.fetch_and(!used, Relaxed));
-                    changed.leaves(run.area);
-                    old.unwrap_or(word)
-                } else {
-                    word
-                };
+                let found = self.find(run.area.start());
+                let found = found.filter(|_| clears && word & used != 0);
+                let old = found.map_or(word, |found| {
+                    if word & F::VALID != 0 {
+                        // All of it: whoever keeps a part of it as used would not say so again.
+                        changed.leaves(MemoryArea::block(run.area.start(), span(found.level)));
+                    }
+                    found.word.fetch_and(!used, Relaxed)
+                });
                 sink(Usage {
                     run,
                     accessed: old & F::ACCESSED != 0,

@@ -2,7 +2,7 @@
 
 use kernel_vm::backend::radix::{AccessedDirty, Radix, Usage};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend};
-use kernel_vm::{Access, MemoryArea, Retired, VirtAddr};
+use kernel_vm::{Access, MemoryArea, Permissions, Retired, VirtAddr};
 
 use super::shape::{
     A, ASID, D, GIB, MIB, NONE, READ, RW, Shape, install, last, make, run, set, table,
@@ -16,6 +16,8 @@ on_every_format! {
     a_harvest_tells_of_each_leaf_once_and_clears_what_was_set
     a_harvest_of_preset_bits_finds_them_set_and_leaves_them
     a_harvest_flushes_what_was_used_and_nothing_else
+    a_harvest_of_hidden_pages_needs_no_flush
+    a_harvest_of_part_of_a_large_leaf_flushes_all_of_it
     frames_are_dirty_only_since_the_last_harvest
 }
 
@@ -121,6 +123,36 @@ fn a_harvest_flushes_what_was_used_and_nothing_else<F: Shape>() {
     assert_eq!(ranges, Some(&[area(2 * PAGE, 2 * PAGE)][..]));
     harvest(&mut table, area(0, GIB));
     assert_eq!(table.platform().take(), [], "nothing was used since");
+}
+
+fn a_harvest_of_hidden_pages_needs_no_flush<F: Shape>() {
+    let mut table = table::<F>(AccessedDirty::Hardware);
+    install(&table, PAGE, RW);
+    set(&table, PAGE, A | D);
+    make(
+        &mut table,
+        Edit::Protect(area(PAGE, PAGE), Permissions::USER),
+    );
+    table.platform().take();
+    assert_eq!(used(&harvest(&mut table, area(0, GIB))), [(true, true)]);
+    assert_eq!(table.platform().take(), [], "no TLB has it");
+    assert_eq!(used(&harvest(&mut table, area(0, GIB))), [(false, false)]);
+}
+
+fn a_harvest_of_part_of_a_large_leaf_flushes_all_of_it<F: Shape>() {
+    let mut table = table::<F>(AccessedDirty::Hardware);
+    make(&mut table, Edit::Map(run(2 * MIB, 0x20_0000, 2 * MIB, RW)));
+    set(&table, 2 * MIB, A | D);
+    table.platform().take();
+    let part = area(2 * MIB + 5 * PAGE, PAGE);
+    let seen = harvest(&mut table, part);
+    assert_eq!((seen[0].run.area, used(&seen)), (part, vec![(true, true)]));
+    let flushes = table.platform().flushes();
+    assert_eq!(
+        flushes[0].ranges.as_deref(),
+        Some(&[area(2 * MIB, 2 * MIB)][..]),
+        "a CPU that keeps any part of it as dirty would not say so again"
+    );
 }
 
 fn frames_are_dirty_only_since_the_last_harvest<F: Shape>() {
