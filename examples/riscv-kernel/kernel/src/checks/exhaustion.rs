@@ -9,7 +9,7 @@ use core::error::Error;
 use kernel_vm::backend::{PageTableBackend, Run};
 use kernel_vm::{Frame, MapError, Permissions, PhysAddr};
 
-use super::{Outcome, check};
+use super::{Outcome, all_back, check};
 use crate::frames;
 use crate::layout::{PAGE, SPARE, area};
 use crate::memory::{Space, map};
@@ -134,11 +134,7 @@ fn without_frames(verb: Verb) -> Outcome {
     // It was done, with the least that it takes.
     space.check_invariants()?;
     drop(user);
-    ensure!(
-        frames::free() == before,
-        "{} frames are lost",
-        before - frames::free()
-    );
+    all_back(before)?;
     Ok(format!(
         "refused with 0 to {} frames, nothing changed; done with {refusals}",
         refusals - 1

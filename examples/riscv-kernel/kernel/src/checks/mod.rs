@@ -11,8 +11,11 @@ macro_rules! ensure {
 
 mod accounts;
 mod exhaustion;
+mod observe;
 mod own_map;
+mod pages;
 mod permissions;
+mod populate;
 mod program;
 mod random;
 mod shootdown;
@@ -25,10 +28,20 @@ use core::sync::atomic::AtomicUsize;
 use core::sync::atomic::Ordering::Relaxed;
 
 use crate::mode::NAME;
-use crate::{harts, println};
+use crate::{frames, harts, println};
 
 /// What a check found: something to say either way.
 type Outcome = Result<String, Box<dyn Error>>;
+
+/// Part of a check.
+type Seen = Result<(), Box<dyn Error>>;
+
+/// Whether the allocator has as many frames as before.
+fn all_back(before: usize) -> Seen {
+    let free = frames::free();
+    ensure!(free == before, "{free} frames are free, not {before}");
+    Ok(())
+}
 
 static PASSED: AtomicUsize = AtomicUsize::new(0);
 static FAILED: AtomicUsize = AtomicUsize::new(0);
@@ -52,7 +65,9 @@ pub fn run() {
     permissions::run();
     random::run();
     superpages::run();
+    pages::run();
     program::run();
+    populate::run();
     shootdown::run();
     exhaustion::run();
     accounts::run();

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use kernel_vm::Access::{Read, Write};
 
-use super::{Outcome, check};
+use super::{Outcome, all_back, check};
 use crate::frames;
 use crate::layout::{PAGE, Symbol};
 use crate::probe::Fault;
@@ -56,11 +56,7 @@ fn one_program() -> Outcome {
     ensure!(code == 7, "it exits with {code}");
     let used = before - frames::free();
     drop(user);
-    ensure!(
-        frames::free() == before,
-        "{} frames are lost",
-        before - frames::free()
-    );
+    all_back(before)?;
     Ok(format!(
         "ASID {asid}, refused a kernel page and a guard page; all {used} frames are back"
     ))
@@ -96,11 +92,7 @@ fn two_spaces() -> Outcome {
     }
     let asids = spaces.each_ref().map(|user| user.space.asid());
     drop(spaces);
-    ensure!(
-        frames::free() == before,
-        "{} frames are lost",
-        before - frames::free()
-    );
+    all_back(before)?;
     Ok(format!(
         "{turns} turns between ASIDs {} and {}",
         asids[0], asids[1]
