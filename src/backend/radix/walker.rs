@@ -185,7 +185,7 @@ fn alloc_table<F: Format, P: FrameAllocator>(platform: &P) -> Option<PhysAddr> {
 impl<F: Format, P: FrameAllocator + Tlb> Drop for Radix<F, P> {
     fn drop(&mut self) {
         if self.is_in_use() {
-            self.platform.flush(&Flush::everything(self.root));
+            self.flush(Flush::everything(self.root));
         }
         self.release_all();
     }
