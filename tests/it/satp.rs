@@ -20,6 +20,7 @@ fn a_page_table_tells_its_mode_and_its_root() {
     assert_eq!(sv39.satp(asid).bits(), golden(8, 0xabcd, sv39.root()));
     assert_eq!(sv48.satp(asid).bits(), golden(9, 0xabcd, sv48.root()));
     assert_eq!(sv57.satp(asid).bits(), golden(10, 0xabcd, sv57.root()));
+    assert_eq!(Sv57::<HostFrames>::MODE, Mode::Sv57);
 }
 
 #[test]

@@ -83,10 +83,13 @@ impl Satp {
 }
 
 impl<R: Riscv, P: FrameAllocator + Tlb> Radix<R, P> {
+    /// What `satp` calls the format.
+    pub const MODE: Mode = R::MODE;
+
     /// What makes a CPU translate through this page table under `asid`: its mode and its root. The same for the life
     /// of the page table. O(1).
     #[must_use]
     pub fn satp(&self, asid: Asid) -> Satp {
-        Satp::new(R::MODE, asid, self.root())
+        Satp::new(Self::MODE, asid, self.root())
     }
 }

@@ -1,37 +1,33 @@
-//! Which of the three modes this build is for: it decides the format of the page tables, and where the upper half begins.
+//! Which of the three modes this build is for: it decides the format of the page tables, and where the upper half
+//! begins.
 
 use kernel_vm::backend::radix::{Format, Radix};
-
-use crate::platform::Platform;
+use kernel_vm::backend::riscv::Mode;
 
 #[cfg(not(any(feature = "sv48", feature = "sv57")))]
-mod chosen {
-    pub use kernel_vm::backend::sv39::Sv39Format as Chosen;
-    pub const MODE: kernel_vm::backend::riscv::Mode = kernel_vm::backend::riscv::Mode::Sv39;
-    pub const NAME: &str = "sv39";
-}
-
+use kernel_vm::backend::sv39::Sv39Format as Chosen;
 #[cfg(all(feature = "sv48", not(feature = "sv57")))]
-mod chosen {
-    pub use kernel_vm::backend::sv48::Sv48Format as Chosen;
-    pub const MODE: kernel_vm::backend::riscv::Mode = kernel_vm::backend::riscv::Mode::Sv48;
-    pub const NAME: &str = "sv48";
-}
-
+use kernel_vm::backend::sv48::Sv48Format as Chosen;
 #[cfg(feature = "sv57")]
-mod chosen {
-    pub use kernel_vm::backend::sv57::Sv57Format as Chosen;
-    pub const MODE: kernel_vm::backend::riscv::Mode = kernel_vm::backend::riscv::Mode::Sv57;
-    pub const NAME: &str = "sv57";
-}
+use kernel_vm::backend::sv57::Sv57Format as Chosen;
 
-use chosen::Chosen;
-pub use chosen::{MODE, NAME};
+use crate::platform::Platform;
 
 /// A page table of this kernel: with Sv39, `kernel_vm::backend::sv39::Sv39<Platform>`.
 pub type PageTable = Radix<Chosen, Platform>;
 
-/// How many levels of tables it has.
+/// What `satp` calls the mode.
+pub const MODE: Mode = PageTable::MODE;
+
+/// What the last line calls it.
+pub const NAME: &str = match MODE {
+    Mode::Bare => "bare",
+    Mode::Sv39 => "sv39",
+    Mode::Sv48 => "sv48",
+    Mode::Sv57 => "sv57",
+};
+
+/// How many levels of tables there are.
 pub const LEVELS: usize = Chosen::LEVELS;
 
 /// Where the upper half begins, the kernel's. All of physical memory is mapped there, at this offset.
