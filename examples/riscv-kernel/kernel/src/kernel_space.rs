@@ -2,13 +2,13 @@
 
 use kernel_vm::backend::radix::Features;
 use kernel_vm::backend::riscv;
-use kernel_vm::{MapError, MemoryArea, Node, Permissions, PhysAddr, VirtAddr};
+use kernel_vm::{MapError, MemoryArea, Node, PhysAddr, VirtAddr};
 
 use crate::layout::{
     HEAP, HEAP_PHYS, HEAP_SIZE, MAX_HARTS, RAM_END, Symbol, area, direct, guard, phys,
 };
 use crate::lock::Lock;
-use crate::memory::{Memory, Space, map};
+use crate::memory::{Memory, R, RW, RX, Space, map};
 use crate::mode::{PageTable, UPPER_HALF};
 use crate::platform::Platform;
 
@@ -23,10 +23,8 @@ static SPACE: Lock<Option<Space>> = Lock::new(None);
 
 /// Does something with the kernel's space, under its lock.
 pub fn with<R>(f: impl FnOnce(&mut Space) -> R) -> R {
-    f(SPACE
-        .lock()
-        .as_mut()
-        .expect("the kernel's space is made first"))
+    let mut space = SPACE.lock();
+    f(space.as_mut().expect("the kernel's space is made first"))
 }
 
 /// All of the upper half, whose root entries are made once and for all.
@@ -46,21 +44,10 @@ pub fn init() -> Result<(), MapError> {
     let table = PageTable::kernel(Platform, Features::default(), upper_half())?;
     let mut space = Space::with_nodes(table, nodes);
 
-    let read = Permissions::READ;
-    let parts = [
-        (
-            Symbol::Text.addr(),
-            Symbol::Rodata.addr(),
-            read | Permissions::EXECUTE,
-        ),
-        (Symbol::Rodata.addr(), Symbol::Data.addr(), read),
-        // Data and stacks, and from there on the direct map of the rest of memory.
-        (
-            Symbol::Data.addr(),
-            direct(PhysAddr::new(RAM_END)),
-            read | Permissions::WRITE,
-        ),
-    ];
+    let [text, rodata, data] = [Symbol::Text, Symbol::Rodata, Symbol::Data].map(Symbol::addr);
+    let end = direct(PhysAddr::new(RAM_END));
+    // Behind data and stacks, the last of these is the direct map of the rest of memory.
+    let parts = [(text, rodata, RX), (rodata, data, R), (data, end, RW)];
     for (start, end, permissions) in parts {
         space.add_memory_map(map(start, phys(start), end - start, permissions)?)?;
     }
@@ -85,12 +72,7 @@ pub fn activate() {
 /// Maps the heap, and lets the maps themselves grow there from now on.
 pub fn add_heap() -> Result<(), MapError> {
     with(|space| {
-        let heap = map(
-            HEAP,
-            PhysAddr::new(HEAP_PHYS),
-            HEAP_SIZE,
-            Permissions::READ | Permissions::WRITE,
-        )?;
+        let heap = map(HEAP, PhysAddr::new(HEAP_PHYS), HEAP_SIZE, RW)?;
         space.add_memory_map(heap)?;
         space.populate(area(HEAP, HEAP_SIZE))
     })?;

@@ -8,6 +8,12 @@ use crate::frames;
 use crate::layout::{PAGE, area, phys_area};
 use crate::mode::PageTable;
 
+pub const R: Permissions = Permissions::READ;
+pub const RW: Permissions = R.union(Permissions::WRITE);
+pub const RX: Permissions = R.union(Permissions::EXECUTE);
+/// What programs may use, too.
+pub const U: Permissions = Permissions::USER;
+
 pub type Space = VirtualMemoryManager<PageTable, Memory>;
 
 /// What a map keeps: the frame that it shows, or nothing, where the memory is nobody's to give back.

@@ -52,25 +52,35 @@ impl Tlb for Platform {
         }
     }
 
-    /// This hart may have cached that nothing was there. Others may, too: what they have then is a spurious fault, which
-    /// the handler meets by a fence of its own ([`trap`](crate::trap)).
+    /// Harts may have cached that nothing was there. In the kernel's half all must forget that at once: a fault there is
+    /// the end. In a program's half the others have a spurious fault at worst, which a fence meets when it comes
+    /// ([`trap`](crate::trap)).
     fn made_valid(&self, made: &Flush<'_>) {
+        fence(SeqCst);
         let few = made.size().is_some_and(|bytes| bytes <= MANY * PAGE);
         match made.ranges() {
             // A fence with an address covers leaves only: not where tables are new.
             Some(ranges) if few && !made.tables() => {
-                let all = ranges.iter().flat_map(|&range| pages(range));
-                all.for_each(riscv::sfence_vma_addr);
+                for &range in ranges {
+                    if made.is_global() {
+                        forget(range, None);
+                    } else {
+                        pages(range).for_each(riscv::sfence_vma_addr);
+                    }
+                }
             }
+            _ if made.is_global() => forget_all(None),
             _ => riscv::sfence_vma_all(),
         }
     }
 
+    /// Instruction fetches are not ordered with stores: not our own, and not those of others.
     fn made_code(&self, _area: MemoryArea<PhysAddr>) {
         fence(SeqCst);
         // SAFETY: the fence only makes instructions be fetched again.
         unsafe { core::arch::asm!("fence.i", options(nostack)) };
-        let _ = harts::others().map(sbi::remote_fence_i);
+        let done = harts::others().map_or(Ok(0), sbi::remote_fence_i);
+        done.expect("the firmware fences harts that it has started");
     }
 }
 

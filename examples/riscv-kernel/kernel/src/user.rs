@@ -1,13 +1,14 @@
 //! A program in an address space of its own.
 
 use core::arch::global_asm;
+
 use kernel_vm::backend::riscv::{self, Satp};
-use kernel_vm::{Asid, MapError, Permissions};
+use kernel_vm::{Asid, MapError};
 
 use crate::kernel_space;
 use crate::layout::{PAGE, direct};
 use crate::lock::Lock;
-use crate::memory::{Space, alloc, map_frame};
+use crate::memory::{RW, RX, Space, U, alloc, map_frame};
 use crate::mode::PageTable;
 use crate::platform::Platform;
 use crate::probe::Fault;
@@ -96,7 +97,8 @@ impl Registers {
     }
 }
 
-/// Which ASIDs are in use, a bit each. 0 is the kernel's own.
+/// Which ASIDs are in use, a bit each; 0 is the kernel's own. So 6 bits of an ASID must count. A kernel for machines that
+/// have fewer, or for more spaces, lends them out in turns, with a flush when it begins anew.
 static ASIDS: Lock<u64> = Lock::new(1);
 
 /// An address space for a program: the lower half, with the kernel in the upper.
@@ -119,33 +121,32 @@ impl UserSpace {
         Ok(Self { space })
     }
 
-    /// What makes a hart translate through it ([`activate`]).
+    /// Makes this hart translate through it, until it is dropped or another is activated. Nothing of its ASID is cached
+    /// that is not its own: when a space ends, kernel-vm has flushed all that was ever valid in it.
+    pub fn activate(&self) {
+        // SAFETY: the space has all that the kernel has in the upper half, in the same mode; and this hart leaves it
+        // before it goes (`drop`).
+        unsafe { riscv::activate(self.satp()) };
+    }
+
+    /// What makes a hart translate through it.
     pub fn satp(&self) -> Satp {
         self.space.backend().satp(self.space.asid())
     }
 
     /// Maps the code in user.S, and a stack with a guard page below.
     pub fn load_program(&mut self) -> Result<(), MapError> {
-        let rx = Permissions::READ | Permissions::EXECUTE | Permissions::USER;
-        let rw = Permissions::READ | Permissions::WRITE | Permissions::USER;
         let frame = alloc()?;
         let page = core::ptr::with_exposed_provenance_mut::<u8>(direct(frame.addr()));
         // SAFETY: the code is one page of rodata, as user.S aligns it, and the frame is ours alone.
         unsafe { page.copy_from_nonoverlapping(&raw const user_start, PAGE) };
-        map_frame(&mut self.space, CODE, frame, rx)?;
-        map_frame(&mut self.space, STACK_TOP - PAGE, alloc()?, rw)
+        map_frame(&mut self.space, CODE, frame, RX | U)?;
+        map_frame(&mut self.space, STACK_TOP - PAGE, alloc()?, RW | U)
     }
 }
 
-/// Makes this hart translate through a program's space, which must live until the hart is in another. Nothing of its
-/// ASID is cached that is not its own: when a space ends, kernel-vm has flushed all that was ever valid in it.
-pub fn activate(satp: Satp) {
-    // SAFETY: the space has all that the kernel has in the upper half, in the same mode; whoever drops it has seen to it
-    // that no hart is in it any more.
-    unsafe { riscv::activate(satp) };
-}
-
 impl Drop for UserSpace {
+    /// Other harts must have left it. The ASID is free when all that was cached under it is flushed.
     fn drop(&mut self) {
         if riscv::current() == self.satp() {
             kernel_space::activate();

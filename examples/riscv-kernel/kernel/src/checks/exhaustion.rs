@@ -7,16 +7,15 @@ use alloc::vec::Vec;
 use core::error::Error;
 
 use kernel_vm::backend::{PageTableBackend, Run};
-use kernel_vm::{Frame, MapError, Permissions, PhysAddr};
+use kernel_vm::{Frame, MapError, PhysAddr};
 
 use super::{Outcome, all_back, check};
 use crate::frames;
 use crate::layout::{PAGE, SPARE, area};
-use crate::memory::{Space, map};
+use crate::memory::{R, RW, Space, map};
 use crate::probe::{self, Fault};
-use crate::user::{self, UserSpace};
+use crate::user::UserSpace;
 
-const RW: Permissions = Permissions::READ.union(Permissions::WRITE);
 /// A leaf of 1 GiB, and far from it a place where there is nothing.
 const LEAF: usize = 4 << 30;
 const LEAF_SIZE: usize = 1 << 30;
@@ -34,7 +33,7 @@ pub fn run() {
             space.unmap(area(LEAF + 5 * PAGE, (512 << 20) + PAGE))
         }),
         ("protect", |space| {
-            space.protect(area(LEAF + 5 * PAGE, (512 << 20) + PAGE), Permissions::READ)
+            space.protect(area(LEAF + 5 * PAGE, (512 << 20) + PAGE), R)
         }),
         ("remap", |space| {
             space.remap(area(LEAF + PAGE, 8 << 20), area(2 * FAR, 8 << 20))
@@ -101,7 +100,7 @@ fn state(space: &Space) -> Result<State, Box<dyn Error>> {
 fn without_frames(verb: Verb) -> Outcome {
     let before = frames::free();
     let mut user = UserSpace::new()?;
-    user::activate(user.satp());
+    user.activate();
     let space = &mut user.space;
     space.add_memory_map(map(LEAF, PhysAddr::new(SPARE), LEAF_SIZE, RW)?)?;
     space.populate(area(LEAF, LEAF_SIZE))?;

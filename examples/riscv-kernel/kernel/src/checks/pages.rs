@@ -3,18 +3,17 @@
 use alloc::format;
 
 use kernel_vm::Access::{Read, Write};
-use kernel_vm::{MapError, Permissions, PhysAddr};
+use kernel_vm::{MapError, PhysAddr};
 
 use super::{Outcome, Seen, check};
 use crate::kernel_space;
 use crate::layout::{PAGE, SPARE, area, direct};
-use crate::memory::{Space, alloc, map, map_frame};
+use crate::memory::{R, RW, Space, alloc, map, map_frame};
 use crate::mode::LOWER_END;
 use crate::probe::{self, Fault};
-use crate::user::{self, UserSpace};
+use crate::user::UserSpace;
 
 const AT: usize = 4 << 30;
-const RW: Permissions = Permissions::READ.union(Permissions::WRITE);
 
 pub fn run() {
     check("remapped pages", remapped);
@@ -30,7 +29,7 @@ const fn mark(place: usize) -> u64 {
 /// Moves a part of a superpage and some pages, and finds their bytes where they went.
 fn remapped() -> Outcome {
     let mut user = UserSpace::new()?;
-    user::activate(user.satp());
+    user.activate();
     let space = &mut user.space;
     let size = 4 << 20;
     for page in (0..size).step_by(PAGE) {
@@ -92,7 +91,7 @@ fn use_page(space: &mut Space, page: usize) -> Outcome {
     }
     let beneath = probe::load(direct(phys) + (PAGE - 8));
     ensure!(beneath == Ok(mark(last)), "the frame has {beneath:x?}");
-    space.protect(area(page, PAGE), Permissions::READ)?;
+    space.protect(area(page, PAGE), R)?;
     ensure!(
         probe::store(last, 0) == Err(Fault::of(Write, last)),
         "still writable"
@@ -105,7 +104,7 @@ fn use_page(space: &mut Space, page: usize) -> Outcome {
 
 fn last_of_lower() -> Outcome {
     let mut user = UserSpace::new()?;
-    user::activate(user.satp());
+    user.activate();
     let page = LOWER_END - (PAGE - 1);
     // One further there is no page.
     let beyond = map(page + PAGE, PhysAddr::new(SPARE), PAGE, RW)?;

@@ -11,7 +11,7 @@ use crate::layout::{PAGE, area};
 use crate::memory::{Memory, alloc, map, map_frame};
 use crate::platform::Platform;
 use crate::probe::{self, Fault, MXR, SUM};
-use crate::user::{self, A0, A1, Entry, Registers, Trap, UserSpace};
+use crate::user::{A0, A1, Entry, Registers, Trap, UserSpace};
 
 /// Who makes an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl Page {
     fn new() -> Result<Self, MapError> {
         let mut user = UserSpace::new()?;
         user.load_program()?;
-        user::activate(user.satp());
+        user.activate();
         let frame = alloc()?;
         let page = Self {
             user,

@@ -4,12 +4,12 @@ use alloc::format;
 use core::sync::atomic::AtomicUsize;
 use core::sync::atomic::Ordering::Relaxed;
 
-use kernel_vm::{Permissions, PhysAddr};
+use kernel_vm::PhysAddr;
 
 use super::{Outcome, all_back, check};
 use crate::layout::{MAX_HARTS, PAGE, SPARE, area, direct};
-use crate::memory::map;
-use crate::user::{self, UserSpace};
+use crate::memory::{R, map};
+use crate::user::UserSpace;
 use crate::{frames, harts, probe};
 
 pub fn run() {
@@ -20,12 +20,11 @@ pub fn run() {
 fn populate_together() -> Outcome {
     let before = frames::free();
     let mut user = UserSpace::new()?;
-    user::activate(user.satp());
+    user.activate();
     // Off by a page, so that every page has a leaf of its own.
     let (start, size) = (0x7000_0000, 16 << 20);
     let first = PhysAddr::new(SPARE + PAGE as u64);
-    user.space
-        .add_memory_map(map(start, first, size, Permissions::READ)?)?;
+    user.space.add_memory_map(map(start, first, size, R)?)?;
     let (space, refused) = (&user.space, AtomicUsize::new(0));
     let part = size / MAX_HARTS;
     let job = || {

@@ -9,7 +9,7 @@ use super::{Outcome, all_back, check};
 use crate::frames;
 use crate::layout::{PAGE, Symbol};
 use crate::probe::Fault;
-use crate::user::{self, A0, A1, A7, Entry, Registers, S0, S1, STACK_TOP, Trap, UserSpace};
+use crate::user::{A0, A1, A7, Entry, Registers, S0, S1, STACK_TOP, Trap, UserSpace};
 
 pub fn run() {
     check("user program", one_program);
@@ -23,7 +23,7 @@ fn forbidden() -> (usize, usize) {
 
 /// Runs user.S's program to its end. Answers its exit code and the faults on the way.
 fn run_program(user: &UserSpace) -> Result<(usize, Vec<Fault>), &'static str> {
-    user::activate(user.satp());
+    user.activate();
     let mut registers = Registers::new(Entry::Program.addr());
     (registers.x[S0], registers.x[S1]) = forbidden();
     let mut faults = Vec::new();
@@ -78,7 +78,7 @@ fn two_spaces() -> Outcome {
     let turns = 1000;
     for turn in 0..turns {
         for (user, own) in spaces.iter().zip([1 << 32, 2 << 32]) {
-            user::activate(user.satp());
+            user.activate();
             if turn > 0 {
                 let seen = access(Entry::Load, 0);
                 ensure!(

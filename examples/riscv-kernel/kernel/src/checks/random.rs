@@ -11,18 +11,16 @@ use kernel_vm::{MapError, MemoryArea, Permissions, PhysAddr, VirtAddr};
 use super::{Outcome, all_back, check};
 use crate::frames;
 use crate::layout::{PAGE, SPARE, SPARE_SIZE, area, direct};
-use crate::memory::{Space, map};
+use crate::memory::{R, RW, Space, map};
 use crate::probe::{self, Fault};
 use crate::rng::Rng;
-use crate::user::{self, UserSpace};
+use crate::user::UserSpace;
 
 /// How many times the maps are changed. Three addresses are tried each time.
 const EDITS: usize = 6000;
 /// From time to time everything is compared with everything.
 const AUDIT: usize = 500;
 
-const R: Permissions = Permissions::READ;
-const RW: Permissions = R.union(Permissions::WRITE);
 const CHOICES: [Permissions; 5] = [R, RW, RW, Permissions::EXECUTE, Permissions::empty()];
 
 pub fn run() {
@@ -41,7 +39,7 @@ struct Tally {
 fn random_maps() -> Outcome {
     let before = frames::free();
     let mut user = UserSpace::new()?;
-    user::activate(user.satp());
+    user.activate();
     let mut rng = Rng::new(0x5eed);
     let mut tally = Tally::default();
     for turn in 1..=EDITS {

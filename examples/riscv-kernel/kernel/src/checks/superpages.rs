@@ -11,13 +11,12 @@ use kernel_vm::{MapError, Permissions, PhysAddr, VirtAddr};
 use super::{Outcome, Seen, all_back, check};
 use crate::frames;
 use crate::layout::{PAGE, SPARE, area, direct};
-use crate::memory::{Space, map};
+use crate::memory::{R, RW, Space, map};
 use crate::probe::{self, Fault};
-use crate::user::{self, UserSpace};
+use crate::user::UserSpace;
 
 /// Aligned to 1 GiB, as `SPARE` is.
 const AT: usize = 4 << 30;
-const RW: Permissions = Permissions::READ.union(Permissions::WRITE);
 
 pub fn run() {
     check("leaf of 2 MiB", || superpage(2 << 20));
@@ -99,7 +98,7 @@ fn add(space: &mut Space, offset: usize, size: usize) -> Result<(), MapError> {
 fn superpage(size: usize) -> Outcome {
     let before = frames::free();
     let mut user = UserSpace::new()?;
-    user::activate(user.satp());
+    user.activate();
     for offset in places(size) {
         let marked = probe::store(direct(PhysAddr::new(SPARE + offset as u64)), mark(offset));
         ensure!(marked.is_ok(), "{marked:?}");
@@ -126,7 +125,7 @@ fn map_whole(space: &mut Space, size: usize) -> Seen {
 /// A page in the middle has other permissions for a while. Then all is one map again.
 fn protect_part(space: &mut Space, size: usize) -> Seen {
     let middle = area(AT + size / 2, PAGE);
-    for permissions in [Permissions::READ, Permissions::empty(), RW] {
+    for permissions in [R, Permissions::empty(), RW] {
         space.protect(middle, permissions)?;
         try_places(size, Some(permissions))?;
     }
