@@ -1,6 +1,7 @@
 //! The walker of the page tables and the machine read the same words the same way.
 
-use kernel_vm::backend::mock::machine::{Features, Machine, Mode, Privilege, Satp};
+use kernel_vm::backend::mock::machine::{Features, Machine, Privilege};
+use kernel_vm::backend::riscv::{Mode, Satp};
 use kernel_vm::backend::sv39::Sv39;
 use kernel_vm::backend::{Entry, PageTableBackend};
 use kernel_vm::{Access, Asid, FRAME_SIZE, Permissions, PhysAddr, VirtAddr, VirtualMemoryManager};
@@ -70,7 +71,7 @@ proptest! {
         let machine = machine(512, seed, Features::default());
         let backend = Sv39::new(machine.clone()).unwrap();
         let mut space = VirtualMemoryManager::<Sv39<Machine>>::new(backend);
-        let satp = Satp { mode: Mode::Sv39, asid: Asid::new(0), root: space.root_page_table() };
+        let satp = Satp::new(Mode::Sv39, Asid::new(0), space.root_page_table());
         machine.cpu(9).write_satp(satp.bits());
         ops.iter().for_each(|op| furnish(&mut space, op));
         for page in 0..PAGES {

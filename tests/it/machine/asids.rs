@@ -4,7 +4,8 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use kernel_vm::backend::mock::machine::{Call, Features, Machine, Mode, Satp};
+use kernel_vm::backend::mock::machine::{Call, Features, Machine};
+use kernel_vm::backend::riscv::{Mode, Satp};
 use kernel_vm::backend::sv39::Sv39;
 use kernel_vm::{
     Access, Asid, AsidAllocator, AsidSlot, Flush, Frame, FrameAllocator, MemoryArea, Permissions,
@@ -163,11 +164,11 @@ impl Kernel {
         let shared = &self.shared[space];
         shared.mask.fetch_or(1 << cpu, Relaxed);
         let activation = self.asids.cpu(cpu).unwrap().switch(&shared.slot);
-        let satp = Satp {
-            mode: Mode::Sv39,
-            asid: activation.asid,
-            root: self.spaces[space].root_page_table(),
-        };
+        let satp = Satp::new(
+            Mode::Sv39,
+            activation.asid,
+            self.spaces[space].root_page_table(),
+        );
         let hart = self.machine.cpu(cpu);
         hart.write_satp(satp.bits());
         if activation.flush {

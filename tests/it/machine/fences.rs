@@ -1,6 +1,7 @@
 //! Which fence makes a CPU forget what.
 
-use kernel_vm::backend::mock::machine::{Features, Mode};
+use kernel_vm::backend::mock::machine::Features;
+use kernel_vm::backend::riscv::Mode;
 use kernel_vm::{Access, Asid, Frame, FrameAllocator, VirtAddr};
 
 use super::tables::{A, G, R, Tables, V, leaf, load, loads, pointer, read, set, table, write};

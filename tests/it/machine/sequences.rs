@@ -1,6 +1,7 @@
 //! Random verbs over one space on several CPUs: nobody sees anything stale after a verb.
 
-use kernel_vm::backend::mock::machine::{Call, Features, Machine, Mode, Satp};
+use kernel_vm::backend::mock::machine::{Call, Features, Machine};
+use kernel_vm::backend::riscv::{Mode, Satp};
 use kernel_vm::backend::sv39::Sv39;
 use kernel_vm::{MapError, Permissions, VirtualMemoryManager};
 use proptest::collection::vec;
@@ -26,11 +27,7 @@ impl Run {
     fn new(seed: u64) -> Self {
         let machine = machine(512, seed, Features::default());
         let space = Space::new(Sv39::new(machine.clone()).unwrap());
-        let satp = Satp {
-            mode: Mode::Sv39,
-            asid: space.asid(),
-            root: space.root_page_table(),
-        };
+        let satp = Satp::new(Mode::Sv39, space.asid(), space.root_page_table());
         (0..CPUS).for_each(|cpu| machine.cpu(cpu).write_satp(satp.bits()));
         Self { machine, space }
     }

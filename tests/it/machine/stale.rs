@@ -1,6 +1,7 @@
 //! What a CPU does when a flush is missing, and how that is found.
 
-use kernel_vm::backend::mock::machine::{Call, Features, Mode};
+use kernel_vm::backend::mock::machine::{Call, Features};
+use kernel_vm::backend::riscv::Mode;
 use kernel_vm::{Access, Flush, FrameAllocator, Tlb, VirtAddr};
 
 use super::tables::{A, D, R, Tables, V, W, leaf, load, loads, machine, read, write};

@@ -3,7 +3,8 @@
 use std::cell::Cell;
 
 use kernel_vm::backend::PageTableBackend;
-use kernel_vm::backend::mock::machine::{Call, Features, Machine, Mode, Privilege, Satp};
+use kernel_vm::backend::mock::machine::{Call, Features, Machine, Privilege};
+use kernel_vm::backend::riscv::{Mode, Satp};
 use kernel_vm::backend::sv39::Sv39;
 use kernel_vm::{Access, Asid, PhysAddr, VirtAddr};
 use proptest::collection::vec;
@@ -22,11 +23,7 @@ impl Subject for Sv39<Machine> {
     fn fresh() -> Self {
         let machine = machine(512, SEED.get(), Features::default());
         let backend = Self::new(machine.clone()).unwrap();
-        let satp = Satp {
-            mode: Mode::Sv39,
-            asid: Asid::new(0),
-            root: backend.root(),
-        };
+        let satp = Satp::new(Mode::Sv39, Asid::new(0), backend.root());
         (0..2).for_each(|cpu| machine.cpu(cpu).write_satp(satp.bits()));
         backend
     }

@@ -1,7 +1,8 @@
 //! A machine, and tables written into it word by word.
 
 use kernel_vm::backend::mock::HostFrames;
-use kernel_vm::backend::mock::machine::{Cpu, Features, Machine, Mode, Satp, Trap};
+use kernel_vm::backend::mock::machine::{Cpu, Features, Machine, Trap};
+use kernel_vm::backend::riscv::{Mode, Satp};
 use kernel_vm::{Access, Asid, FRAME_SIZE, FrameAllocator, PhysAddr, VirtAddr};
 
 pub const V: u64 = 1;
@@ -49,12 +50,7 @@ impl Tables {
     }
 
     pub fn satp(&self, asid: u16) -> u64 {
-        Satp {
-            mode: self.mode,
-            asid: Asid::new(asid),
-            root: self.root,
-        }
-        .bits()
+        Satp::new(self.mode, Asid::new(asid), self.root).bits()
     }
 
     /// A CPU that runs on these tables, under ASID 1.
@@ -74,7 +70,7 @@ impl Tables {
     /// Where the word for `vaddr` at `level` stands, with tables above it as needed.
     pub fn entry(&self, vaddr: usize, level: usize) -> PhysAddr {
         let mut at = self.root;
-        for above in (level + 1..self.mode.levels()).rev() {
+        for above in (level + 1..levels(self.mode)).rev() {
             let entry = slot(at, vaddr, above);
             if read(&self.machine, entry) & V == 0 {
                 write(&self.machine, entry, pointer(table(&self.machine)));
@@ -83,6 +79,16 @@ impl Tables {
             at = PhysAddr::new((word >> 10 << 12) & ((1 << 56) - 1));
         }
         slot(at, vaddr, level)
+    }
+}
+
+/// How many levels of tables there are.
+fn levels(mode: Mode) -> usize {
+    match mode {
+        Mode::Bare => 0,
+        Mode::Sv39 => 3,
+        Mode::Sv48 => 4,
+        Mode::Sv57 => 5,
     }
 }
 

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
-use kernel_vm::backend::mock::machine::{Features, Machine, Mode, Satp};
+use kernel_vm::backend::mock::machine::{Features, Machine};
+use kernel_vm::backend::riscv::{Mode, Satp};
 use kernel_vm::backend::sv39::Sv39;
 use kernel_vm::{FrameAllocator, Permissions, VirtAddr, VirtualMemoryManager};
 
@@ -34,11 +35,7 @@ fn cpus_use_a_space_while_another_edits_it() {
         space.add_memory_map(page).unwrap();
     }
     space.populate(area(STAY, 4 * PAGE)).unwrap();
-    let satp = Satp {
-        mode: Mode::Sv39,
-        asid: space.asid(),
-        root: space.root_page_table(),
-    };
+    let satp = Satp::new(Mode::Sv39, space.asid(), space.root_page_table());
     let (done, last) = (AtomicBool::new(false), frames[4].addr().get());
     thread::scope(|scope| {
         for cpu in 0..4 {

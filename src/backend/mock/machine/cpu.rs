@@ -41,7 +41,7 @@ impl Look {
 }
 
 impl Cpu<'_> {
-    /// Writes `satp`. As on hardware, this neither orders nor forgets anything, and entries that are cached under the
+    /// Writes `satp`, as [`Satp::bits`](crate::backend::riscv::Satp::bits) has it. As on hardware, this neither orders nor forgets anything, and entries that are cached under the
     /// new ASID hit at once. With a reserved MODE nothing is written.
     pub fn write_satp(&self, bits: u64) {
         let asid_bits = self.machine.features().asid_bits;

@@ -36,5 +36,4 @@ pub use cpu::{Cpu, Look};
 pub use features::{Features, Privilege};
 pub use handle::Machine;
 pub use oracle::Stale;
-pub use satp::{Mode, Satp};
 pub use trap::{Cause, Trap};

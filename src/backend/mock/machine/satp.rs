@@ -1,11 +1,11 @@
-//! What a CPU translates with.
+//! The register that says what a CPU translates with, decoded by the machine itself.
 
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::asid::Asid;
 
 /// How addresses are translated (Privileged, 'Supervisor Address Translation and Protection Register', MODE).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum Mode {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(super) enum Mode {
     /// Not at all: virtual addresses are physical ones.
     #[default]
     Bare,
@@ -19,8 +19,7 @@ pub enum Mode {
 
 impl Mode {
     /// The number that stands in bits 60 to 63 of `satp`.
-    #[must_use]
-    pub const fn code(self) -> u64 {
+    const fn code(self) -> u64 {
         match self {
             Self::Bare => 0,
             Self::Sv39 => 8,
@@ -30,8 +29,7 @@ impl Mode {
     }
 
     /// How many levels of tables there are; `Bare` has none.
-    #[must_use]
-    pub const fn levels(self) -> usize {
+    pub(super) const fn levels(self) -> usize {
         match self {
             Self::Bare => 0,
             Self::Sv39 => 3,
@@ -63,30 +61,28 @@ impl Mode {
 }
 
 /// The fields of `satp`: MODE in bits 60 to 63, ASID in 44 to 59, the root table's page number in 0 to 43.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub struct Satp {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(super) struct Satp {
     /// How addresses are translated.
-    pub mode: Mode,
+    pub(super) mode: Mode,
     /// Under which identifier translations are cached.
-    pub asid: Asid,
+    pub(super) asid: Asid,
     /// Where the root table is. Only bits 12 to 55 count.
-    pub root: PhysAddr,
+    pub(super) root: PhysAddr,
 }
 
 impl Satp {
     const PPN: u64 = (1 << 44) - 1;
 
-    /// What a kernel writes into the register.
-    #[must_use]
-    pub const fn bits(self) -> u64 {
+    /// What stands in the register.
+    pub(super) const fn bits(self) -> u64 {
         self.mode.code() << 60
             | (self.asid.get() as u64) << 44
             | (self.root.get() >> 12) & Self::PPN
     }
 
     /// The fields, or `None` when MODE is reserved.
-    #[must_use]
-    pub fn from_bits(bits: u64) -> Option<Self> {
+    pub(super) fn from_bits(bits: u64) -> Option<Self> {
         Some(Self {
             mode: Mode::from_code(bits >> 60)?,
             asid: Asid::new(u16::try_from(bits >> 44 & 0xffff).unwrap_or(0)),
