@@ -114,7 +114,9 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             Some(pages) => self.map_in::<T>(pages.table, 0, run, &mut edit),
             None => self.map_in::<T>(self.root_table(), Self::TOP, run, &mut edit),
         };
-        if wrote && run.attributes.permissions.allow_any() {
+        // A table is valid even where no leaf in it is yet.
+        let is_valid = run.attributes.permissions.allow_any() || edit.new == New::Tables;
+        if wrote && is_valid {
             self.made_valid(run.area, edit.new);
         }
         wrote

@@ -153,6 +153,28 @@ fn a_page_cut_out_of_a_hidden_superpage_is_found_when_it_is_mapped_again() {
     }
 }
 
+/// The first page that moves is hidden, and so the table that comes with it has nothing valid yet.
+#[test]
+fn a_table_that_begins_with_a_hidden_page_is_found_when_another_is_moved_there() {
+    let page = Page {
+        frame: 65_528,
+        permissions: Permissions::READ,
+        is_shared: false,
+        is_present: false,
+    };
+    let ops = [
+        Op::Replace(span(0, 4), page),
+        Op::Protect(span(0, 1), Permissions::empty()),
+        Op::Remap(span(0, 2), span(516, 2)),
+    ];
+    for seed in 0..50 {
+        let mut run = Run::new(seed);
+        for op in &ops {
+            assert_eq!(run.step(op), Ok(()));
+        }
+    }
+}
+
 const fn span(first: usize, count: usize) -> Span {
     Span { first, count }
 }
