@@ -3,6 +3,8 @@
 mod agree;
 mod asids;
 mod fences;
+mod mmu;
+mod needed;
 mod rules;
 mod sequences;
 mod stale;

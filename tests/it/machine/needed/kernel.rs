@@ -1,0 +1,42 @@
+//! Verbs of a kernel's page table, while CPUs run other spaces that share it.
+
+use kernel_vm::backend::mock::machine::Stale;
+use kernel_vm::backend::radix::{Features, Radix};
+use kernel_vm::backend::{Edit, PageTableBackend};
+use kernel_vm::{Asid, MemoryArea};
+
+use super::pages::{PAGE, edit, map as map_in};
+use super::stage::{Platform, Stage};
+use crate::machine::mmu::Mmu;
+use crate::subject::area;
+
+/// In the upper half of every format.
+const KERNEL: usize = 0xffff_ffff_c000_0000;
+
+fn page(n: usize) -> MemoryArea {
+    area(KERNEL + n * PAGE, PAGE)
+}
+
+/// A kernel with a page, and a space that shares it, which every CPU runs.
+fn kernel<F: Mmu>(stage: &Stage) -> [Radix<F, Platform>; 2] {
+    let (platform, features) = (stage.platform.clone(), Features::default());
+    let mut kernel = Radix::kernel(platform.clone(), features, page(0)).unwrap();
+    map_in(&mut kernel, page(0));
+    map_in(&mut kernel, page(1));
+    let space = Radix::with_kernel(platform, &kernel).unwrap();
+    stage.run::<F>(space.root(), Asid::new(5));
+    (0..3).for_each(|n| stage.cache(page(n).start()));
+    [kernel, space]
+}
+
+pub fn unmap<F: Mmu>(stage: &Stage) -> Option<Stale> {
+    let [mut kernel, _space] = kernel::<F>(stage);
+    stage.verb(|| edit(&mut kernel, Edit::Unmap(page(0))));
+    stage.stale()
+}
+
+pub fn map<F: Mmu>(stage: &Stage) -> Option<Stale> {
+    let [mut kernel, _space] = kernel::<F>(stage);
+    stage.verb(|| map_in(&mut kernel, page(2)));
+    stage.stale()
+}

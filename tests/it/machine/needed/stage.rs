@@ -1,0 +1,188 @@
+//! A machine on which a verb is done, and one thing that the verb asks for can be forgotten.
+
+use std::cell::Cell;
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+use kernel_vm::backend::PageTableBackend;
+use kernel_vm::backend::mock::machine::{Call, Features, Machine, Stale};
+use kernel_vm::backend::radix::{self, Radix};
+use kernel_vm::backend::riscv::Satp;
+use kernel_vm::{
+    Asid, FRAME_SIZE, Flush, Frame, FrameAllocator, MemoryArea, PhysAddr, Tlb, VirtAddr,
+};
+
+use crate::machine::mmu::Mmu;
+use crate::machine::tables::machine;
+use crate::subject::area;
+
+pub const CPUS: usize = 4;
+
+/// What is forgotten of all that a verb asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dropped {
+    /// The `n`-th of `of` such calls.
+    Call { call: Call, n: usize, of: usize },
+    /// That tables are concerned, not only leaves.
+    Tables(Call),
+    /// That all spaces are concerned.
+    Global(Call),
+}
+
+impl Dropped {
+    /// All that there is of such calls.
+    pub const fn only(call: Call) -> Self {
+        Self::Call { call, n: 1, of: 1 }
+    }
+
+    /// Which calls, and how many of them there are.
+    const fn calls(self) -> (Call, usize) {
+        match self {
+            Self::Call { call, of, .. } => (call, of),
+            Self::Tables(call) | Self::Global(call) => (call, 1),
+        }
+    }
+}
+
+/// The machine, whose hooks hear less than they should while something is weakened.
+#[derive(Clone)]
+pub struct Platform {
+    machine: Machine,
+    weakened: Rc<Cell<Option<Dropped>>>,
+}
+
+impl Platform {
+    /// Lets the machine obey `flush`, or what is left of it.
+    fn hear(&self, call: Call, flush: &Flush<'_>, obey: impl Fn(&Flush<'_>)) {
+        let forgets = |dropped| self.weakened.get() == Some(dropped);
+        let (tables, global) = (
+            forgets(Dropped::Tables(call)),
+            forgets(Dropped::Global(call)),
+        );
+        let Some(ranges) = flush.ranges().filter(|_| tables || global) else {
+            return obey(flush);
+        };
+        for &range in ranges {
+            let part = [few(range)];
+            let mut heard = Flush::leaves(flush.root(), &part);
+            if let Some(asid) = flush.asid() {
+                heard = heard.under(asid);
+            }
+            if flush.tables() && !tables {
+                heard = heard.with_tables();
+            }
+            if flush.is_global() && !global {
+                heard = heard.global();
+            }
+            obey(&heard);
+        }
+    }
+}
+
+/// The beginning of a range that is one leaf: so few pages that the machine fences one by one.
+fn few(range: MemoryArea) -> MemoryArea {
+    area(range.start().get(), range.size().min(8 * FRAME_SIZE))
+}
+
+#[expect(unsafe_code, reason = "a platform")]
+// SAFETY: the machine keeps the promises, and every call goes to it.
+unsafe impl FrameAllocator for Platform {
+    fn alloc(&self) -> Option<Frame> {
+        self.machine.alloc()
+    }
+
+    fn release(&self, frame: Frame, dirty: bool) {
+        self.machine.release(frame, dirty);
+    }
+
+    fn reach(&self, at: PhysAddr) -> NonNull<u8> {
+        self.machine.reach(at)
+    }
+}
+
+impl Tlb for Platform {
+    fn flush(&self, flush: &Flush<'_>) {
+        self.hear(Call::Flush, flush, |heard| self.machine.flush(heard));
+    }
+
+    fn made_valid(&self, made: &Flush<'_>) {
+        self.hear(Call::MadeValid, made, |heard| {
+            self.machine.made_valid(heard)
+        });
+    }
+}
+
+/// Where one place in the code is tried: all of its calls are made, or one is dropped.
+pub struct Stage {
+    pub platform: Platform,
+    dropped: Dropped,
+    is_forgetful: bool,
+}
+
+impl Stage {
+    pub fn new(seed: u64, dropped: Dropped, is_forgetful: bool) -> Self {
+        let machine = machine(64, seed, Features::default());
+        let platform = Platform {
+            machine,
+            weakened: Rc::default(),
+        };
+        Self {
+            platform,
+            dropped,
+            is_forgetful,
+        }
+    }
+
+    pub fn machine(&self) -> &Machine {
+        &self.platform.machine
+    }
+
+    /// A page table that every CPU runs.
+    pub fn table<F: Mmu>(&self) -> Radix<F, Platform> {
+        self.table_with(radix::Features::default())
+    }
+
+    pub fn table_with<F: Mmu>(&self, features: radix::Features) -> Radix<F, Platform> {
+        let table = Radix::with_features(self.platform.clone(), features).unwrap();
+        self.run::<F>(table.root(), Asid::new(0));
+        table
+    }
+
+    pub fn frame(&self) -> Frame {
+        self.platform.alloc().unwrap()
+    }
+
+    /// Every CPU runs the space with this root.
+    pub fn run<F: Mmu>(&self, root: PhysAddr, asid: Asid) {
+        let satp = Satp::new(F::MODE, asid, root);
+        (0..CPUS).for_each(|cpu| self.machine().cpu(cpu).write_satp(satp.bits()));
+    }
+
+    /// Every CPU caches what there is on the way to this address.
+    pub fn cache(&self, addr: VirtAddr) {
+        (0..CPUS).for_each(|cpu| self.machine().cpu(cpu).prefetch(addr));
+    }
+
+    /// Does the verb that asks for what may be forgotten, and for nothing else of its kind.
+    pub fn verb<R>(&self, verb: impl FnOnce() -> R) -> R {
+        let (call, expected) = self.dropped.calls();
+        let before = self.machine().calls(call);
+        if self.is_forgetful {
+            match self.dropped {
+                Dropped::Call { call, n, .. } => self.machine().skip(call, n),
+                weakened => self.platform.weakened.set(Some(weakened)),
+            }
+        }
+        let answer = verb();
+        self.platform.weakened.set(None);
+        let calls = self.machine().calls(call) - before;
+        if !self.is_forgetful {
+            assert_eq!(calls, expected, "{:?}", self.dropped);
+        }
+        answer
+    }
+
+    pub fn stale(&self) -> Option<Stale> {
+        self.machine().stale()
+    }
+}
