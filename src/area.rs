@@ -184,6 +184,13 @@ impl MemoryArea {
         }
     }
 
+    /// The blocks of `size` bytes, a power of two, that it has a byte in. Both ends of the space at once are one block
+    /// short, since that is no area.
+    pub(crate) fn widened(self, size: usize) -> Self {
+        let (first, last) = (Self::block(self.start, size), Self::block(self.end, size));
+        first.hull(last).unwrap_or(self)
+    }
+
     /// The area cut at every multiple of `size` bytes, a power of two: each piece with the block that it lies in.
     pub(crate) fn blocks(self, size: usize) -> impl Iterator<Item = Block> {
         let mut rest = Some(self);

@@ -98,6 +98,8 @@ pub enum MapError {
         /// How many frames the verb needs in all.
         needed: usize,
     },
+    /// A page table was to be shared as a kernel half, and is none.
+    NotKernelHalf,
     /// There is no memory for the nodes in which the maps are kept.
     OutOfNodes {
         /// How many spare nodes this step of the verb needs.
@@ -150,6 +152,7 @@ impl fmt::Display for MapError {
             Self::OutOfFrames { needed } => {
                 write!(f, "out of frames: {needed} needed for the page table")
             }
+            Self::NotKernelHalf => f.write_str("page table is not a kernel half"),
             Self::OutOfNodes { needed } => {
                 write!(f, "out of nodes: {needed} needed for the maps")
             }

@@ -54,7 +54,7 @@ impl Frame {
 ///
 /// # Safety
 /// The crate writes page tables through what [`reach`](Self::reach) answers, so for every frame that
-/// [`alloc`](Self::alloc) has handed out, until it is released:
+/// [`alloc`](Self::alloc) has handed out, until it is released, even if this value is dropped before:
 /// - it is [`FRAME_SIZE`] bytes at a multiple of that;
 /// - nobody else reads, writes, hands out or unmaps its bytes;
 /// - `reach` of any address inside it answers a pointer to that byte which is valid for reads and writes up to the

@@ -6,8 +6,8 @@ use crate::area::MemoryArea;
 use crate::backend::{Edit, PageTableBackend, check_area};
 use crate::error::MapError;
 use crate::flush::Retired;
-use crate::map::{Payload, VirtualMemoryMap};
-use crate::tree::Spot;
+use crate::map::{MapRef, Payload, VirtualMemoryMap};
+use crate::tree::{Spot, Tree};
 
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// Moves what is mapped in `old` to `new`, as `mremap` does: any part of any number of maps, replacing whatever
@@ -77,24 +77,35 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         head: MemoryArea,
         new: MemoryArea,
     ) -> Result<(), MapError> {
-        let edits = [
-            Edit::Unmap(new),
-            Edit::Shift {
-                from: head,
-                to: new,
-            },
-            Edit::Unmap(old),
-        ];
-        let mut reserved = self.backend.reserve(edits.into_iter())?;
+        let shifts = pieces(&self.tree, head, new).map(|(from, to)| Edit::Shift { from, to });
+        let edits = [Edit::Unmap(new)].into_iter().chain(shifts);
+        let edits = edits.chain([Edit::Unmap(old)]);
+        let mut reserved = self.backend.reserve(edits)?;
         let mut out = Retired::new();
         self.backend.unmap(new, &mut reserved, &mut out);
         if out.frames() {
             // Their entries wait where others must go: the one verb that may flush twice.
             self.backend.retire(core::mem::take(&mut out), self.asid());
         }
-        self.backend.shift(head, new, &mut reserved, &mut out);
+        for (from, to) in pieces(&self.tree, head, new) {
+            self.backend.shift(from, to, &mut reserved, &mut out);
+        }
         self.backend.unmap(old, &mut reserved, &mut out);
         self.finish(reserved, out);
         Ok(())
     }
+}
+
+/// What moves from `head` to `new`, map by map: a leaf must not grow across a border, even where physical memory goes on.
+fn pieces<T>(
+    tree: &Tree<T>,
+    head: MemoryArea,
+    new: MemoryArea,
+) -> impl Iterator<Item = (MemoryArea, MemoryArea)> {
+    let maps = tree.iter_from(head.start()).map(MapRef::vmarea);
+    let pieces = maps.map_while(move |map| map.intersection(head));
+    pieces.filter_map(move |from| {
+        let start = new.at(head.offset_of(from.start())?)?;
+        Some((from, MemoryArea::from_start_size(start, from.size()).ok()?))
+    })
 }

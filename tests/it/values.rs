@@ -367,6 +367,7 @@ fn every_error_is_one_lower_case_line_with_hexadecimal_addresses() {
             MapError::OutOfFrames { needed: 3 },
             "out of frames: 3 needed for the page table",
         ),
+        (MapError::NotKernelHalf, "page table is not a kernel half"),
         (
             MapError::OutOfNodes { needed: 2 },
             "out of nodes: 2 needed for the maps",

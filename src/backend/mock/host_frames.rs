@@ -25,7 +25,8 @@ const POISON: u8 = 0xdb;
 /// the host's own, so frames of one are never taken for another's. The host's memory is touched
 /// when a frame is handed out, so frames that are never used cost nothing.
 ///
-/// What a frame contains when it is handed out is junk, never zeroes.
+/// What a frame contains when it is handed out is junk, never zeroes. When the last handle is dropped while frames are
+/// handed out, the host's memory stays allocated.
 #[derive(Clone)]
 pub struct HostFrames {
     pub(super) host: Arc<Host>,
@@ -208,6 +209,16 @@ impl Tlb for HostFrames {
     /// Counts.
     fn flush(&self, _flush: &Flush<'_>) {
         self.host.flushes.fetch_add(1, Relaxed);
+    }
+}
+
+impl Drop for Host {
+    /// Frames that are still handed out are somebody's: their bytes must not become anybody else's.
+    fn drop(&mut self) {
+        let pool = self.pool.get_mut();
+        if pool.fresh > pool.free.len() {
+            self.memory.leak();
+        }
     }
 }
 

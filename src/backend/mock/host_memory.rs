@@ -55,6 +55,11 @@ impl HostMemory {
         })
     }
 
+    /// Lets the memory stay for ever: somebody may still use it.
+    pub(super) fn leak(&mut self) {
+        self.frames = 0;
+    }
+
     fn layout(frames: usize) -> Option<Layout> {
         let size = frames
             .checked_mul(FRAME_SIZE + 1)?

@@ -27,6 +27,58 @@ struct Before {
     /// The same, if pages in it are owned. Those are retired before anything else is mapped there, and with them the
     /// tables that nothing else is in.
     retired: Option<MemoryArea>,
+    /// Whether that was found out.
+    is_known: bool,
+    /// Where unmaps have cut leaves, if they have: tables were made for that. What does not fit here is counted anew.
+    borders: [Option<VirtAddr>; BORDERS],
+}
+
+/// Those of the three unmaps of a verb.
+const BORDERS: usize = 6;
+
+impl Before {
+    const NOTHING: Self = Self {
+        last: None,
+        unmapped: None,
+        retired: None,
+        is_known: true,
+        borders: [None; BORDERS],
+    };
+
+    /// What it is behind an unmap of `area`.
+    fn unmapped(mut self, area: MemoryArea) -> Self {
+        let borders = [Some(area.start()), area.next()].into_iter().flatten();
+        let free = self.borders.iter_mut().filter(|border| border.is_none());
+        for (free, border) in free.zip(borders) {
+            *free = Some(border);
+        }
+        let hull = self.unmapped.map(|unmapped| unmapped.hull(area));
+        Self {
+            last: None,
+            unmapped: Some(hull.and_then(Result::ok).unwrap_or(area)),
+            retired: None,
+            is_known: false,
+            ..self
+        }
+    }
+
+    /// Whether a leaf for `block` has been cut.
+    fn has_cut(&self, block: MemoryArea) -> bool {
+        let borders = self.borders.iter().flatten();
+        borders
+            .filter(|&&border| border != block.start())
+            .any(|&border| block.contains(border))
+    }
+}
+
+/// Where a table is that a map goes to.
+#[derive(Clone, Copy)]
+enum Place {
+    There(PhysAddr),
+    /// Nowhere yet.
+    Absent,
+    /// Nowhere yet, and where a leaf is, which an unmap has cut or taken out.
+    Leaf,
 }
 
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
@@ -35,11 +87,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     /// Runs count what they share once, when they come in address order.
     pub(super) fn count(&self, edits: impl Iterator<Item = Edit>) -> Result<usize, MapError> {
         let mut needed = 0;
-        let mut before = Before {
-            last: None,
-            unmapped: None,
-            retired: None,
-        };
+        let mut before = Before::NOTHING;
         let mut is_first = true;
         for edit in edits {
             check_edit(self, edit)?;
@@ -55,19 +103,15 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
                         .sum()
                 }
                 Edit::Unmap(area) => {
-                    let hull = before.unmapped.map(|unmapped| unmapped.hull(area));
-                    before = Before {
-                        last: None,
-                        unmapped: Some(hull.and_then(Result::ok).unwrap_or(area)),
-                        retired: None,
-                    };
-                    self.count_cuts(area, |_| true)
+                    let new = self.count_cuts(area, &before, |_| true);
+                    before = before.unmapped(area);
+                    new
                 }
                 Edit::Protect(area, permissions) => {
                     // Behind another edit, what is there now does not say what will be.
                     let changes =
                         |leaf| !is_first || F::attributes(leaf).permissions != permissions;
-                    self.count_cuts(area, changes)
+                    self.count_cuts(area, &before, changes)
                 }
             };
             is_first = false;
@@ -77,6 +121,9 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
 
     /// Finds out whether pages are owned where something was unmapped.
     fn note_retired(&self, before: &mut Before) {
+        if core::mem::replace(&mut before.is_known, true) {
+            return;
+        }
         let owns = |area: &MemoryArea| {
             let mut leaves = self.leaves(*area);
             leaves.any(|leaf| leaf.word & F::OWNED != 0)
@@ -105,49 +152,51 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             before.last = Some(run.area.end());
             return 0;
         }
-        let new = self.count_map(Some(self.root_addr()), Self::TOP, run, *before);
+        let new = self.count_map(Place::There(self.root_addr()), Self::TOP, run, before);
         before.last = Some(run.area.end());
         new
     }
 
-    /// New tables for `run` below the table at `at`, or below one that is not there yet.
-    fn count_map(&self, at: Option<PhysAddr>, level: usize, run: Run, before: Before) -> usize {
+    /// New tables for `run` below the table at `place`.
+    fn count_map(&self, place: Place, level: usize, run: Run, before: &Before) -> usize {
         if level == 0 {
             return 0;
-        };
-        let table = at.map(|at| self.table(at));
+        }
         let cut = Cut::new(run.area, level);
         let body = cut.body.and_then(|body| run.intersection(body));
         if let Some(body) = body.filter(|body| leaves_fit::<F>(*body, level)) {
             let parts = [cut.head, cut.tail].into_iter().flatten();
             let parts = parts.filter_map(|part| run.intersection(part));
             return parts
-                .map(|part| self.count_slots(table, level, part, before))
+                .map(|part| self.count_slots(place, level, part, before))
                 .sum::<usize>()
-                + self.count_body(table, level, cut, body, before);
+                + self.count_body(place, level, cut, body, before);
         }
-        self.count_slots(table, level, run, before)
+        self.count_slots(place, level, run, before)
     }
 
     /// New tables below those that stand where leaves for `body` would fit, in the slots that `cut` covers.
     fn count_body(
         &self,
-        table: Option<&Table>,
+        place: Place,
         level: usize,
         cut: Cut,
         body: Run,
-        before: Before,
+        before: &Before,
     ) -> usize {
-        let words = table.and_then(|table| table.get(cut.slots()));
+        let words = self
+            .table_at(place)
+            .and_then(|table| table.get(cut.slots()));
         let is_table = |word: &AtomicU64| F::is_table(word.load(Acquire), level);
         if words.is_some_and(|words| words.iter().any(is_table)) {
-            return self.count_slots(table, level, body, before);
+            return self.count_slots(place, level, body, before);
         }
         0
     }
 
     /// New tables for `run` below the slots that it lies in.
-    fn count_slots(&self, table: Option<&Table>, level: usize, run: Run, before: Before) -> usize {
+    fn count_slots(&self, place: Place, level: usize, run: Run, before: &Before) -> usize {
+        let table = self.table_at(place);
         let Some(below) = level.checked_sub(1) else {
             return 0;
         };
@@ -163,26 +212,44 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             };
             match word {
                 Word::Table(child) if !goes() => {
-                    Some(self.count_map(Some(child), below, part, before))
+                    Some(self.count_map(Place::There(child), below, part, before))
                 }
                 Word::Leaf(_) if before.unmapped.is_none() => None,
                 _ if fits::<F>(slot, part, level) => None,
-                _ => {
-                    let counted = before.last.is_some_and(|last| slot.whole().contains(last));
-                    Some(usize::from(!counted) + self.count_map(None, below, part, before))
+                word => {
+                    let last = before.last.is_some_and(|last| slot.whole().contains(last));
+                    let (is_there, place) = match (word, place) {
+                        (Word::Leaf(_), _) | (_, Place::Leaf) => {
+                            (last || before.has_cut(slot.whole()), Place::Leaf)
+                        }
+                        _ => (last, Place::Absent),
+                    };
+                    Some(usize::from(!is_there) + self.count_map(place, below, part, before))
                 }
             }
         };
         slots(run.area, level).filter_map(new).sum()
     }
 
+    fn table_at(&self, place: Place) -> Option<&Table> {
+        match place {
+            Place::There(at) => Some(self.table(at)),
+            Place::Absent | Place::Leaf => None,
+        }
+    }
+
     /// New tables for the leaves that `area` cuts through and that `changes`; most cut through none.
     #[inline]
-    fn count_cuts(&self, area: MemoryArea, changes: impl Fn(u64) -> bool + Copy) -> usize {
+    fn count_cuts(
+        &self,
+        area: MemoryArea,
+        before: &Before,
+        changes: impl Fn(u64) -> bool + Copy,
+    ) -> usize {
         if self.pages_of(area).is_some() {
             return 0;
         }
-        self.count_splits(self.root_addr(), Self::TOP, area, changes)
+        self.count_splits(self.root_addr(), Self::TOP, area, before, changes)
     }
 
     /// New tables for the leaves that `area` cuts through and that `changes`.
@@ -191,6 +258,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         at: PhysAddr,
         level: usize,
         area: MemoryArea,
+        before: &Before,
         changes: impl Fn(u64) -> bool + Copy,
     ) -> usize {
         let Some(below) = level.checked_sub(1) else {
@@ -198,8 +266,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         };
         let table = self.table(at);
         let cost = |slot: Slot| match Word::read::<F>(slot.of(table).load(Acquire), level) {
-            Word::Table(child) => self.count_splits(child, below, slot.piece(), changes),
-            Word::Leaf(leaf) if changes(leaf) => split_cost(slot.piece(), level),
+            Word::Table(child) => self.count_splits(child, below, slot.piece(), before, changes),
+            Word::Leaf(leaf) if changes(leaf) => split_cost(slot, level, before),
             _ => 0,
         };
         let cut = slots(area, level).filter(|slot| !slot.is_whole());
@@ -207,15 +275,14 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     }
 }
 
-/// New tables for a leaf at `level` of which an edit wants `piece`, not all of it.
-fn split_cost(piece: MemoryArea, level: usize) -> usize {
+/// New tables for the leaf in `slot` at `level`, of which an edit wants a part, and `before` may have cut another.
+fn split_cost(slot: Slot, level: usize, before: &Before) -> usize {
     let Some(below) = level.checked_sub(1) else {
         return 0;
     };
-    let cut = slots(piece, below).filter(|slot| !slot.is_whole());
-    1 + cut
-        .map(|slot| split_cost(slot.piece(), below))
-        .sum::<usize>()
+    let cut = slots(slot.piece(), below).filter(|slot| !slot.is_whole());
+    let parts: usize = cut.map(|slot| split_cost(slot, below, before)).sum();
+    parts + usize::from(!before.has_cut(slot.whole()))
 }
 
 /// Whether leaves at `level` can map `body`, which is whole slots.

@@ -61,6 +61,17 @@ impl Lost {
     }
 }
 
+/// A frame that is no longer the page table's own, and no longer reached through the page that it was at.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "the frame is leaked unless it is given back"]
+pub struct Replaced {
+    /// The frame.
+    pub frame: Frame,
+    /// Whether it may have been written through that page: of use to
+    /// [`release`](FrameAllocator::release).
+    pub dirty: bool,
+}
+
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reason {
@@ -88,7 +99,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         frame: Frame,
         attributes: Attributes,
         asid: Asid,
-    ) -> Result<Option<Frame>, Lost> {
+    ) -> Result<Option<Replaced>, Lost> {
         let page = old.area.start();
         let checked = self.check_page(page, frame.addr(), attributes);
         let whole = if old.area.size() == FRAME_SIZE {
@@ -114,7 +125,10 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
                 let _ = frame.into_addr();
                 self.flush_page(page, before, new, asid);
                 let was_owned = before & F::OWNED != 0;
-                Ok(was_owned.then(|| self.take_frame(F::addr(before))))
+                Ok(was_owned.then(|| Replaced {
+                    frame: self.take_frame(F::addr(before)),
+                    dirty: before & F::DIRTY != 0,
+                }))
             }
             Err(found) => Err(Lost::raced(frame, entry::<F>(found, page, 0))),
         }

@@ -60,18 +60,22 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         Ok(radix)
     }
 
-    /// An empty page table of the lower half, with all that `kernel` has and will have in the upper one. That is not
+    /// An empty page table of the lower half, with all that `kernel`, made by [`kernel`](Self::kernel), has and will
+    /// have in the upper one. That is not
     /// its own: it neither edits nor reads nor frees it, and answers that nothing is there. One frame from `platform`.
     ///
     /// The kernel's page table must stay as long as a CPU uses this one
     /// ([`activate`](crate::backend::riscv::activate) asks for that).
     ///
     /// # Errors
-    /// [`MapError::OutOfFrames`].
+    /// [`MapError::NotKernelHalf`]; [`MapError::OutOfFrames`].
     pub fn with_kernel<K>(platform: P, kernel: &Radix<F, K>) -> Result<Self, MapError>
     where
         K: FrameAllocator + Tlb,
     {
+        if !kernel.is_kernel() {
+            return Err(MapError::NotKernelHalf);
+        }
         let [lower, _] = *F::RANGES;
         let ranges = Ranges::one(lower);
         let radix = Self::with_root(platform, kernel.features(), ranges, false)

@@ -49,7 +49,11 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             return Ok(());
         }
         Err(match self.find_entry(page) {
-            Entry::Empty => Lost::refused(frame, MapError::OutOfFrames { needed: 1 }),
+            Entry::Empty => {
+                let needed = self.count([Edit::Map(run)].into_iter());
+                let needed = needed.unwrap_or_default().max(1);
+                Lost::refused(frame, MapError::OutOfFrames { needed })
+            }
             found => Lost::raced(frame, found),
         })
     }

@@ -229,7 +229,12 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         edit.new = New::Tables;
         let again = self.table(child);
         for word in again {
-            let old = word.load(Relaxed);
+            // The MMU may follow a stale pointer here, and set bits until the leaf is gone.
+            let old = if self.is_written_by_hardware() {
+                word.swap(0, Relaxed)
+            } else {
+                word.load(Relaxed)
+            };
             word.store(self.retired(old, below), Relaxed);
         }
         let owned = slot.of(table).load(Relaxed) & F::OWNED;

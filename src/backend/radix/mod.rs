@@ -29,7 +29,7 @@ mod unmap;
 mod walker;
 mod word;
 
-pub use exchange::Lost;
+pub use exchange::{Lost, Replaced};
 pub use features::{AccessedDirty, Features};
 pub use format::Format;
 pub(super) use format::sealed::Sealed;

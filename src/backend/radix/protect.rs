@@ -79,7 +79,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             self.protect_in(self.table(child), below, slot.piece(), edit);
             // Only where leaves were emptied for want of a reservation.
             if !self.is_pinned(level) && is_vacant::<F>(self.table(child)) {
-                self.take_out(slot, table, child, &mut edit.changed);
+                self.take_out(slot, table, level, child, &mut edit.changed);
             }
         }
     }

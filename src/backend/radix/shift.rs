@@ -19,6 +19,8 @@ use crate::frame::FrameAllocator;
 pub(super) struct Moved {
     /// As it will be.
     pub(super) run: Run,
+    /// What was used of it.
+    used: u64,
     /// Where it was, if it is a page that the space owns.
     page: Option<VirtAddr>,
 }
@@ -30,6 +32,7 @@ impl Moved {
         let area = MemoryArea::from_start_size(start, leaf.run.area.size()).ok()?;
         Some(Self {
             run: Run { area, ..leaf.run },
+            used: leaf.word & (F::ACCESSED | F::DIRTY),
             page: (leaf.word & F::OWNED != 0).then_some(page),
         })
     }
@@ -49,6 +52,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
                 while let Some(next) = leaves.next_if(|next| continues(moved.run, next)) {
                     let hull = moved.run.area.hull(next.run.area);
                     moved.run.area = hull.unwrap_or(moved.run.area);
+                    moved.used |= next.used;
                 }
             }
             Some(moved)
@@ -64,8 +68,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     ) {
         let mut changed = Changed::default();
         for moved in self.shifted(from, to) {
-            let bits = if moved.page.is_some() { F::OWNED } else { 0 };
-            self.map_moved(moved.run, bits, with);
+            let owned = if moved.page.is_some() { F::OWNED } else { 0 };
+            self.map_moved(moved.run, owned | moved.used, with);
             if let Some(page) = moved.page {
                 self.move_page(page, moved.run, &mut changed);
             }

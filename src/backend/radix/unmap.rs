@@ -13,7 +13,7 @@ use super::word::{Word, is_gone};
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::flush::{Retired, Tlb};
-use crate::frame::FrameAllocator;
+use crate::frame::{FRAME_SIZE, FrameAllocator};
 
 /// What one edit has changed, within one canonical range.
 #[derive(Default)]
@@ -73,6 +73,8 @@ struct Unmap<'a> {
 
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     pub(super) fn unmap_area(&mut self, area: MemoryArea, with: &mut Reserved, out: &mut Retired) {
+        // Whoever unmaps a part of a page unmaps the page.
+        let area = area.widened(FRAME_SIZE);
         let mut changed = Changed::default();
         if let Some(Pages { pointer, table }) = self.pages_of(area) {
             let owned = pointer.load(Relaxed) & F::OWNED != 0;
@@ -151,7 +153,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
                 return;
             }
         }
-        self.take_out(slot, table, child, &mut edit.changed);
+        self.take_out(slot, table, level, child, &mut edit.changed);
     }
 
     /// Leaves a retired word where the pointer to an emptied table was.
@@ -159,13 +161,28 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         &self,
         slot: Slot,
         table: &Table,
+        level: usize,
         child: PhysAddr,
         changed: &mut Changed,
     ) {
         let word = slot.of(table).load(Relaxed);
         slot.of(table)
             .store(retired_table::<F>(child, word), Relaxed);
-        changed.table(slot.piece(), word & F::OWNED != 0);
+        // The mark says that there may have been some.
+        let owns = word & F::OWNED != 0 && self.owns(child, level - 1);
+        changed.table(slot.piece(), owns);
+    }
+
+    /// Whether a leaf in the table at `at`, or below, is owned.
+    fn owns(&self, at: PhysAddr, level: usize) -> bool {
+        let mut words = self.table(at).iter().map(|word| word.load(Relaxed));
+        words.any(|word| match Word::read::<F>(word, level) {
+            Word::Leaf(word) | Word::RetiredLeaf(word) => word & F::OWNED != 0,
+            Word::Table(below) | Word::RetiredTable(below) => {
+                word & F::OWNED != 0 && level > 0 && self.owns(below, level - 1)
+            }
+            Word::Empty => false,
+        })
     }
 
     /// Empties a run of pages. Nobody else adds or removes leaves, so the words are loaded and stored apart; where the

@@ -114,7 +114,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     pub(super) fn table(&self, at: PhysAddr) -> &Table {
         let words = self.platform.reach(at).cast::<Table>();
         // SAFETY: every address that comes here was answered by `alloc`, and was not released since: addresses come
-        // from `root`, from `Reserved` with our root as owner, or from words in such tables, which only this module
+        // from `root`, from `Reserved` with our root as owner (frames keep their bytes until they are released, even
+        // when their allocator goes, so no other page table with frames set aside ever had this root), or from words in such tables, which only this module
         // writes, in a format that is this crate's own; `release_table` is called with `&mut self`, in `drop`, or for
         // tables that were never published, and no borrow of those is alive. So `reach` promises a frame's worth of
         // bytes, aligned as the address is (to `FRAME_SIZE`, since `alloc` promises that of frames), that nobody else

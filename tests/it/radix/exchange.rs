@@ -43,7 +43,7 @@ fn an_exchange_flushes_once_and_then_hands_the_old_frame_back<F: Shape>() {
         let at = new.addr();
         let was = leaf(&table, PAGE);
         let back = table.exchange(was, new, allowing(RW), ASID).unwrap();
-        assert_eq!(back.as_ref().map(Frame::addr), Some(old));
+        assert_eq!(back.as_ref().map(|back| back.frame.addr()), Some(old));
         let events = platform.take_watched();
         let [(Event::Flush(told), seen)] = &events[..] else {
             panic!("{events:?}")
@@ -56,7 +56,7 @@ fn an_exchange_flushes_once_and_then_hands_the_old_frame_back<F: Shape>() {
         assert_eq!(*seen, last(&table, PAGE), "the new word was there by then");
         assert_eq!(leaf(&table, PAGE), run(PAGE, at.get(), PAGE, RW));
         back.into_iter()
-            .for_each(|frame| platform.release(frame, false));
+            .for_each(|back| platform.release(back.frame, false));
         make(&mut table, Edit::Unmap(area(PAGE, PAGE)));
         assert_eq!(platform.in_use(), 1, "the new frame was the table's own");
     }
@@ -81,18 +81,20 @@ fn hidden_pages_are_exchanged_without_a_flush<F: Shape>() {
     table.platform().take();
     let back = table.exchange(leaf(&table, PAGE), frame(&table), allowing(RW), ASID);
     let back = back.unwrap().unwrap();
-    assert_eq!(back.addr(), old);
+    assert_eq!(back.frame.addr(), old);
     assert!(matches!(table.platform().take()[..], [Event::Valid(_)]));
-    let again = table.exchange(leaf(&table, PAGE), back, allowing(NONE), ASID);
+    let again = table.exchange(leaf(&table, PAGE), back.frame, allowing(NONE), ASID);
     let again = again.unwrap().unwrap();
     assert_eq!(
         table.platform().flushes().len(),
         1,
         "what was valid is hidden"
     );
-    let last = table.exchange(leaf(&table, PAGE), again, allowing(NONE), ASID);
+    let last = table.exchange(leaf(&table, PAGE), again.frame, allowing(NONE), ASID);
     assert_eq!(table.platform().take(), [], "neither was valid");
-    table.platform().release(last.unwrap().unwrap(), false);
+    table
+        .platform()
+        .release(last.unwrap().unwrap().frame, false);
     make(&mut table, Edit::Unmap(area(PAGE, PAGE)));
     assert_eq!(table.platform().in_use(), 1);
 }
@@ -152,13 +154,13 @@ fn bits_that_the_mmu_has_set_meanwhile_are_no_change<F: Shape>() {
     set(&table, PAGE, A | D);
     let back = table.exchange(was, frame(&table), allowing(RW), ASID);
     let back = back.unwrap().unwrap();
-    assert_eq!(back.addr(), old);
+    assert_eq!((back.frame.addr(), back.dirty), (old, true));
     assert_eq!(
         last(&table, PAGE) & (A | D),
         0,
         "nobody has used the new one"
     );
-    table.platform().release(back, true);
+    table.platform().release(back.frame, back.dirty);
 }
 
 fn what_no_page_can_be_is_refused<F: Shape>() {
@@ -210,5 +212,5 @@ fn exchanged_code_is_announced_before_it_can_run<F: Shape>() {
         matches!(&events[..], [(Event::Code(_), then), (Event::Flush(_), _)] if *then == before),
         "{events:?}"
     );
-    platform.release(back.unwrap().unwrap(), false);
+    platform.release(back.unwrap().unwrap().frame, false);
 }

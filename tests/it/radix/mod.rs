@@ -13,6 +13,7 @@ mod exchange;
 mod golden;
 mod install;
 mod owned;
+mod regressions;
 mod remap;
 mod shape;
 mod usage;

@@ -90,7 +90,7 @@ fn exchanged<F: Mmu>(stage: &Stage, table: &Radix<F, Platform>) -> Option<Stale>
     stage.cache(addr(0));
     let (old, new) = (entry(table, 0), stage.frame());
     let before = stage.verb(|| table.exchange(old, new, attributes(WRITE), ASID).unwrap());
-    stage.platform.release(before.unwrap(), false);
+    stage.platform.release(before.unwrap().frame, false);
     stage.stale()
 }
 

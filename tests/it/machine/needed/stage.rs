@@ -107,7 +107,7 @@ impl Tlb for Platform {
 
     fn made_valid(&self, made: &Flush<'_>) {
         self.hear(Call::MadeValid, made, |heard| {
-            self.machine.made_valid(heard)
+            self.machine.made_valid(heard);
         });
     }
 }
