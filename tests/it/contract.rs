@@ -1,10 +1,13 @@
-//! Both backends keep the laws.
+//! All backends keep the laws.
 
 use std::collections::BTreeSet;
 use std::thread;
 
 use kernel_vm::backend::mock::{HostFrames, MockBackend};
-use kernel_vm::backend::sv39::Sv39;
+use kernel_vm::backend::radix::{Format, Radix};
+use kernel_vm::backend::sv39::{Sv39, Sv39Format};
+use kernel_vm::backend::sv48::Sv48Format;
+use kernel_vm::backend::sv57::Sv57Format;
 use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run, contract};
 use kernel_vm::{Attributes, MemoryArea, Permissions, PhysAddr, VirtAddr};
 
@@ -15,8 +18,22 @@ fn the_mock_keeps_the_laws() {
 
 #[test]
 fn sv39_keeps_the_laws_and_leaks_nothing() {
+    keeps_the_laws::<Sv39Format>();
+}
+
+#[test]
+fn sv48_keeps_the_laws_and_leaks_nothing() {
+    keeps_the_laws::<Sv48Format>();
+}
+
+#[test]
+fn sv57_keeps_the_laws_and_leaks_nothing() {
+    keeps_the_laws::<Sv57Format>();
+}
+
+fn keeps_the_laws<F: Format>() {
     let frames = HostFrames::new(4096);
-    contract::check(|| sv39(&frames), |_| frames.frames_in_use());
+    contract::check(|| radix::<F>(&frames), |_| frames.frames_in_use());
     assert_eq!(frames.frames_in_use(), 0);
 }
 
@@ -30,10 +47,16 @@ fn failed_reservations_change_nothing_in_the_mock() {
 }
 
 #[test]
-fn failed_reservations_change_nothing_in_sv39() {
+fn failed_reservations_change_nothing_in_any_format() {
+    fails_whole::<Sv39Format>();
+    fails_whole::<Sv48Format>();
+    fails_whole::<Sv57Format>();
+}
+
+fn fails_whole<F: Format>() {
     let frames = HostFrames::new(4096);
     contract::failed_reservations_change_nothing(
-        || sv39(&frames),
+        || radix::<F>(&frames),
         |_| frames.frames_in_use(),
         |_, n| frames.fail_alloc(n),
     );
@@ -53,7 +76,11 @@ fn many_cpus_map_sv39_at_once() {
 }
 
 fn sv39(frames: &HostFrames) -> Sv39<HostFrames> {
-    Sv39::new(frames.clone()).unwrap()
+    radix(frames)
+}
+
+fn radix<F: Format>(frames: &HostFrames) -> Radix<F, HostFrames> {
+    Radix::new(frames.clone()).unwrap()
 }
 
 const PAGES: usize = 600;

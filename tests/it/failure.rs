@@ -1,7 +1,10 @@
 //! Every n-th allocation and reservation fails: all or nothing.
 
 use kernel_vm::backend::mock::{HostFrames, MockBackend};
-use kernel_vm::backend::sv39::Sv39;
+use kernel_vm::backend::radix::{Format, Radix};
+use kernel_vm::backend::sv39::{Sv39, Sv39Format};
+use kernel_vm::backend::sv48::Sv48Format;
+use kernel_vm::backend::sv57::Sv57Format;
 use kernel_vm::{FrameAllocator, MapError, Permissions, VirtualMemoryManager};
 
 use crate::subject::{PAGE, Subject, area, leaves, map};
@@ -105,7 +108,13 @@ fn verbs<B: Subject>() -> [(&'static str, usize, Verb<B>); 9] {
 
 #[test]
 fn every_failed_allocation_leaves_tree_table_and_frames_as_they_were() {
-    for (name, allocations, verb) in verbs::<Sv39<HostFrames>>() {
+    fails_whole::<Sv39Format>();
+    fails_whole::<Sv48Format>();
+    fails_whole::<Sv57Format>();
+}
+
+fn fails_whole<F: Format>() {
+    for (name, allocations, verb) in verbs::<Radix<F, HostFrames>>() {
         assert_eq!(fail_each(name, verb), allocations, "{name}");
     }
 }
@@ -119,9 +128,15 @@ fn every_failed_reservation_leaves_tree_and_table_as_they_were() {
 
 #[test]
 fn a_verb_succeeds_with_exactly_the_frames_that_it_said_it_needs() {
-    for (name, needed, verb) in verbs::<Sv39<HostFrames>>() {
+    succeeds_with_as_many::<Sv39Format>();
+    succeeds_with_as_many::<Sv48Format>();
+    succeeds_with_as_many::<Sv57Format>();
+}
+
+fn succeeds_with_as_many<F: Format>() {
+    for (name, needed, verb) in verbs::<Radix<F, HostFrames>>() {
         for spare in [needed, needed.saturating_sub(1)] {
-            let mut space = furnished::<Sv39<HostFrames>>();
+            let mut space = furnished::<Radix<F, HostFrames>>();
             let frames = space.backend().platform().clone();
             let mut hoard: Vec<_> = std::iter::from_fn(|| frames.alloc()).collect();
             hoard

@@ -1,10 +1,10 @@
-//! Every verb, by hand, on both backends.
+//! Every verb, by hand, on all backends.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use kernel_vm::backend::mock::{HostFrames, MockBackend};
-use kernel_vm::backend::sv39::Sv39;
+use kernel_vm::backend::{sv39::Sv39, sv48::Sv48, sv57::Sv57};
 use kernel_vm::{
     Asid, MapError, MemoryArea, Payload, Permissions, PhysAddr, VirtAddr, VirtualMemoryManager,
 };
@@ -14,15 +14,17 @@ use crate::subject::{PAGE, Subject, area, leaves, map, pages, space};
 const READ: Permissions = Permissions::READ;
 const RW: Permissions = READ.union(Permissions::WRITE);
 
-/// Runs a test on both backends.
-macro_rules! on_both {
+/// Runs a test on all backends.
+macro_rules! on_all {
     ($($name:ident)*) => {
         mod on_mock { $( #[test] fn $name() { super::$name::<super::MockBackend>(); } )* }
         mod on_sv39 { $( #[test] fn $name() { super::$name::<super::Sv39<super::HostFrames>>(); } )* }
+        mod on_sv48 { $( #[test] fn $name() { super::$name::<super::Sv48<super::HostFrames>>(); } )* }
+        mod on_sv57 { $( #[test] fn $name() { super::$name::<super::Sv57<super::HostFrames>>(); } )* }
     };
 }
 
-on_both! {
+on_all! {
     a_new_space_is_empty
     maps_are_found_by_address_and_by_position
     adding_refuses_what_overlaps_and_hands_it_back

@@ -1,7 +1,7 @@
 //! The backends under test, with what a test wants to know and to break.
 
 use kernel_vm::backend::mock::{HostFrames, MockBackend};
-use kernel_vm::backend::sv39::Sv39;
+use kernel_vm::backend::radix::{Format, Radix};
 use kernel_vm::backend::{Entry, PageTableBackend, Run};
 use kernel_vm::{
     Access, MemoryArea, Permissions, PhysAddr, VirtAddr, VirtualMemoryManager, VirtualMemoryMap,
@@ -45,7 +45,7 @@ impl Subject for MockBackend {
     }
 }
 
-impl Subject for Sv39<HostFrames> {
+impl<F: Format> Subject for Radix<F, HostFrames> {
     fn fresh() -> Self {
         Self::new(HostFrames::new(512)).unwrap()
     }
