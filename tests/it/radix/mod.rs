@@ -12,8 +12,10 @@ macro_rules! on_every_format {
 mod exchange;
 mod golden;
 mod install;
+mod kernel_half;
 mod owned;
 mod regressions;
+mod races;
 mod remap;
 mod shape;
 mod usage;

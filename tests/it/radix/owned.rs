@@ -2,7 +2,7 @@
 
 use kernel_vm::backend::radix::{AccessedDirty, Radix};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend};
-use kernel_vm::{MemoryType, Permissions, PhysAddr, VirtAddr};
+use kernel_vm::{FrameAllocator, MemoryType, Permissions, PhysAddr, VirtAddr};
 
 use super::shape::{
     A, D, GIB, MIB, NONE, POLICIES, READ, RW, Shape, allowing, install, last, make, places, run,
@@ -43,7 +43,7 @@ fn released(events: &[Event]) -> (usize, Vec<(PhysAddr, bool)>) {
 fn protecting_keeps_usage_ownership_and_memory_type<F: Shape>() {
     for policy in POLICIES {
         let mut table = table::<F>(policy);
-        let frame = kernel_vm::FrameAllocator::alloc(table.platform()).unwrap();
+        let frame = table.platform().alloc().unwrap();
         let edit = Edit::Map(run(PAGE, frame.addr().get(), PAGE, RW));
         let mut reserved = table.reserve([edit].into_iter()).unwrap();
         let mut attributes = allowing(RW);
