@@ -10,6 +10,8 @@ macro_rules! on_every_format {
 }
 
 mod exchange;
+mod failing;
+mod flushes;
 mod golden;
 mod install;
 mod kernel_half;

@@ -2,6 +2,7 @@
 
 use std::mem::take;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use kernel_vm::backend::mock::HostFrames;
@@ -54,6 +55,7 @@ struct Notes {
     watched: Mutex<Option<PhysAddr>>,
     /// What the MMU sets in the watched word as soon as something is valid.
     used: Mutex<u64>,
+    reached: AtomicUsize,
 }
 
 impl Witness {
@@ -98,6 +100,11 @@ impl Witness {
         self.take().into_iter().filter_map(flush).collect()
     }
 
+    /// How often bytes were reached since this was last asked.
+    pub fn reached(&self) -> usize {
+        self.notes.reached.swap(0, Relaxed)
+    }
+
     fn note(&self, event: Event) {
         let watched = *self.notes.watched.lock().unwrap();
         let seen = watched.map_or(0, |at| word(&self.frames, at));
@@ -122,6 +129,7 @@ unsafe impl FrameAllocator for Witness {
     }
 
     fn reach(&self, at: PhysAddr) -> NonNull<u8> {
+        self.notes.reached.fetch_add(1, Relaxed);
         self.frames.reach(at)
     }
 }
