@@ -1,0 +1,139 @@
+//! Our tables read in place by somebody else: `page-table-generic`, with the entries of RISC-V.
+
+use kernel_vm::backend::sv39::Sv39Format;
+use kernel_vm::backend::sv48::Sv48Format;
+use kernel_vm::backend::sv57::Sv57Format;
+use kernel_vm::{FrameAllocator as _, Permissions, PhysAddr};
+use page_table_generic::{FrameAllocator, PageTableEntry, PageTableRef, TableMeta, VirtAddr};
+
+use super::shape::Shape;
+use super::witness::Witness;
+
+/// A leaf as the peer has found it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    pub start: usize,
+    pub size: usize,
+    pub first: PhysAddr,
+    pub permissions: Permissions,
+}
+
+/// A format that the peer can read.
+pub trait Peer: Shape {
+    /// All valid leaves of the page table at `root`, in the order of their addresses.
+    fn read(platform: &Witness, root: PhysAddr) -> Vec<Found>;
+}
+
+/// An entry, after 'Sv39: Page-Based 39-bit Virtual-Memory System'.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+struct Entry(u64);
+
+impl PageTableEntry for Entry {
+    type PteConfig = Permissions;
+
+    fn new_page(_: page_table_generic::PhysAddr, _: Permissions, _: bool) -> Self {
+        unreachable!("it only reads")
+    }
+
+    fn new_table(_: page_table_generic::PhysAddr) -> Self {
+        unreachable!("it only reads")
+    }
+
+    fn paddr(&self, _is_dir: bool) -> page_table_generic::PhysAddr {
+        let number = self.0 >> 10 & ((1 << 44) - 1);
+        page_table_generic::PhysAddr::from_usize(number as usize * 4096)
+    }
+
+    fn config(&self, _is_dir: bool) -> Permissions {
+        Permissions::from_bits_truncate((self.0 >> 1 & 15) as u8)
+    }
+
+    fn present(&self) -> bool {
+        self.0 & 1 != 0
+    }
+
+    fn huge(&self, is_dir: bool) -> bool {
+        is_dir && self.0 & 14 != 0
+    }
+
+    fn unused(&self) -> bool {
+        self.0 == 0
+    }
+
+    fn clear(&mut self) {
+        unreachable!("it only reads")
+    }
+}
+
+#[derive(Clone)]
+struct Reader(Witness);
+
+impl FrameAllocator for Reader {
+    fn alloc_frame(&self) -> Option<page_table_generic::PhysAddr> {
+        None
+    }
+
+    fn dealloc_frame(&self, _: page_table_generic::PhysAddr) {
+        unreachable!("it only reads")
+    }
+
+    fn phys_to_virt(&self, at: page_table_generic::PhysAddr) -> *mut u8 {
+        let at = PhysAddr::new(at.as_usize() as u64);
+        self.0.frames.reach(at).as_ptr()
+    }
+}
+
+/// The geometry of a format with as many levels of 9 bits each.
+#[derive(Clone, Copy)]
+struct Geometry<const LEVELS: usize>;
+
+impl<const LEVELS: usize> TableMeta for Geometry<LEVELS> {
+    type P = Entry;
+
+    const PAGE_SIZE: usize = 4096;
+    const LEVEL_BITS: &[usize] = &[9; LEVELS];
+    const MAX_BLOCK_LEVEL: usize = 3;
+
+    fn canonicalize_vaddr(vaddr: VirtAddr) -> VirtAddr {
+        let unused = 64 - (12 + 9 * LEVELS);
+        VirtAddr::from_usize(((vaddr.as_usize() << unused) as isize >> unused) as usize)
+    }
+
+    fn flush(_vaddr: Option<VirtAddr>) {}
+}
+
+#[expect(unsafe_code, reason = "the peer looks at tables that it does not own")]
+fn read<const LEVELS: usize>(platform: &Witness, root: PhysAddr) -> Vec<Found> {
+    let root = page_table_generic::PhysAddr::from_usize(usize::try_from(root.get()).unwrap());
+    // SAFETY: the root and all tables below are in frames that are in use, which `Reader` reaches; nobody changes them
+    // while this view is there, and it is used to look only.
+    let view = unsafe {
+        PageTableRef::<Geometry<LEVELS>, Reader>::from_paddr(root, Reader(platform.clone()))
+    };
+    let leaves = view.walk_valid().map(|info| Found {
+        start: info.vaddr.as_usize(),
+        size: 4096 << (9 * (info.level - 1)),
+        first: PhysAddr::new(info.pte.paddr(info.level > 1).as_usize() as u64),
+        permissions: info.pte.config(info.level > 1),
+    });
+    leaves.collect()
+}
+
+impl Peer for Sv39Format {
+    fn read(platform: &Witness, root: PhysAddr) -> Vec<Found> {
+        read::<3>(platform, root)
+    }
+}
+
+impl Peer for Sv48Format {
+    fn read(platform: &Witness, root: PhysAddr) -> Vec<Found> {
+        read::<4>(platform, root)
+    }
+}
+
+impl Peer for Sv57Format {
+    fn read(platform: &Witness, root: PhysAddr) -> Vec<Found> {
+        read::<5>(platform, root)
+    }
+}

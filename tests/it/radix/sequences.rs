@@ -1,0 +1,322 @@
+//! Random sequences of edits, physical and owned, against one entry a page, twice: by `edit`, and by the protocol that
+//! it stands for. A peer reads the tables back after every step.
+
+use std::mem::replace;
+
+use kernel_vm::backend::radix::{AccessedDirty, Radix};
+use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};
+use kernel_vm::{FrameAllocator, MapError, MemoryArea, Permissions, PhysAddr, Retired, VirtAddr};
+use proptest::prelude::*;
+
+use super::peer::{Found, Peer};
+use super::shape::{A, ASID, D, GIB, POLICIES, allowing, install, policy, run, set};
+use super::steps::{PAGES, Span, Step, steps};
+use super::witness::{Event, Witness};
+use crate::subject::{PAGE, area, leaves};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Page {
+    /// The frame's number, or which of the owned frames it is.
+    frame: Result<u64, usize>,
+    permissions: Permissions,
+    dirty: bool,
+}
+
+/// Two page tables that have the same done to them, and what must be in both.
+struct Twins<F: Peer> {
+    tables: [Radix<F, Witness>; 2],
+    policy: AccessedDirty,
+    base: usize,
+    pages: Vec<Option<Page>>,
+    /// As it was when frames that had gone were last looked for.
+    settled: Vec<Option<Page>>,
+    /// Where each of the owned frames is, in either table.
+    owned: Vec<[PhysAddr; 2]>,
+}
+
+impl<F: Peer> Twins<F> {
+    fn new(accessed_dirty: AccessedDirty, upper: bool) -> Self {
+        let table = || Radix::with_features(Witness::new(64), policy(accessed_dirty)).unwrap();
+        let start = if upper { F::FIRST_HIGH } else { 0 };
+        Self {
+            tables: [table(), table()],
+            policy: accessed_dirty,
+            base: start + GIB - (8 + 512) * PAGE,
+            pages: vec![None; PAGES],
+            settled: vec![None; PAGES],
+            owned: Vec::new(),
+        }
+    }
+
+    fn addr(&self, page: usize) -> usize {
+        self.base + page * PAGE
+    }
+
+    fn area(&self, span: Span) -> MemoryArea {
+        area(self.addr(span.first), span.count * PAGE)
+    }
+
+    /// Makes an edit in both: in one call, and step by step.
+    fn edit(&mut self, edit: Edit) -> Result<(), MapError> {
+        let [one, other] = &mut self.tables;
+        let seen = one.edit(edit, ASID);
+        assert_eq!(by_hand(other, edit), seen, "{edit:?}");
+        seen
+    }
+
+    fn step(&mut self, step: &Step) {
+        match *step {
+            Step::Nothing => return,
+            Step::Map(span, offset, permissions) => self.map(span, offset, permissions),
+            Step::Install(page, permissions) => self.install(page, permissions),
+            Step::Exchange(page, permissions) => self.exchange(page, permissions),
+            Step::Unmap(span) => self.unmap(span),
+            Step::Protect(span, permissions) => {
+                self.edit(Edit::Protect(self.area(span), permissions))
+                    .unwrap();
+                let pages = self.pages[span.first..][..span.count].iter_mut();
+                pages
+                    .flatten()
+                    .for_each(|page| page.permissions = permissions);
+            }
+            Step::Shift(span, to) => self.shift(span, to),
+            Step::Write(page) => self.write(page),
+        }
+        self.compare();
+        self.settle();
+    }
+
+    fn map(&mut self, span: Span, offset: u64, permissions: Permissions) {
+        let first = offset + span.first as u64;
+        let start = self.addr(span.first);
+        let wanted = run(start, first * PAGE as u64, span.count * PAGE, permissions);
+        self.edit(Edit::Map(wanted)).unwrap();
+        for page in span.first..span.first + span.count {
+            self.pages[page].get_or_insert(Page {
+                frame: Ok(offset + page as u64),
+                permissions,
+                dirty: false,
+            });
+        }
+    }
+
+    fn new_owned(&mut self, permissions: Permissions, at: [PhysAddr; 2]) -> Page {
+        self.owned.push(at);
+        Page {
+            frame: Err(self.owned.len() - 1),
+            permissions,
+            dirty: self.policy == AccessedDirty::Preset,
+        }
+    }
+
+    fn install(&mut self, page: usize, permissions: Permissions) {
+        if self.pages[page].is_some() {
+            return;
+        }
+        let addr = self.addr(page);
+        let [one, other] = &self.tables;
+        let at = [one, other].map(|table| install(table, addr, permissions));
+        self.pages[page] = Some(self.new_owned(permissions, at));
+    }
+
+    fn exchange(&mut self, page: usize, permissions: Permissions) {
+        let Some(was) = self.pages[page] else { return };
+        let addr = self.addr(page);
+        let exchanged = self.tables.each_ref().map(|table| {
+            let (Entry::Leaf(old) | Entry::Hidden(old)) = table.entry(VirtAddr::new(addr)) else {
+                panic!("nothing is at {addr:#x}")
+            };
+            let frame = table.platform().alloc().unwrap();
+            let at = frame.addr();
+            match table.exchange(old, frame, allowing(permissions), ASID) {
+                Ok(back) => Some((at, back)),
+                Err(lost) => {
+                    assert!(old.area.size() > PAGE, "{lost:?}");
+                    table.platform().frames.release(lost.into_frame(), false);
+                    None
+                }
+            }
+        });
+        let [Some((one, _)), Some((other, _))] = &exchanged else {
+            return assert_eq!(exchanged, [None, None]);
+        };
+        let at = [*one, *other];
+        for (index, (_, back)) in exchanged.into_iter().flatten().enumerate() {
+            let old = was.frame.err().map(|owned| self.owned[owned][index]);
+            assert_eq!(back.as_ref().map(kernel_vm::Frame::addr), old);
+            let frames = &self.tables[index].platform().frames;
+            back.into_iter()
+                .for_each(|frame| frames.release(frame, false));
+        }
+        if let Err(owned) = was.frame {
+            // It came back by hand, and may come again.
+            self.owned[owned] = [PhysAddr::new(0); 2];
+        }
+        self.pages[page] = Some(self.new_owned(permissions, at));
+    }
+
+    fn unmap(&mut self, span: Span) {
+        self.edit(Edit::Unmap(self.area(span))).unwrap();
+        self.pages[span.first..][..span.count].fill(None);
+    }
+
+    fn shift(&mut self, span: Span, to: usize) {
+        let count = span.count.min(PAGES - to);
+        let (span, to) = (Span { count, ..span }, Span { first: to, count });
+        let edit = Edit::Shift {
+            from: self.area(span),
+            to: self.area(to),
+        };
+        if span.first.abs_diff(to.first) < count {
+            let (old, new) = (self.area(span), self.area(to));
+            return assert_eq!(self.edit(edit), Err(MapError::MovesOntoItself { old, new }));
+        }
+        self.unmap(to);
+        self.settle();
+        self.edit(edit).unwrap();
+        for offset in 0..count {
+            self.pages[to.first + offset] = self.pages[span.first + offset].take();
+        }
+    }
+
+    fn write(&mut self, page: usize) {
+        let addr = self.addr(page);
+        let Some(Page {
+            frame: Err(_),
+            permissions,
+            dirty,
+        }) = &mut self.pages[page]
+        else {
+            return;
+        };
+        if permissions.contains(Permissions::WRITE) {
+            *dirty = true;
+            self.tables.iter().for_each(|table| set(table, addr, A | D));
+        }
+    }
+
+    /// Frames that are gone since this was last asked have been given back, each once, as dirty as it was.
+    fn settle(&mut self) {
+        let before = replace(&mut self.settled, self.pages.clone());
+        let is_there = |owned| {
+            let mut pages = self.pages.iter().flatten();
+            pages.any(|page| page.frame == Err(owned))
+        };
+        let pages = before.iter().flatten();
+        let gone = pages.filter_map(|page| Some((page.frame.err()?, page.dirty)));
+        let gone: Vec<_> = gone.filter(|&(owned, _)| !is_there(owned)).collect();
+        for (index, table) in self.tables.iter().enumerate() {
+            let events = table.platform().take();
+            for &(owned, dirty) in &gone {
+                let at = self.owned[owned][index];
+                if at.get() != 0 {
+                    let release = Event::Release { at, dirty };
+                    let count = events.iter().filter(|&event| *event == release).count();
+                    assert_eq!(count, 1, "{release:?} in {events:?}");
+                }
+            }
+        }
+    }
+
+    /// Both tables say what the model says, to us and to the peer, and use no frame more.
+    fn compare(&self) {
+        for (index, table) in self.tables.iter().enumerate() {
+            table.check_invariants().unwrap();
+            let seen: Vec<_> = leaves(table).into_iter().flat_map(split).collect();
+            assert_eq!(seen, self.runs(index));
+            let valid = leaves(table).into_iter();
+            let valid = valid.filter(|run| run.attributes.permissions.allow_any());
+            let found = F::read(table.platform(), table.root());
+            assert_eq!(found, valid.map(as_found).collect::<Vec<_>>());
+        }
+        let [one, other] = self
+            .tables
+            .each_ref()
+            .map(|table| table.platform().in_use());
+        assert_eq!(one, other);
+    }
+
+    fn runs(&self, index: usize) -> Vec<Run> {
+        let pages = self.pages.iter().enumerate();
+        let run = |(page, found): (usize, &Option<Page>)| {
+            let found = (*found)?;
+            let first = match found.frame {
+                Ok(number) => number * PAGE as u64,
+                Err(owned) => self.owned[owned][index].get(),
+            };
+            Some(run(self.addr(page), first, PAGE, found.permissions))
+        };
+        pages.filter_map(run).collect()
+    }
+}
+
+/// Leaves of any size as leaves of one page.
+fn split(run: Run) -> impl Iterator<Item = Run> {
+    let start = run.area.start().get();
+    let pages = (0..run.area.size()).step_by(PAGE);
+    pages.map(move |offset| run.intersection(area(start + offset, PAGE)).unwrap())
+}
+
+fn as_found(run: Run) -> Found {
+    Found {
+        start: run.area.start().get(),
+        size: run.area.size(),
+        first: run.first,
+        permissions: run.attributes.permissions,
+    }
+}
+
+/// The protocol that `edit` stands for.
+fn by_hand<F: Peer>(table: &mut Radix<F, Witness>, edit: Edit) -> Result<(), MapError> {
+    let behind = match edit {
+        Edit::Shift { from, .. } => Some(Edit::Unmap(from)),
+        _ => None,
+    };
+    let edits = [Some(edit), behind].into_iter().flatten();
+    let mut reserved = table.reserve(edits.clone())?;
+    let mut out = Retired::new();
+    for edit in edits {
+        match edit {
+            Edit::Map(run) => table.map(run, &mut reserved),
+            Edit::Unmap(area) => table.unmap(area, &mut reserved, &mut out),
+            Edit::Protect(area, allowed) => table.protect(area, allowed, &mut reserved, &mut out),
+            Edit::Shift { from, to } => table.shift(from, to, &mut reserved, &mut out),
+        }
+    }
+    table.unreserve(reserved);
+    table.retire(out, ASID);
+    Ok(())
+}
+
+fn random<F: Peer>(steps: &[Step], policy: usize, upper: bool) {
+    let mut twins = Twins::<F>::new(POLICIES[policy], upper);
+    steps.iter().for_each(|step| twins.step(step));
+    twins.unmap(Span {
+        first: 0,
+        count: PAGES,
+    });
+    let in_use = twins
+        .tables
+        .each_ref()
+        .map(|table| table.platform().in_use());
+    assert_eq!(in_use, [1, 1], "the roots");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sv39_does_what_the_model_does(steps in steps(), policy in 0..3_usize, upper in any::<bool>()) {
+        random::<kernel_vm::backend::sv39::Sv39Format>(&steps.0, policy, upper);
+    }
+
+    #[test]
+    fn sv48_does_what_the_model_does(steps in steps(), policy in 0..3_usize, upper in any::<bool>()) {
+        random::<kernel_vm::backend::sv48::Sv48Format>(&steps.0, policy, upper);
+    }
+
+    #[test]
+    fn sv57_does_what_the_model_does(steps in steps(), policy in 0..3_usize, upper in any::<bool>()) {
+        random::<kernel_vm::backend::sv57::Sv57Format>(&steps.0, policy, upper);
+    }
+}
