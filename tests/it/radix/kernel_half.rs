@@ -15,6 +15,7 @@ on_every_format! {
     what_the_kernel_maps_later_is_in_every_space
     what_the_kernel_unmaps_later_is_in_no_space
     flushes_of_the_kernel_half_are_global_and_have_no_asid
+    a_dropped_kernel_half_is_flushed_in_every_space
     a_space_neither_edits_nor_reads_the_kernel_half
     a_space_that_is_dropped_leaves_the_kernel_half_alone
     tables_below_the_root_stay_when_they_are_emptied
@@ -121,6 +122,24 @@ fn flushes_of_the_kernel_half_are_global_and_have_no_asid<F: Shape>() {
         assert!(told.is_global && told.asid.is_none(), "{told:?}");
         assert_eq!(told.root, kernel.root());
     }
+}
+
+fn a_dropped_kernel_half_is_flushed_in_every_space<F: Shape>() {
+    let mut kernel = kernel::<F>(64);
+    make(&mut kernel, Edit::Map(run(start::<F>(), 0x1000, PAGE, RW)));
+    install(&kernel, start::<F>() + PAGE, RW);
+    let platform = kernel.platform().clone();
+    platform.take();
+    drop(kernel);
+    let events = platform.take();
+    let Event::Flush(told) = &events[0] else {
+        panic!("{events:?}")
+    };
+    assert!(
+        told.is_global && told.tables && told.asid.is_none(),
+        "{told:?}"
+    );
+    assert_eq!((told.ranges.as_ref(), platform.in_use()), (None, 0));
 }
 
 fn a_space_neither_edits_nor_reads_the_kernel_half<F: Shape>() {
