@@ -28,11 +28,22 @@ struct Protect<'a> {
     changed: Changed,
 }
 
-/// What an edit has met: all old words, and all bits that changed.
+/// What an edit has met: all old words, and all bits that changed in valid ones.
 #[derive(Clone, Copy, Default)]
 struct Seen {
     words: u64,
     difference: u64,
+}
+
+impl Seen {
+    /// Words that were `old` have changed in these bits. What was not valid is in no TLB.
+    #[inline]
+    const fn note<F: Format>(&mut self, old: u64, difference: u64) {
+        self.words |= old;
+        if old & F::VALID != 0 {
+            self.difference |= difference;
+        }
+    }
 }
 
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
@@ -124,7 +135,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         } else {
             rewrite::<F>(words, edit.bits)
         };
-        if seen.words & F::VALID != 0 && seen.difference != 0 {
+        if seen.difference != 0 {
             edit.changed.leaves(area);
         }
         if seen.words & F::HIDDEN != 0 && edit.bits & F::VALID != 0 {
@@ -173,8 +184,7 @@ fn rewrite<F: Format>(words: &[AtomicU64], bits: u64) -> Seen {
             for word in group {
                 word.store(word.load(Relaxed) ^ difference, Relaxed);
             }
-            seen.words |= any;
-            seen.difference |= difference;
+            seen.note::<F>(any, difference);
         } else {
             rewrite_each::<F>(group, bits, &mut seen);
         }
@@ -188,8 +198,7 @@ fn rewrite_each<F: Format>(words: &[AtomicU64], bits: u64, seen: &mut Seen) {
         let old = word.load(Relaxed);
         let new = with_permissions::<F>(old, bits);
         word.store(new, Relaxed);
-        seen.words |= old;
-        seen.difference |= old ^ new;
+        seen.note::<F>(old, old ^ new);
     }
 }
 
@@ -201,8 +210,7 @@ fn rewrite_shared<F: Format>(words: &[AtomicU64], bits: u64) -> Seen {
         let old = word
             .fetch_update(Relaxed, Relaxed, change)
             .unwrap_or_default();
-        seen.words |= old;
-        seen.difference |= old ^ with_permissions::<F>(old, bits);
+        seen.note::<F>(old, old ^ with_permissions::<F>(old, bits));
     }
     seen
 }

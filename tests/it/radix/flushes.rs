@@ -11,6 +11,7 @@ use crate::subject::{PAGE, area, map};
 on_every_format! {
     every_verb_flushes_once_and_unmapping_everything_leaves_the_root
     what_was_never_valid_is_never_flushed
+    showing_hidden_pages_beside_others_flushes_nothing
     permissions_that_are_there_already_are_not_flushed
     many_ranges_are_named_until_there_are_too_many
     pages_are_announced_when_they_are_there_and_code_before
@@ -65,6 +66,26 @@ fn what_was_never_valid_is_never_flushed<F: Shape>() {
         assert_eq!(flushes.count(), 0, "{size:#x}: {events:?}");
         make(&mut table, Edit::Unmap(nothing[0]));
         table.platform().take();
+    }
+}
+
+fn showing_hidden_pages_beside_others_flushes_nothing<F: Shape>() {
+    for policy in [AccessedDirty::Preset, AccessedDirty::Hardware] {
+        let mut table = table::<F>(policy);
+        make(&mut table, Edit::Map(run(0, 0x1000, 32 * PAGE, RW)));
+        make(
+            &mut table,
+            Edit::Map(run(32 * PAGE, 0x90_0000, 33 * PAGE, NONE)),
+        );
+        table.platform().take();
+        make(&mut table, Edit::Protect(area(0, 65 * PAGE), RW));
+        assert_eq!(
+            table.platform().flushes(),
+            [],
+            "those that were valid are as they were"
+        );
+        make(&mut table, Edit::Protect(area(0, 65 * PAGE), READ));
+        assert_eq!(table.platform().flushes().len(), 1);
     }
 }
 
