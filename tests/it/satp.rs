@@ -34,3 +34,25 @@ fn a_register_reads_back_as_it_was_written() {
     }
     assert_eq!(Satp::from_bits(7 << 60).mode(), None);
 }
+
+#[test]
+fn the_fields_stand_where_the_manual_has_them() {
+    let root = PhysAddr::new(0x8020_0000);
+    let golden = [
+        (Mode::Bare, 0, 0x0000_0000_0008_0200),
+        (Mode::Sv39, 0, 0x8000_0000_0008_0200),
+        (Mode::Sv39, 1, 0x8000_1000_0008_0200),
+        (Mode::Sv48, 0x1234, 0x9123_4000_0008_0200),
+        (Mode::Sv57, 0xffff, 0xafff_f000_0008_0200),
+    ];
+    for (mode, asid, bits) in golden {
+        assert_eq!(Satp::new(mode, Asid::new(asid), root).bits(), bits);
+    }
+    assert_eq!(Satp::BARE.bits(), 0);
+    let highest = Satp::new(Mode::Sv39, Asid::new(0), PhysAddr::new((1 << 56) - 0x1000));
+    assert_eq!(highest.bits(), 0x8000_0fff_ffff_ffff);
+    for mode in 0..16 {
+        let known = [0, 8, 9, 10].contains(&mode);
+        assert_eq!(Satp::from_bits(mode << 60).mode().is_some(), known);
+    }
+}
