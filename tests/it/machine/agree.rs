@@ -1,14 +1,17 @@
 //! The walker of the page tables and the machine read the same words the same way.
 
 use kernel_vm::backend::mock::machine::{Features, Machine, Privilege};
+use kernel_vm::backend::radix::Radix;
 use kernel_vm::backend::riscv::{Mode, Satp};
-use kernel_vm::backend::sv39::Sv39;
 use kernel_vm::backend::{Entry, PageTableBackend};
-use kernel_vm::{Access, Asid, FRAME_SIZE, Permissions, PhysAddr, VirtAddr, VirtualMemoryManager};
+use kernel_vm::backend::{sv39::Sv39Format, sv48::Sv48Format, sv57::Sv57Format};
+use kernel_vm::{Access, Asid, Permissions, PhysAddr, VirtAddr, VirtualMemoryManager};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::tables::{Tables, machine, table, write};
+use super::junk::{Junk, Word};
+use super::mmu::Mmu;
+use super::tables::machine;
 use crate::model::{Model, PAGES, addr};
 use crate::ops::{Op, op};
 
@@ -30,7 +33,7 @@ fn expected(entry: Entry, vaddr: VirtAddr, access: Access) -> (Privilege, Option
 }
 
 /// A CPU of `machine` that has nothing cached reads `backend` as the backend does.
-fn agree(machine: &Machine, backend: &Sv39<Machine>, vaddr: VirtAddr) {
+fn agree<F: Mmu>(machine: &Machine, backend: &Radix<F, Machine>, vaddr: VirtAddr) {
     for access in ALL {
         let (privilege, target) = expected(backend.entry(vaddr), vaddr, access);
         let cpu = machine.cpu(9);
@@ -45,7 +48,7 @@ fn agree(machine: &Machine, backend: &Sv39<Machine>, vaddr: VirtAddr) {
 }
 
 /// What can be mapped by the operations of the random tests.
-fn furnish(space: &mut VirtualMemoryManager<Sv39<Machine>>, op: &Op) {
+fn furnish<F: Mmu>(space: &mut VirtualMemoryManager<Radix<F, Machine>>, op: &Op) {
     let model = Model::new();
     match *op {
         Op::Add(span, page) | Op::Replace(span, page) => {
@@ -63,55 +66,58 @@ fn furnish(space: &mut VirtualMemoryManager<Sv39<Machine>>, op: &Op) {
     }
 }
 
+/// Makes a random table, and reads it both ways.
+fn read_both_ways<F: Mmu>(ops: &[Op], seed: u64) {
+    let machine = machine(512, seed, Features::default());
+    let backend = Radix::<F, _>::new(machine.clone()).unwrap();
+    let mut space = VirtualMemoryManager::new(backend);
+    let satp = Satp::new(F::MODE, Asid::new(0), space.root_page_table());
+    machine.cpu(9).write_satp(satp.bits());
+    ops.iter().for_each(|op| furnish(&mut space, op));
+    for page in 0..PAGES {
+        agree(&machine, space.backend(), addr(page));
+    }
+    for elsewhere in [0, 1 << 30, 1 << 38, 1 << 47, 1 << 56, usize::MAX] {
+        agree(&machine, space.backend(), VirtAddr::new(elsewhere));
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_walker_and_the_machine_agree_on_random_tables(ops in vec(op(), 1..24), seed: u64) {
-        let machine = machine(512, seed, Features::default());
-        let backend = Sv39::new(machine.clone()).unwrap();
-        let mut space = VirtualMemoryManager::<Sv39<Machine>>::new(backend);
-        let satp = Satp::new(Mode::Sv39, Asid::new(0), space.root_page_table());
-        machine.cpu(9).write_satp(satp.bits());
-        ops.iter().for_each(|op| furnish(&mut space, op));
-        for page in 0..PAGES {
-            agree(&machine, space.backend(), addr(page));
-        }
-        for elsewhere in [0, 1 << 30, 1 << 38, usize::MAX] {
-            agree(&machine, space.backend(), VirtAddr::new(elsewhere));
-        }
+    fn the_walker_and_the_machine_agree_on_random_tables_of_sv39(
+        ops in vec(op(), 1..24),
+        seed: u64,
+    ) {
+        read_both_ways::<Sv39Format>(&ops, seed);
+    }
+
+    #[test]
+    fn the_walker_and_the_machine_agree_on_random_tables_of_sv48(
+        ops in vec(op(), 1..24),
+        seed: u64,
+    ) {
+        read_both_ways::<Sv48Format>(&ops, seed);
+    }
+
+    #[test]
+    fn the_walker_and_the_machine_agree_on_random_tables_of_sv57(
+        ops in vec(op(), 1..24),
+        seed: u64,
+    ) {
+        read_both_ways::<Sv57Format>(&ops, seed);
     }
 
     #[test]
     fn random_words_as_tables_never_panic(
-        words in vec((any::<u64>(), 0..512_usize, 0..4_usize, any::<bool>()), 0..200),
+        words in vec((any::<u64>(), any::<u16>(), any::<u8>(), any::<bool>()), 0..200),
         addrs in vec(any::<usize>(), 1..20),
         mode in prop_oneof![Just(Mode::Sv39), Just(Mode::Sv48), Just(Mode::Sv57)],
         (seed, svadu, svpbmt) in any::<(u64, bool, bool)>(),
     ) {
         let features = Features { svadu, svpbmt, ..Features::default() };
-        let tables = Tables::on(machine(8, seed, features), mode);
-        let machine = &tables.machine;
-        let frames = [tables.root, table(machine), table(machine), table(machine)];
-        for (word, index, frame, leads_here) in words {
-            // Some lead to one of these tables, so that walks get somewhere.
-            let ppn = frames[(word >> 20) as usize % 4].get() >> 12 << 10;
-            let word = if leads_here { ppn | word & 0x3ff } else { word };
-            write(machine, PhysAddr::new(frames[frame].get() + 8 * index as u64), word);
-        }
-        let cpu = tables.cpu(0);
-        for (number, vaddr) in addrs.into_iter().enumerate() {
-            let vaddr = VirtAddr::new(if number % 2 == 0 { vaddr % (512 * FRAME_SIZE) } else { vaddr });
-            for access in ALL {
-                let look = cpu.look(vaddr, access);
-                let outcomes = cpu.outcomes(vaddr, access);
-                prop_assert!(outcomes.contains(&look.seen) || svadu, "{look:?} {outcomes:?}");
-            }
-            let _ = cpu.load_u64(vaddr);
-            let _ = cpu.store_u64(vaddr, u64::MAX);
-            cpu.prefetch(vaddr);
-            cpu.sfence_vma(Some(vaddr), None);
-            let _ = machine.stale();
-        }
+        let words: Vec<_> = words.into_iter().map(Word::from).collect();
+        Junk::new(mode, features, seed, &words).look(&addrs);
     }
 }

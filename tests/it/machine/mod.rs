@@ -3,6 +3,7 @@
 mod agree;
 mod asids;
 mod fences;
+mod junk;
 mod mmu;
 mod needed;
 mod rules;

@@ -4,14 +4,16 @@ use std::cell::Cell;
 
 use kernel_vm::backend::PageTableBackend;
 use kernel_vm::backend::mock::machine::{Call, Features, Machine, Privilege};
-use kernel_vm::backend::riscv::{Mode, Satp};
-use kernel_vm::backend::sv39::Sv39;
+use kernel_vm::backend::radix::Radix;
+use kernel_vm::backend::riscv::Satp;
+use kernel_vm::backend::{sv39::Sv39, sv48::Sv48, sv57::Sv57};
 use kernel_vm::{Access, Asid, PhysAddr, VirtAddr};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::mmu::Mmu;
 use super::tables::machine;
-use crate::ops::{Pair, step};
+use crate::ops::{Pair, Step, step};
 use crate::subject::Subject;
 
 thread_local! {
@@ -19,11 +21,11 @@ thread_local! {
     static SEED: Cell<u64> = const { Cell::new(1) };
 }
 
-impl Subject for Sv39<Machine> {
+impl<F: Mmu> Subject for Radix<F, Machine> {
     fn fresh() -> Self {
         let machine = machine(512, SEED.get(), Features::default());
         let backend = Self::new(machine.clone()).unwrap();
-        let satp = Satp::new(Mode::Sv39, Asid::new(0), backend.root());
+        let satp = Satp::new(F::MODE, Asid::new(0), backend.root());
         (0..2).for_each(|cpu| machine.cpu(cpu).write_satp(satp.bits()));
         backend
     }
@@ -55,15 +57,37 @@ impl Subject for Sv39<Machine> {
     }
 }
 
+/// Does `steps` to a space on a machine with this seed, and to its model.
+fn run<B: Subject>(steps: Vec<Step>, seed: u64) {
+    SEED.set(seed);
+    let mut pair = Pair::<B>::new();
+    steps.into_iter().for_each(|step| pair.step(step));
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 30, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_manager_over_the_machine_does_what_the_model_does(steps in vec(step(), 50..70), seed: u64) {
-        SEED.set(seed);
-        let mut pair = Pair::<Sv39<Machine>>::new();
-        for step in steps {
-            pair.step(step);
-        }
+    fn the_manager_over_sv39_on_the_machine_does_what_the_model_does(
+        steps in vec(step(), 50..70),
+        seed: u64,
+    ) {
+        run::<Sv39<Machine>>(steps, seed);
+    }
+
+    #[test]
+    fn the_manager_over_sv48_on_the_machine_does_what_the_model_does(
+        steps in vec(step(), 50..70),
+        seed: u64,
+    ) {
+        run::<Sv48<Machine>>(steps, seed);
+    }
+
+    #[test]
+    fn the_manager_over_sv57_on_the_machine_does_what_the_model_does(
+        steps in vec(step(), 50..70),
+        seed: u64,
+    ) {
+        run::<Sv57<Machine>>(steps, seed);
     }
 }

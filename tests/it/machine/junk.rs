@@ -1,0 +1,73 @@
+//! Any bytes as tables: the machine answers something, and never panics.
+
+use kernel_vm::backend::mock::machine::Features;
+use kernel_vm::backend::riscv::Mode;
+use kernel_vm::{Access, FRAME_SIZE, PhysAddr, VirtAddr};
+
+use super::tables::{Tables, machine, table, write};
+
+/// A word for one of four tables.
+#[derive(Clone, Copy, Debug)]
+pub struct Word {
+    word: u64,
+    index: usize,
+    table: usize,
+    /// Whether it leads to one of these tables, so that walks get somewhere.
+    leads_here: bool,
+}
+
+impl From<(u64, u16, u8, bool)> for Word {
+    fn from((word, index, table, leads_here): (u64, u16, u8, bool)) -> Self {
+        Self {
+            word,
+            index: usize::from(index) % 512,
+            table: usize::from(table) % 4,
+            leads_here,
+        }
+    }
+}
+
+/// Tables of such words, on a machine of their own.
+pub struct Junk {
+    tables: Tables,
+    features: Features,
+}
+
+impl Junk {
+    pub fn new(mode: Mode, features: Features, seed: u64, words: &[Word]) -> Self {
+        let tables = Tables::on(machine(8, seed, features), mode);
+        let machine = &tables.machine;
+        let frames = [tables.root, table(machine), table(machine), table(machine)];
+        for at in words {
+            let ppn = frames[(at.word >> 20) as usize % 4].get() >> 12 << 10;
+            let word = if at.leads_here {
+                ppn | at.word & 0x3ff
+            } else {
+                at.word
+            };
+            let slot = frames[at.table].get() + 8 * at.index as u64;
+            write(machine, PhysAddr::new(slot), word);
+        }
+        Self { tables, features }
+    }
+
+    /// Accesses what is there, in every way. Every other address is a low one.
+    pub fn look(&self, addrs: &[usize]) {
+        let cpu = self.tables.cpu(0);
+        for (number, &addr) in addrs.iter().enumerate() {
+            let low = addr % (512 * FRAME_SIZE);
+            let vaddr = VirtAddr::new(if number % 2 == 0 { low } else { addr });
+            for access in [Access::Read, Access::Write, Access::Execute] {
+                let look = cpu.look(vaddr, access);
+                let outcomes = cpu.outcomes(vaddr, access);
+                let is_known = outcomes.contains(&look.seen) || self.features.svadu;
+                assert!(is_known, "{look:?} {outcomes:?}");
+            }
+            let _ = cpu.load_u64(vaddr);
+            let _ = cpu.store_u64(vaddr, u64::MAX);
+            cpu.prefetch(vaddr);
+            cpu.sfence_vma(Some(vaddr), None);
+            let _ = self.tables.machine.stale();
+        }
+    }
+}
