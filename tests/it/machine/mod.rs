@@ -1,7 +1,6 @@
 //! The software MMU: what the manual says, rule by rule, and TLBs that do the worst.
 
 mod agree;
-mod asids;
 mod fences;
 mod junk;
 mod mmu;
@@ -12,3 +11,5 @@ mod stale;
 mod subject;
 mod tables;
 mod threads;
+mod world;
+mod worlds;

@@ -1,0 +1,103 @@
+//! Whatever a CPU may answer is what the tables say.
+
+use kernel_vm::backend::mock::machine::{Cause, Cpu, Trap};
+use kernel_vm::backend::{Entry, PageTableBackend};
+use kernel_vm::{Access, PhysAddr, VirtAddr};
+
+use super::op::{is_kernel, sample};
+use super::platform::CPUS;
+use super::{Mmu, World};
+
+impl<F: Mmu> World<F> {
+    /// What is wrong, if anything: something stale on a CPU, or an answer that the tables don't give.
+    pub(super) fn look(&self) -> Result<(), String> {
+        let stale = self.machine().stale();
+        // A lazy kernel may have CPUs find nothing where something is by now.
+        let is_allowed = |is_spurious: bool| is_spurious && self.shared.is_lazy;
+        if let Some(stale) = stale.filter(|stale| !is_allowed(stale.is_spurious)) {
+            return Err(stale.to_string());
+        }
+        let running = (0..CPUS).filter_map(|cpu| Some((cpu, self.running[cpu]?)));
+        running
+            .clone()
+            .try_for_each(|(cpu, space)| self.access(cpu, space))?;
+        // What is stale was found above: this is for what was never right, and needs no look at everything each time.
+        let (turn, first) = (self.shared.tick() % CPUS, self.shared.tick() / CPUS % 4);
+        for (cpu, space) in running.filter(|&(cpu, _)| cpu == turn) {
+            let mut sample = sample().skip(first).step_by(4);
+            sample.try_for_each(|addr| self.compare(cpu, space, addr))?;
+        }
+        Ok(())
+    }
+
+    /// All that a CPU may answer.
+    fn compare(&self, cpu: usize, space: usize, addr: VirtAddr) -> Result<(), String> {
+        for access in [Access::Read, Access::Write, Access::Execute] {
+            let expected = self.expected(space, addr, access);
+            let outcomes = self.machine().cpu(cpu).outcomes(addr, access);
+            let is_right = |outcome: &Result<PhysAddr, Trap>| match outcome {
+                Ok(paddr) => Some(*paddr) == expected,
+                Err(trap) => is_page_fault(trap) && (expected.is_none() || self.shared.is_lazy),
+            };
+            if let Some(wrong) = outcomes.iter().find(|outcome| !is_right(outcome)) {
+                return Err(format!("{wrong:?} instead of {expected:x?} for {addr}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads where the last operation was. A fault where something is is over after a fence.
+    fn access(&self, cpu: usize, space: usize) -> Result<(), String> {
+        let (hart, addr) = (self.machine().cpu(cpu), self.shared.hot.get());
+        let Some(paddr) = self.expected(space, addr, Access::Read) else {
+            return Ok(());
+        };
+        let seen = self.with_handler(hart, || hart.translate(addr, Access::Read));
+        if seen != Ok(paddr) {
+            return Err(format!("{seen:?} instead of {paddr} for {addr}"));
+        }
+        let stamp = self.shared.stamps.borrow().get(&paddr).copied();
+        let load = || self.with_handler(hart, || hart.load_u64(addr));
+        if stamp.is_some_and(|stamp| load() != Ok(stamp)) {
+            return Err(format!("another frame's bytes at {addr}"));
+        }
+        Ok(())
+    }
+
+    /// An access, tried again behind a fence where the kernel leaves it to that.
+    fn with_handler<R>(
+        &self,
+        hart: Cpu<'_>,
+        access: impl Fn() -> Result<R, Trap>,
+    ) -> Result<R, Trap> {
+        match access() {
+            Err(trap) if self.shared.is_lazy && is_page_fault(&trap) => {
+                hart.sfence_vma(None, None);
+                access()
+            }
+            answer => answer,
+        }
+    }
+
+    /// Where the tables say that an access goes.
+    fn expected(&self, space: usize, addr: VirtAddr, access: Access) -> Option<PhysAddr> {
+        let entry = if is_kernel(addr) {
+            self.kernel.entry(addr)
+        } else {
+            self.spaces[space].manager.backend().entry(addr)
+        };
+        match entry {
+            Entry::Leaf(run) if run.attributes.permissions.allow(access) => run.translate(addr),
+            _ => None,
+        }
+    }
+}
+
+fn is_page_fault(trap: &Trap) -> bool {
+    let faults = [
+        Cause::LoadPageFault,
+        Cause::StorePageFault,
+        Cause::InstructionPageFault,
+    ];
+    faults.contains(&trap.cause) && trap.freed.is_none()
+}

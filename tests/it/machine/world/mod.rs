@@ -1,0 +1,148 @@
+//! A kernel of several spaces on several CPUs, with fewer ASIDs than spaces and a half that all spaces share. Operations
+//! are bytes, so that random tests and fuzzers run the same.
+
+mod look;
+mod op;
+mod platform;
+mod verbs;
+
+use std::rc::Rc;
+
+use kernel_vm::backend::PageTableBackend;
+use kernel_vm::backend::mock::HostFrames;
+use kernel_vm::backend::mock::machine::{Features, Machine};
+use kernel_vm::backend::radix::{self, Radix};
+use kernel_vm::backend::riscv::Satp;
+use kernel_vm::{AsidAllocator, Permissions, VirtualMemoryManager};
+
+use super::mmu::Mmu;
+pub use op::{Bytes, Op};
+pub use platform::CPUS;
+use platform::{Platform, Running, Shared};
+
+pub const SPACES: usize = 9;
+
+/// One space, and what a kernel keeps beside its lock.
+struct Space<F: Mmu> {
+    manager: VirtualMemoryManager<Radix<F, Platform>>,
+    running: Rc<Running>,
+}
+
+/// What there is besides operations.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    pub seed: u64,
+    /// How many ASIDs there are; 7 at most, if spaces are to be more.
+    pub asid_bits: u32,
+    /// Whether the kernel leaves it to faults to find out what became valid.
+    pub is_lazy: bool,
+}
+
+pub struct World<F: Mmu> {
+    shared: Rc<Shared>,
+    asids: AsidAllocator<CPUS>,
+    spaces: Vec<Space<F>>,
+    kernel: Radix<F, Platform>,
+    running: [Option<usize>; CPUS],
+    /// How often a switch asked for a flush, and which of those the kernel forgets.
+    flushes: usize,
+    pub forgotten: usize,
+}
+
+impl<F: Mmu> World<F> {
+    pub fn new(setting: Setting) -> Self {
+        let features = Features {
+            asid_bits: setting.asid_bits,
+            ..Features::default()
+        };
+        #[expect(unsafe_code, reason = "a machine writes any of its frames")]
+        // SAFETY: frames are reached by CPUs and by the crate's page tables, which use atomics.
+        let machine =
+            unsafe { Machine::with_features(HostFrames::new(512), setting.seed, features) };
+        let shared = Rc::new(Shared::new(machine, setting.is_lazy));
+        let platform = Platform {
+            shared: shared.clone(),
+            running: None,
+        };
+        let features = radix::Features::default();
+        let kernel = Radix::kernel(platform, features, op::kernel_area()).unwrap();
+        let mut world = Self {
+            shared,
+            asids: AsidAllocator::new(setting.asid_bits),
+            spaces: Vec::new(),
+            kernel,
+            running: [None; CPUS],
+            flushes: 0,
+            forgotten: 0,
+        };
+        (0..SPACES).for_each(|_| world.spaces.push(world.space()));
+        world
+    }
+
+    pub fn machine(&self) -> &Machine {
+        &self.shared.machine
+    }
+
+    /// A space with a page of its own.
+    fn space(&self) -> Space<F> {
+        let running = Rc::new(Running::default());
+        let platform = Platform {
+            shared: self.shared.clone(),
+            running: Some(running.clone()),
+        };
+        let table = Radix::with_kernel(platform, &self.kernel).unwrap();
+        let rights = Permissions::READ | Permissions::WRITE;
+        verbs::install(&table, op::first_page(), rights);
+        Space {
+            manager: VirtualMemoryManager::new(table),
+            running,
+        }
+    }
+
+    /// Runs a space, in the order that `AsidAllocator` wants.
+    fn switch(&mut self, cpu: usize, space: usize) {
+        let Space { manager, running } = &self.spaces[space];
+        running.mask.set(running.mask.get() | 1 << cpu);
+        let activation = self.asids.cpu(cpu).unwrap().switch(&running.slot);
+        let hart = self.shared.machine.cpu(cpu);
+        let satp = Satp::new(F::MODE, activation.asid, manager.backend().root());
+        hart.write_satp(satp.bits());
+        if activation.flush {
+            self.flushes += 1;
+            if self.flushes != self.forgotten {
+                hart.sfence_vma(None, None);
+            }
+        }
+        self.running[cpu] = Some(space);
+    }
+
+    /// Does one operation, and says what is wrong then.
+    pub fn step(&mut self, op: &Op) -> Result<(), String> {
+        self.shared.hot.set(op.hot());
+        self.verb(op);
+        let trouble = self.shared.trouble.take();
+        trouble.map_or(Ok(()), Err)?;
+        self.look()
+    }
+
+    /// Ends it all; every frame is back then.
+    pub fn end(self) -> Result<(), String> {
+        let machine = self.shared.machine.clone();
+        (0..CPUS).for_each(|cpu| machine.cpu(cpu).write_satp(0));
+        drop(self);
+        match machine.frames().frames_in_use() {
+            0 => Ok(()),
+            frames => Err(format!("{frames} frames are left")),
+        }
+    }
+}
+
+/// Runs a world, and says what goes wrong first.
+pub fn run<F: Mmu>(setting: Setting, ops: &[Op]) -> Result<(), String> {
+    let mut world = World::<F>::new(setting);
+    for op in ops {
+        let done = world.step(op);
+        done.map_err(|wrong| format!("{wrong} after {op:?}, {:?}, {setting:x?}", F::MODE))?;
+    }
+    world.end()
+}

@@ -1,0 +1,148 @@
+//! A kernel's platform on the machine: who runs what is the kernel's own.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+use kernel_vm::backend::mock::machine::Machine;
+use kernel_vm::{
+    Asid, AsidSlot, FRAME_SIZE, Flush, Frame, FrameAllocator, PhysAddr, Tlb, VirtAddr,
+};
+
+pub const CPUS: usize = 4;
+
+/// Up to how many bytes are fenced page by page.
+const FEW: usize = 8 * FRAME_SIZE;
+
+/// What the CPUs of a kernel share.
+pub struct Shared {
+    pub machine: Machine,
+    /// Whether the kernel leaves it to faults to find out what became valid.
+    pub is_lazy: bool,
+    /// What stands in frames that are in use for pages.
+    pub stamps: RefCell<BTreeMap<PhysAddr, u64>>,
+    /// Where CPUs access memory during verbs.
+    pub hot: Cell<VirtAddr>,
+    /// The first thing that went wrong during a verb.
+    pub trouble: RefCell<Option<String>>,
+    clock: Cell<usize>,
+}
+
+impl Shared {
+    pub fn new(machine: Machine, is_lazy: bool) -> Self {
+        Self {
+            machine,
+            is_lazy,
+            stamps: RefCell::default(),
+            hot: Cell::default(),
+            trouble: RefCell::default(),
+            clock: Cell::default(),
+        }
+    }
+
+    /// Another number each time.
+    pub fn tick(&self) -> usize {
+        self.clock.set(self.clock.get() + 1);
+        self.clock.get()
+    }
+
+    /// Some CPU loads, while a verb is under way: from where the page leads, or led, or a fault.
+    fn interrupt(&self) {
+        let cpu = self.machine.cpu(self.tick() % CPUS);
+        if cpu.satp() == 0 {
+            return;
+        }
+        let loaded = cpu.load_u64(self.hot.get());
+        if let Some(trap) = loaded.err().filter(|trap| trap.freed.is_some()) {
+            self.trouble.borrow_mut().get_or_insert(trap.to_string());
+        }
+    }
+
+    /// A frame for a page, with a stamp of its own.
+    pub fn stamped(&self) -> Option<Frame> {
+        let frame = self.machine.alloc()?;
+        let stamp = self.tick() as u64;
+        // A CPU that never translates.
+        let writer = self.machine.cpu(CPUS);
+        let at = VirtAddr::new(usize::try_from(frame.addr().get()).unwrap());
+        writer.store_u64(at, stamp).unwrap();
+        self.stamps.borrow_mut().insert(frame.addr(), stamp);
+        Some(frame)
+    }
+}
+
+/// What a kernel keeps of a space beside its lock.
+#[derive(Default)]
+pub struct Running {
+    pub slot: AsidSlot,
+    pub mask: Cell<usize>,
+}
+
+/// The platform of one space, or of the kernel's page table, which every CPU runs.
+#[derive(Clone)]
+pub struct Platform {
+    pub shared: Rc<Shared>,
+    pub running: Option<Rc<Running>>,
+}
+
+#[expect(unsafe_code, reason = "a platform")]
+// SAFETY: the machine keeps the promises, and every call goes to it.
+unsafe impl FrameAllocator for Platform {
+    fn alloc(&self) -> Option<Frame> {
+        self.shared.machine.alloc()
+    }
+
+    fn release(&self, frame: Frame, dirty: bool) {
+        self.shared.stamps.borrow_mut().remove(&frame.addr());
+        self.shared.machine.release(frame, dirty);
+        self.shared.interrupt();
+    }
+
+    fn reach(&self, at: PhysAddr) -> NonNull<u8> {
+        if self.shared.tick() % 9 == 0 {
+            self.shared.interrupt();
+        }
+        self.shared.machine.reach(at)
+    }
+}
+
+impl Tlb for Platform {
+    fn flush(&self, flush: &Flush<'_>) {
+        self.shared.interrupt();
+        self.obey(flush);
+    }
+
+    fn made_valid(&self, made: &Flush<'_>) {
+        self.shared.interrupt();
+        if !self.shared.is_lazy {
+            self.obey(made);
+        }
+    }
+}
+
+impl Platform {
+    fn obey(&self, flush: &Flush<'_>) {
+        let is_few = flush.size().is_some_and(|size| size <= FEW) && !flush.tables();
+        let ranges = flush.ranges().filter(|_| is_few);
+        let Some(ranges) = ranges else {
+            return self.fence(None);
+        };
+        for range in ranges {
+            let pages = (range.start().get()..=range.end().get()).step_by(FRAME_SIZE);
+            pages.for_each(|page| self.fence(Some(VirtAddr::new(page))));
+        }
+    }
+
+    /// On every CPU that may have run the space, under the ASID that it has; on all CPUs, for what all spaces share.
+    fn fence(&self, page: Option<VirtAddr>) {
+        let asid: Option<Asid> = self.running.as_ref().map(|running| running.slot.asid());
+        let mask = self
+            .running
+            .as_ref()
+            .map_or(usize::MAX, |running| running.mask.get());
+        for cpu in (0..CPUS).filter(|cpu| mask >> cpu & 1 != 0) {
+            self.shared.machine.cpu(cpu).sfence_vma(page, asid);
+        }
+    }
+}
