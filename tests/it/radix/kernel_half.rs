@@ -112,7 +112,7 @@ fn flushes_of_the_kernel_half_are_global_and_have_no_asid<F: Shape>() {
     let frame = kernel.platform().alloc().unwrap();
     let back = kernel.exchange(old, frame, old.attributes, ASID).unwrap();
     back.into_iter()
-        .for_each(|frame| kernel.platform().release(frame, false));
+        .for_each(|back| kernel.platform().release(back.frame, false));
     make(&mut kernel, Edit::Protect(page, READ));
     make(&mut kernel, Edit::Unmap(page));
     make(&mut kernel, Edit::Unmap(upper::<F>()));

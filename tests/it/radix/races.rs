@@ -108,6 +108,7 @@ fn exchanges_of_one_page_come_one_after_the_other<F: Shape>() {
                 Ok(back) => {
                     won.fetch_add(1, Relaxed);
                     let back = back.unwrap();
+                    let back = back.frame;
                     assert_eq!(back.addr(), old.first, "the one that was replaced");
                     back
                 }

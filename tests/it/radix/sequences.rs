@@ -143,10 +143,10 @@ impl<F: Peer> Twins<F> {
         let at = [*one, *other];
         for (index, (_, back)) in exchanged.into_iter().flatten().enumerate() {
             let old = was.frame.err().map(|owned| self.owned[owned][index]);
-            assert_eq!(back.as_ref().map(kernel_vm::Frame::addr), old);
+            assert_eq!(back.as_ref().map(|back| back.frame.addr()), old);
             let frames = &self.tables[index].platform().frames;
             back.into_iter()
-                .for_each(|frame| frames.release(frame, false));
+                .for_each(|back| frames.release(back.frame, false));
         }
         if let Err(owned) = was.frame {
             // It came back by hand, and may come again.

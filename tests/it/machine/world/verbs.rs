@@ -160,7 +160,10 @@ fn exchange<F: Mmu>(table: &Radix<F, Platform>, area: MemoryArea, permissions: P
         return;
     };
     let exchanged = table.exchange(old, frame, attributes(permissions), Asid::new(0));
-    let left = exchanged.unwrap_or_else(|lost| Some(lost.into_frame()));
+    let left = match exchanged {
+        Ok(back) => back.map(|back| back.frame),
+        Err(lost) => Some(lost.into_frame()),
+    };
     left.into_iter()
         .for_each(|frame| platform.release(frame, false));
 }
