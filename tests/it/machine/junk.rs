@@ -2,9 +2,9 @@
 
 use kernel_vm::backend::mock::machine::Features;
 use kernel_vm::backend::riscv::Mode;
-use kernel_vm::{Access, FRAME_SIZE, PhysAddr, VirtAddr};
+use kernel_vm::{Access, FRAME_SIZE, Frame, FrameAllocator, PhysAddr, VirtAddr};
 
-use super::tables::{Tables, machine, table, write};
+use super::tables::{Tables, clear, machine, write};
 
 /// A word for one of four tables.
 #[derive(Clone, Copy, Debug)]
@@ -31,24 +31,36 @@ impl From<(u64, u16, u8, bool)> for Word {
 pub struct Junk {
     tables: Tables,
     features: Features,
+    frames: [Option<Frame>; 4],
 }
 
 impl Junk {
     pub fn new(mode: Mode, features: Features, seed: u64, words: &[Word]) -> Self {
-        let tables = Tables::on(machine(8, seed, features), mode);
-        let machine = &tables.machine;
-        let frames = [tables.root, table(machine), table(machine), table(machine)];
-        for at in words {
-            let ppn = frames[(at.word >> 20) as usize % 4].get() >> 12 << 10;
-            let word = if at.leads_here {
-                ppn | at.word & 0x3ff
+        let machine = machine(8, seed, features);
+        let frames = [(); 4].map(|()| machine.alloc().unwrap());
+        let at = [0, 1, 2, 3].map(|n: usize| frames[n].addr());
+        at.into_iter().for_each(|table| clear(&machine, table));
+        for place in words {
+            let ppn = at[(place.word >> 20) as usize % 4].get() >> 12 << 10;
+            let word = if place.leads_here {
+                ppn | place.word & 0x3ff
             } else {
-                at.word
+                place.word
             };
-            let slot = frames[at.table].get() + 8 * at.index as u64;
-            write(machine, PhysAddr::new(slot), word);
+            let slot = at[place.table].get() + 8 * place.index as u64;
+            write(&machine, PhysAddr::new(slot), word);
         }
-        Self { tables, features }
+        let root = at[0];
+        let tables = Tables {
+            machine,
+            mode,
+            root,
+        };
+        Self {
+            tables,
+            features,
+            frames: frames.map(Some),
+        }
     }
 
     /// Accesses what is there, in every way. Every other address is a low one.
@@ -69,5 +81,14 @@ impl Junk {
             cpu.sfence_vma(Some(vaddr), None);
             let _ = self.tables.machine.stale();
         }
+    }
+}
+
+impl Drop for Junk {
+    fn drop(&mut self) {
+        let machine = &self.tables.machine;
+        machine.cpu(0).write_satp(0);
+        let frames = self.frames.iter_mut().filter_map(Option::take);
+        frames.for_each(|frame| machine.release(frame, false));
     }
 }

@@ -99,9 +99,13 @@ fn slot(table: PhysAddr, vaddr: usize, level: usize) -> PhysAddr {
 /// A zeroed frame.
 pub fn table(machine: &Machine) -> PhysAddr {
     let frame = machine.alloc().unwrap().into_addr();
+    clear(machine, frame);
+    frame
+}
+
+pub fn clear(machine: &Machine, frame: PhysAddr) {
     let zeroes = [0; FRAME_SIZE];
     machine.cpu(WRITER).store(virt(frame), &zeroes).unwrap();
-    frame
 }
 
 fn virt(at: PhysAddr) -> VirtAddr {
