@@ -40,3 +40,12 @@ pub fn map<F: Mmu>(stage: &Stage) -> Option<Stale> {
     stage.verb(|| map_in(&mut kernel, page(2)));
     stage.stale()
 }
+
+/// CPUs have left the spaces that shared it, and keep what is global.
+pub fn drop_kernel<F: Mmu>(stage: &Stage) -> Option<Stale> {
+    let [kernel, _space] = kernel::<F>(stage);
+    let next = Radix::<F, _>::new(stage.platform.clone()).unwrap();
+    stage.run::<F>(next.root(), Asid::new(3));
+    stage.verb(|| drop(kernel));
+    stage.stale()
+}

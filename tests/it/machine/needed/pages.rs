@@ -121,10 +121,19 @@ pub fn show<F: Mmu>(stage: &Stage) -> Option<Stale> {
     stage.stale()
 }
 
+/// A part of one of two leaves, without the table that it would be split into.
+pub fn protect_large_unreserved<F: Mmu>(stage: &Stage) -> Option<Stale> {
+    protect_without_table::<F>(stage, 2)
+}
+
 /// A part of the one leaf in a table, without the table that it would be split into.
 pub fn protect_unreserved<F: Mmu>(stage: &Stage) -> Option<Stale> {
+    protect_without_table::<F>(stage, 1)
+}
+
+fn protect_without_table<F: Mmu>(stage: &Stage, leaves: usize) -> Option<Stale> {
     let mut table = stage.table::<F>();
-    map(&mut table, area(FIRST, LARGE));
+    map(&mut table, area(FIRST, leaves * LARGE));
     stage.cache(addr(0));
     let mut out = Retired::new();
     table.protect(page(0), READ, &mut Reserved::default(), &mut out);

@@ -44,7 +44,7 @@ impl Dropped {
     }
 }
 
-/// The machine, whose hooks hear less than they should while something is weakened.
+/// The machine, whose hooks hear as little as they may, and less while something is weakened.
 #[derive(Clone)]
 pub struct Platform {
     machine: Machine,
@@ -52,15 +52,19 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Lets the machine obey `flush`, or what is left of it.
+    /// Lets the machine obey `flush`, or what is left of it: page by page where that is allowed.
     fn hear(&self, call: Call, flush: &Flush<'_>, obey: impl Fn(&Flush<'_>)) {
+        assert_ne!(flush.size(), Some(0), "nothing is named");
         let forgets = |dropped| self.weakened.get() == Some(dropped);
-        let (tables, global) = (
-            forgets(Dropped::Tables(call)),
-            forgets(Dropped::Global(call)),
-        );
-        let Some(ranges) = flush.ranges().filter(|_| tables || global) else {
-            return obey(flush);
+        let tables = flush.tables() && !forgets(Dropped::Tables(call));
+        let global = flush.is_global() && !forgets(Dropped::Global(call));
+        let Some(ranges) = flush.ranges() else {
+            let everything = Flush::everything(flush.root());
+            return obey(if global == flush.is_global() {
+                flush
+            } else {
+                &everything
+            });
         };
         for &range in ranges {
             let part = [few(range)];
@@ -68,10 +72,10 @@ impl Platform {
             if let Some(asid) = flush.asid() {
                 heard = heard.under(asid);
             }
-            if flush.tables() && !tables {
+            if tables {
                 heard = heard.with_tables();
             }
-            if flush.is_global() && !global {
+            if global {
                 heard = heard.global();
             }
             obey(&heard);
@@ -79,7 +83,7 @@ impl Platform {
     }
 }
 
-/// The beginning of a range that is one leaf: so few pages that the machine fences one by one.
+/// So few pages that the machine fences one by one: what is larger is one leaf here, which goes with any of them.
 fn few(range: MemoryArea) -> MemoryArea {
     area(range.start().get(), range.size().min(8 * FRAME_SIZE))
 }
