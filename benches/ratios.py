@@ -10,11 +10,9 @@ DIRECTORY is where criterion's files are: `target/criterion`, below $CARGO_TARGE
 ones to print; without any, all are.
 """
 
-import json
-import os
 import sys
-from collections import defaultdict
-from pathlib import Path
+
+from results import directory, medians
 
 # The base of a family of groups, and who stands beside it.
 MAPS = ("btreemap", ["memory_set", "rangemap", "nodit", "sorted-vec", "seed-scan"])
@@ -28,18 +26,6 @@ LEAVES = {
     "pages-map-huge": 0.5,
 }
 WIDTH = 22
-
-
-def medians(directory: Path) -> dict[str, dict[int, dict[str, float]]]:
-    """Nanoseconds by group, size and function."""
-    found = defaultdict(lambda: defaultdict(dict))
-    for file in directory.glob("**/new/estimates.json"):
-        benchmark = json.loads((file.parent / "benchmark.json").read_text())
-        median = json.loads(file.read_text())["median"]["point_estimate"]
-        size = benchmark["value_str"]
-        if size is not None and size.isdigit():
-            found[benchmark["group_id"]][int(size)][benchmark["function_id"]] = median
-    return found
 
 
 def short(number: float) -> str:
@@ -72,12 +58,7 @@ def show(group: str, sizes: dict[int, dict[str, float]]) -> None:
 
 def main() -> None:
     arguments = sys.argv[1:]
-    directory = Path(os.environ.get("CARGO_TARGET_DIR", "target")) / "criterion"
-    if arguments and Path(arguments[0]).is_dir():
-        directory = Path(arguments.pop(0))
-    found = medians(directory)
-    if not found:
-        sys.exit(f"no results in {directory}")
+    found = medians(directory(arguments))
     for group, sizes in sorted(found.items()):
         if arguments and group not in arguments:
             continue
