@@ -2,7 +2,7 @@
 
 use kernel_vm::backend::radix::{AccessedDirty, Radix};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend};
-use kernel_vm::{FrameAllocator, Permissions, PhysAddr, VirtAddr, VirtualMemoryManager};
+use kernel_vm::{FrameAllocator, MapError, Permissions, PhysAddr, VirtAddr, VirtualMemoryManager};
 
 use super::shape::{
     A, ASID, D, GIB, MIB, NONE, POLICIES, RW, Shape, allowing, install, last, make, places, policy,
@@ -15,6 +15,7 @@ on_every_format! {
     pages_move_with_their_frames_and_all_that_their_words_say
     pages_move_onto_pages_that_fill_a_table_alone
     pages_move_onto_pages_in_a_table_with_others
+    a_move_needs_frames_for_the_tables_that_go_and_no_more
     moving_onto_owned_pages_flushes_twice_and_onto_others_once
     a_write_at_the_new_place_while_the_page_moves_is_not_forgotten
     a_shift_takes_owned_and_physical_pages_along_in_one_verb
@@ -123,6 +124,31 @@ fn pages_move_onto_pages_in_a_table_with_others<F: Shape>() {
             [None, Some(moved), None, Some(stays)]
         );
         ends_empty(space);
+    }
+}
+
+fn a_move_needs_frames_for_the_tables_that_go_and_no_more<F: Shape>() {
+    // Alone, the page takes its table along and the one above; with a neighbour, none.
+    for (neighbour, needed) in [(None, 2), (Some(NEW + 5 * PAGE), 0)] {
+        for spare in (0..=needed).rev() {
+            let mut space = space::<F>(AccessedDirty::Preset);
+            let moved = install(space.backend(), OLD, RW);
+            install(space.backend(), NEW, RW);
+            neighbour.map(|page| install(space.backend(), page, RW));
+            let platform = space.backend().platform().clone();
+            let mut hoard: Vec<_> = std::iter::from_fn(|| platform.alloc()).collect();
+            let free = hoard.drain(..spare);
+            free.for_each(|frame| platform.frames.release(frame, false));
+            let (enough, short) = (Ok(()), Err(MapError::OutOfFrames { needed }));
+            let expected = if spare == needed { enough } else { short };
+            assert_eq!(space.remap(area(OLD, PAGE), area(NEW, PAGE)), expected);
+            let now = if spare == needed { NEW } else { OLD };
+            assert_eq!(space.backend().translate(VirtAddr::new(now)), Some(moved));
+            for frame in hoard {
+                platform.frames.release(frame, false);
+            }
+            ends_empty(space);
+        }
     }
 }
 
