@@ -26,8 +26,13 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     /// # Errors
     /// [`MapError::OutOfFrames`].
     pub fn with_features(platform: P, features: Features) -> Result<Self, MapError> {
-        Self::with_root(platform, features, Ranges::two(*F::RANGES), false)
-            .ok_or(MapError::OutOfFrames { needed: 1 })
+        Self::with_root(
+            platform,
+            features,
+            const { Ranges::halves(*F::RANGES) },
+            false,
+        )
+        .ok_or(MapError::OutOfFrames { needed: 1 })
     }
 
     /// The kernel's page table, which others [share](Self::with_kernel): the part of the upper half that `area` touches,

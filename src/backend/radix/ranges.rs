@@ -5,31 +5,39 @@ use arrayvec::ArrayVec;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 
-/// One or two ranges of addresses.
+/// One range of addresses, or the two halves of the space.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ranges {
-    /// Where there is one, it stands twice, so that a search need not count.
+    /// Where there is one, it stands twice.
     areas: [MemoryArea; 2],
     count: usize,
-    /// Their first addresses, and their sizes less one.
-    spans: [(usize, usize); 2],
+    /// Where all of it begins, and its size less one. The upper half ends where the space does, and the lower begins
+    /// there, so the two are one stretch, too, that goes on at 0 behind the last address.
+    start: usize,
+    span: usize,
 }
 
 impl Ranges {
     pub(super) const fn one(area: MemoryArea) -> Self {
-        Self::new([area, area], 1)
-    }
-
-    pub(super) const fn two(areas: [MemoryArea; 2]) -> Self {
-        Self::new(areas, 2)
-    }
-
-    const fn new(areas: [MemoryArea; 2], count: usize) -> Self {
-        let [one, other] = areas;
+        let (start, end) = (area.start().get(), area.end().get());
         Self {
-            areas,
-            count,
-            spans: [span(one), span(other)],
+            areas: [area, area],
+            count: 1,
+            start,
+            span: end - start,
+        }
+    }
+
+    /// The lower half, from address 0 on, and the upper, up to the last address. Others do not compile where this is a
+    /// constant.
+    pub(super) const fn halves([lower, upper]: [MemoryArea; 2]) -> Self {
+        let (start, end) = (upper.start().get(), lower.end().get());
+        assert!(lower.start().get() == 0 && upper.end().get() == usize::MAX && end < start);
+        Self {
+            areas: [lower, upper],
+            count: 2,
+            start,
+            span: end.wrapping_sub(start),
         }
     }
 
@@ -37,13 +45,10 @@ impl Ranges {
         self.areas.get(..self.count).unwrap_or_default()
     }
 
-    /// Whether `addr` can be mapped: one comparison a range, and no branch.
+    /// Whether `addr` can be mapped: one comparison.
     #[inline]
-    pub(super) fn contains(&self, addr: VirtAddr) -> bool {
-        let [one, other] = self
-            .spans
-            .map(|(start, span)| addr.get().wrapping_sub(start) <= span);
-        one | other
+    pub(super) const fn contains(&self, addr: VirtAddr) -> bool {
+        addr.get().wrapping_sub(self.start) <= self.span
     }
 
     /// The parts of `area` that can be mapped.
@@ -53,9 +58,4 @@ impl Ranges {
             .filter_map(|range| range.intersection(area))
             .collect()
     }
-}
-
-const fn span(area: MemoryArea) -> (usize, usize) {
-    let (start, end) = (area.start().get(), area.end().get());
-    (start, end - start)
 }
