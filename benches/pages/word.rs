@@ -22,6 +22,11 @@ pub(crate) const fn address(word: u64) -> u64 {
     (word & NUMBER) << 2
 }
 
+/// The address in a pointer to a table, which has no bits above it.
+pub(crate) const fn child(word: u64) -> u64 {
+    (word << 2) & !0xfff
+}
+
 pub(crate) const fn table(addr: u64) -> u64 {
     number(addr) | VALID
 }

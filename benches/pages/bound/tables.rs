@@ -5,7 +5,7 @@ use std::cell::Cell;
 use kernel_vm::{FrameAllocator, PhysAddr};
 
 use super::super::Frames;
-use super::super::word::{self, address, is_table};
+use super::super::word::{self, child, is_table};
 use super::super::work::PAGE;
 
 pub(super) const SLOTS: usize = 512;
@@ -53,7 +53,7 @@ impl Tables {
     /// The table that `word` points to; none if it is another word.
     #[inline]
     pub(super) fn below(&self, word: u64) -> Option<&Table> {
-        is_table(word).then(|| self.table(address(word)))
+        is_table(word).then(|| self.table(child(word)))
     }
 
     /// The table at `level` that speaks of `addr`, if it is there.
@@ -85,7 +85,7 @@ impl Tables {
         let word = slot.replace(0);
         if is_table(word) {
             // SAFETY: `make` has put the frame there, and this was the one pointer to it.
-            unsafe { Frames.release_addr(address(word)) };
+            unsafe { Frames.release_addr(child(word)) };
         }
     }
 
