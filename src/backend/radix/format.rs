@@ -20,7 +20,8 @@ pub trait Format: sealed::Sealed {
     /// The highest level that may hold leaves.
     const HIGHEST_LEAF: usize;
 
-    /// The canonical addresses: the lower half, which is user mode's, and the upper, the kernel's.
+    /// The canonical addresses: the lower half, from 0 on, which is user mode's, and the upper, up to the last address,
+    /// which is the kernel's.
     const RANGES: &'static [MemoryArea; 2];
 
     /// How many bits a physical address has in an entry.
@@ -76,6 +77,10 @@ pub trait Format: sealed::Sealed {
 
     /// Whether a word at `level` is a valid pointer.
     fn is_table(word: u64, level: usize) -> bool;
+
+    /// The address of the table that a valid pointer leads to. Pointers have no bits above it, which saves a mask on
+    /// every step down.
+    fn child(pointer: u64) -> PhysAddr;
 
     /// The address in a word that is not empty.
     fn addr(word: u64) -> PhysAddr;

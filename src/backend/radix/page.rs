@@ -4,13 +4,17 @@ use core::sync::atomic::Ordering::{Relaxed, Release};
 
 use super::format::Format;
 use super::query::Pages;
-use super::table::word;
+use super::table::{Table, beside, word};
 use super::walker::Radix;
 use super::word::is_gone;
+use crate::addr::{PhysAddr, VirtAddr};
 use crate::area::MemoryArea;
 use crate::asid::Asid;
-use crate::attributes::MemoryType;
+use crate::attributes::{Attributes, MemoryType};
+use crate::backend::page_table::Edit;
 use crate::backend::run::Run;
+use crate::backend::step::in_steps;
+use crate::error::MapError;
 use crate::flush::{Flush, Tlb};
 use crate::frame::{FRAME_SIZE, FrameAllocator};
 use crate::permissions::Permissions;
@@ -28,10 +32,25 @@ const PLAIN: Permissions = Permissions::READ
     .union(Permissions::WRITE)
     .union(Permissions::USER);
 
-/// Whether `area` is one page, and so all of it is in a range if its start is.
+/// Whether `area` is one page, and so all of it is in a range if its start is: one comparison, as the bits of its first
+/// address that must be 0 stand where those of a size that is too large would.
 #[inline]
-fn is_page(area: MemoryArea) -> bool {
-    area.start().is_aligned(FRAME_SIZE) && area.end().get() - area.start().get() == FRAME_SIZE - 1
+const fn is_page(area: MemoryArea) -> bool {
+    let (start, span) = (area.start().get(), area.end().get() - area.start().get());
+    (start << (usize::BITS - FRAME_SIZE.trailing_zeros())) | span == FRAME_SIZE - 1
+}
+
+/// Whether the leaf of `page` is not the last in its table. The one beside it, in the same cache line, mostly tells.
+#[inline]
+fn is_among_others<F: Format>(table: &Table, page: VirtAddr) -> bool {
+    !is_gone::<F>(beside(table, page).load(Relaxed)) || has_two::<F>(table)
+}
+
+#[cold]
+#[inline(never)]
+fn has_two<F: Format>(table: &Table) -> bool {
+    let words = table.iter().map(|word| word.load(Relaxed));
+    words.filter(|&word| !is_gone::<F>(word)).nth(1).is_some()
 }
 
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
@@ -72,15 +91,36 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         if word.load(Relaxed) & (F::VALID | F::OWNED) != F::VALID {
             return false;
         }
-        let mut leaves = table
-            .iter()
-            .filter(|word| !is_gone::<F>(word.load(Relaxed)));
-        if leaves.nth(1).is_none() {
+        if !is_among_others::<F>(table, area.start()) {
             return false;
         }
         word.store(0, Relaxed);
         self.flush_leaves(area, asid);
         true
+    }
+
+    /// A map that needs more. Out of the way of [`map_page`](Self::map_page), and in pieces, so that they stay in
+    /// registers there.
+    #[inline(never)]
+    pub(super) fn map_in_steps(
+        &mut self,
+        area: MemoryArea,
+        first: PhysAddr,
+        attributes: Attributes,
+        asid: Asid,
+    ) -> Result<(), MapError> {
+        let run = Run {
+            area,
+            first,
+            attributes,
+        };
+        in_steps(self, Edit::Map(run), asid)
+    }
+
+    /// An unmap that needs more.
+    #[inline(never)]
+    pub(super) fn unmap_in_steps(&mut self, area: MemoryArea, asid: Asid) -> Result<(), MapError> {
+        in_steps(self, Edit::Unmap(area), asid)
     }
 
     /// Flushes leaves in `area`, and nothing else.

@@ -46,17 +46,16 @@ impl<F: Format, P: FrameAllocator + Tlb> PageTableBackend for Radix<F, P> {
         self.leaves(area).map(|leaf| leaf.run)
     }
 
-    #[inline]
+    /// Made where it is asked for, where it is known which edit it is: so a page costs a walk and a store.
+    #[inline(always)]
     fn edit(&mut self, edit: Edit, asid: Asid) -> Result<(), MapError> {
-        let is_made = match edit {
-            Edit::Map(run) => self.map_page(run),
-            Edit::Unmap(area) => self.unmap_page(area, asid),
-            Edit::Protect(..) | Edit::Shift { .. } => false,
-        };
-        if is_made {
-            return Ok(());
+        match edit {
+            Edit::Map(run) if self.map_page(run) => Ok(()),
+            Edit::Map(run) => self.map_in_steps(run.area, run.first, run.attributes, asid),
+            Edit::Unmap(area) if self.unmap_page(area, asid) => Ok(()),
+            Edit::Unmap(area) => self.unmap_in_steps(area, asid),
+            Edit::Protect(..) | Edit::Shift { .. } => in_steps(self, edit, asid),
         }
-        in_steps(self, edit, asid)
     }
 
     fn reserve(&self, edits: impl Iterator<Item = Edit>) -> Result<Reserved, MapError> {

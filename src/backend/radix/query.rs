@@ -19,11 +19,17 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     #[must_use]
     #[inline]
     pub fn translate(&self, addr: VirtAddr) -> Option<PhysAddr> {
-        let found = self.find(addr)?;
-        let is_valid = found.value & F::VALID != 0;
-        // A leaf is aligned to its size, so this is their sum.
-        let offset = (addr.get() % span(found.level)) as u64;
-        is_valid.then(|| PhysAddr::new(F::addr(found.value).get() | offset))
+        let Some(Pages { table, .. }) = self.pages_at(addr) else {
+            return self.translate_large(addr);
+        };
+        leads_to::<F>(word(table, addr, 0).load(Acquire), addr, 0)
+    }
+
+    /// Where a leaf that is more than a page leads. Apart, so that pages pay nothing for the sizes of others.
+    #[cold]
+    fn translate_large(&self, addr: VirtAddr) -> Option<PhysAddr> {
+        let Found { value, level, .. } = self.find(addr)?;
+        leads_to::<F>(value, addr, level)
     }
 
     pub(super) fn find_entry(&self, addr: VirtAddr) -> Entry {
@@ -46,7 +52,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             if level == 0 || !F::is_table(value, level) {
                 return Some(Found { word, value, level });
             }
-            table = self.table(F::addr(value));
+            table = self.table(F::child(value));
             level -= 1;
         }
     }
@@ -81,7 +87,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             if !F::is_table(value, level) {
                 return None;
             }
-            table = self.table(F::addr(value));
+            table = self.table(F::child(value));
             if level == 1 {
                 return Some(Pages { pointer, table });
             }
@@ -103,6 +109,14 @@ pub(super) struct Found<'a> {
 pub(super) struct Pages<'a> {
     pub(super) pointer: &'a AtomicU64,
     pub(super) table: &'a Table,
+}
+
+/// Where `leaf`, a word at `level` that is no pointer, leads `addr`; `None` unless it is valid.
+#[inline]
+fn leads_to<F: Format>(leaf: u64, addr: VirtAddr, level: usize) -> Option<PhysAddr> {
+    // A leaf is aligned to its size, so this is their sum.
+    let offset = (addr.get() % span(level)) as u64;
+    (leaf & F::VALID != 0).then(|| PhysAddr::new(F::addr(leaf).get() | offset))
 }
 
 /// What `word`, on the way to `addr` at `level`, says. A pointer says nothing.

@@ -34,6 +34,16 @@ pub(super) const fn word(table: &Table, addr: VirtAddr, level: usize) -> &Atomic
     &table[index(addr, level)]
 }
 
+/// The word of the page next to `page`, behind it or before, whichever is in the same pair.
+#[inline]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the number of entries is even, so both of a pair are less"
+)]
+pub(super) const fn beside(table: &Table, page: VirtAddr) -> &AtomicU64 {
+    &table[index(page, 0) ^ 1]
+}
+
 /// A slot, and the part of it that an edit speaks of.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slot {

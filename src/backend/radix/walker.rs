@@ -29,6 +29,8 @@ pub struct Radix<F: Format, P: FrameAllocator + Tlb> {
     platform: P,
     root: PhysAddr,
     features: Features,
+    /// What every leaf has beside its address and attributes.
+    common: u64,
     /// What can be mapped: both halves, or a part of them.
     pub(super) ranges: Ranges,
     /// Whether it is the kernel half of others: its root's entries stay, and its leaves are global.
@@ -48,10 +50,14 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         is_kernel: bool,
     ) -> Option<Self> {
         let root = alloc_table::<F, P>(&platform)?;
+        let preset = features.accessed_dirty == AccessedDirty::Preset;
+        let used = if preset { F::ACCESSED | F::DIRTY } else { 0 };
+        let global = if is_kernel { F::GLOBAL } else { 0 };
         let radix = Self {
             platform,
             root,
             features,
+            common: used | global,
             ranges,
             is_kernel,
             format: PhantomData,
@@ -90,11 +96,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     }
 
     /// What every leaf has beside its address and attributes.
-    pub(super) fn common_bits(&self) -> u64 {
-        let preset = self.features.accessed_dirty == AccessedDirty::Preset;
-        let used = if preset { F::ACCESSED | F::DIRTY } else { 0 };
-        let global = if self.is_kernel { F::GLOBAL } else { 0 };
-        used | global
+    pub(super) const fn common_bits(&self) -> u64 {
+        self.common
     }
 
     /// The words of the root table, at level [`TOP`](Self::TOP).

@@ -22,7 +22,7 @@ impl Word {
     #[inline]
     pub(super) fn read<F: Format>(word: u64, level: usize) -> Self {
         if F::is_table(word, level) {
-            Self::Table(F::addr(word))
+            Self::Table(F::child(word))
         } else if is_leaf::<F>(word) {
             Self::Leaf(word)
         } else if word & F::RETIRED == 0 {

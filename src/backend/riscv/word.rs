@@ -9,6 +9,7 @@ use crate::area::MemoryArea;
 use crate::attributes::{Attributes, MemoryType};
 use crate::backend::radix::{Features, Format, Sealed};
 use crate::error::MapError;
+use crate::frame::FRAME_SIZE;
 use crate::permissions::Permissions;
 
 /// What sets one of the formats apart.
@@ -172,6 +173,11 @@ impl<R: Riscv> Format for R {
     fn is_table(word: u64, _level: usize) -> bool {
         let kind = Bits::V.union(Bits::R).union(Bits::W).union(Bits::X);
         word & kind.bits() == Bits::V.bits()
+    }
+
+    #[inline]
+    fn child(pointer: u64) -> PhysAddr {
+        PhysAddr::new((pointer << 2) & !(FRAME_SIZE as u64 - 1))
     }
 
     #[inline]
