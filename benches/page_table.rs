@@ -135,7 +135,7 @@ impl Verb {
             }
             Self::Protect => {
                 table.map(pages);
-                let time = clock(|| table.protect(black_box(pages), Permissions::READ));
+                let time = clock(|| table.protect(black_box(pages), black_box(Permissions::READ)));
                 table.unmap(pages);
                 time
             }

@@ -22,6 +22,7 @@ mod ranges;
 mod reap;
 mod reserve;
 mod reserved;
+mod rewrite;
 mod shift;
 mod split;
 mod table;

@@ -1,7 +1,7 @@
 //! Reading single entries.
 
 use core::sync::atomic::AtomicU64;
-use core::sync::atomic::Ordering::Acquire;
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use super::format::Format;
 use super::table::{Table, span, word};
@@ -109,6 +109,13 @@ pub(super) struct Found<'a> {
 pub(super) struct Pages<'a> {
     pub(super) pointer: &'a AtomicU64,
     pub(super) table: &'a Table,
+}
+
+impl Pages<'_> {
+    /// Where the table is.
+    pub(super) fn at<F: Format>(self) -> PhysAddr {
+        F::child(self.pointer.load(Relaxed))
+    }
 }
 
 /// Where `leaf`, a word at `level` that is no pointer, leads `addr`; `None` unless it is valid.

@@ -40,7 +40,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     }
 
     fn reap_pages(&self, table: &Table, area: MemoryArea) {
-        let words = populated(table, area).map(|(words, _)| words);
+        let words = populated(table, area).and_then(|(slots, _)| table.get(slots));
         for word in words.unwrap_or_default() {
             if let Word::RetiredLeaf(leaf) = Word::read::<F>(word.load(Relaxed), 0) {
                 word.store(0, Relaxed);

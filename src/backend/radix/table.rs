@@ -75,6 +75,11 @@ impl Slot {
         self.part.is_whole()
     }
 
+    /// Its number, as a row of one.
+    pub(super) const fn alone(self) -> Range<usize> {
+        self.index..self.index + 1
+    }
+
     /// Its word.
     #[expect(
         clippy::indexing_slicing,

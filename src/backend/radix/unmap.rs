@@ -1,5 +1,6 @@
 //! Emptying entries.
 
+use core::ops::Range;
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -188,9 +189,10 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     /// Empties a run of pages. Nobody else adds or removes leaves, so the words are loaded and stored apart; where the
     /// MMU writes them, it can only be D of a leaf that is owned, which must not be lost.
     fn unmap_pages(&self, table: &Table, owned: bool, area: MemoryArea, changed: &mut Changed) {
-        let Some((words, area)) = populated(table, area) else {
+        let Some((slots, area)) = populated(table, area) else {
             return;
         };
+        let words = table.get(slots).unwrap_or_default();
         let mut seen = 0;
         if !owned {
             for word in words {
@@ -235,14 +237,15 @@ pub(super) fn is_vacant<F: Format>(table: &Table) -> bool {
     words.all(|word| is_gone::<F>(word.load(Relaxed)))
 }
 
-/// The words of the pages in `area`, from the first that is not empty to the last, and the pages that they speak of.
-pub(super) fn populated(table: &Table, area: MemoryArea) -> Option<(&[AtomicU64], MemoryArea)> {
-    let words = table.get(Cut::new(area, 0).slots())?;
+/// The slots of the pages in `area`, from the first that is not empty to the last, and the pages that they speak of.
+pub(super) fn populated(table: &Table, area: MemoryArea) -> Option<(Range<usize>, MemoryArea)> {
+    let slots = Cut::new(area, 0).slots();
+    let words = table.get(slots.clone())?;
     let is_there = |word: &AtomicU64| word.load(Relaxed) != 0;
     let first = words.iter().position(is_there)?;
     let last = words.iter().rposition(is_there)?;
     let start = area.start().checked_add(first * span(0))?;
     let size = (last - first + 1) * span(0);
     let area = MemoryArea::from_start_size(start, size).ok()?;
-    Some((words.get(first..=last)?, area))
+    Some((slots.start + first..slots.start + last + 1, area))
 }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::marker::PhantomData;
+use core::ops::Range;
 use core::sync::atomic::Ordering::Relaxed;
 
 use arrayvec::ArrayVec;
@@ -142,6 +143,27 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         (at, fill(unsafe { words.as_mut() }))
     }
 
+    /// One of the words in these slots of the table at `at` (see [`table`](Self::table)), if all of them are the same
+    /// but for bits in `but_for`. Read as plain memory, of which the CPU takes several words at a time, unless the MMU
+    /// or a fault may write meanwhile.
+    #[inline]
+    #[expect(unsafe_code, reason = "a table is a frame of physical memory")]
+    pub(super) fn alike(&mut self, at: PhysAddr, slots: Range<usize>, but_for: u64) -> Option<u64> {
+        let words = self.table(at).get(slots)?;
+        let first = words.first()?.load(Relaxed);
+        let difference = if self.features.accessed_dirty == AccessedDirty::Preset {
+            // SAFETY: the words are borrowed, and an `AtomicU64` is laid out as a `u64`. Nobody writes them while this
+            // is: this is a `&mut self`, so no other CPU is in a method of this page table, of which all writes come
+            // (that of another, whose kernel half this is, writes in its own half); and the MMU writes a valid leaf
+            // only to set a bit that is clear, and with this policy none is.
+            let words = unsafe { &*(core::ptr::from_ref(words) as *const [u64]) };
+            differences(first, words.iter().copied())
+        } else {
+            differences(first, words.iter().map(|word| word.load(Relaxed)))
+        };
+        (difference & !but_for == 0).then_some(first)
+    }
+
     /// A frame for a table.
     pub(super) fn alloc_table(&self) -> Option<PhysAddr> {
         alloc_table::<F, P>(&self.platform)
@@ -170,6 +192,12 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         // that held it (only this module writes such words) holds it no more.
         unsafe { Frame::from_addr(at) }
     }
+}
+
+/// In which bits any of `words` is not as `first`.
+#[inline]
+fn differences(first: u64, words: impl Iterator<Item = u64>) -> u64 {
+    words.fold(0, |differences, word| differences | (word ^ first))
 }
 
 /// A table that was taken from a reservation, and that nobody has seen yet. Made by

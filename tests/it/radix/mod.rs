@@ -15,6 +15,7 @@ mod flushes;
 mod golden;
 mod install;
 mod kernel_half;
+mod odd;
 mod owned;
 mod peer;
 mod races;
