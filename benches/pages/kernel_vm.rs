@@ -1,15 +1,9 @@
-//! This crate's Sv39 tables, by the backend's public calls: every edit is reserved, made, and retired.
-
-use std::iter::once;
+//! This crate's Sv39 tables, by the backend's public calls: every edit is reserved, made, flushed and reaped.
 
 use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run, sv39::Sv39};
-use kernel_vm::{
-    Asid, Attributes, MemoryArea, MemoryType, Permissions, PhysAddr, Retired, VirtAddr,
-};
+use kernel_vm::{Asid, Attributes, MemoryType, Permissions, PhysAddr, VirtAddr};
 
 use super::{Frames, PageTable, Pages, READ_WRITE};
-
-type Reserved = <Sv39<Frames> as PageTableBackend>::Reserved;
 
 const ASID: Asid = Asid::new(0);
 
@@ -18,16 +12,8 @@ pub(crate) struct KernelVm {
 }
 
 impl KernelVm {
-    #[inline]
-    fn reserve(&self, edit: Edit) -> Reserved {
-        let reserved = self.table.reserve(once(edit));
-        reserved.expect("the arena is larger")
-    }
-
-    #[inline]
-    fn finish(&mut self, left: Reserved, out: Retired) {
-        self.table.unreserve(left);
-        self.table.retire(out, ASID);
+    fn edit(&mut self, edit: Edit) {
+        self.table.edit(edit, ASID).expect("the arena is larger");
     }
 
     #[inline]
@@ -64,28 +50,17 @@ impl PageTable for KernelVm {
     /// That a slot is taken is the manager's to refuse, by its tree; the backend leaves it as it is.
     #[inline]
     fn map(&mut self, pages: &Pages) {
-        let run = run(pages);
-        let mut reserved = self.reserve(Edit::Map(run));
-        self.table.map_exclusive(run, &mut reserved);
-        self.table.unreserve(reserved);
+        self.edit(Edit::Map(run(pages)));
     }
 
     #[inline]
     fn unmap(&mut self, pages: &Pages) {
-        let mut reserved = self.reserve(Edit::Unmap(pages.area));
-        let mut out = Retired::new();
-        self.table.unmap(pages.area, &mut reserved, &mut out);
-        self.finish(reserved, out);
+        self.edit(Edit::Unmap(pages.area));
     }
 
     #[inline]
     fn protect(&mut self, pages: &Pages, permissions: Permissions) {
-        let area: MemoryArea = pages.area;
-        let mut reserved = self.reserve(Edit::Protect(area, permissions));
-        let mut out = Retired::new();
-        self.table
-            .protect(area, permissions, &mut reserved, &mut out);
-        self.finish(reserved, out);
+        self.edit(Edit::Protect(pages.area, permissions));
     }
 
     #[inline]

@@ -19,7 +19,7 @@ use crate::permissions::Permissions;
 #[inline]
 pub fn check_edit<B: PageTableBackend>(backend: &B, edit: Edit) -> Result<(), MapError> {
     match edit {
-        Edit::Map(run) => check_run(backend, run),
+        Edit::Map(run) => check_run(backend, &run),
         Edit::Unmap(area) => check_area(backend, area),
         Edit::Shift { from, to } => check_shift(backend, from, to),
         Edit::Protect(area, permissions) => {
@@ -74,8 +74,8 @@ pub fn check_area<B: PageTableBackend>(backend: &B, area: MemoryArea) -> Result<
 }
 
 #[inline]
-fn check_run<B: PageTableBackend>(backend: &B, run: Run) -> Result<(), MapError> {
-    let Run {
+pub(super) fn check_run<B: PageTableBackend>(backend: &B, run: &Run) -> Result<(), MapError> {
+    let &Run {
         area,
         first,
         attributes: Attributes { permissions, .. },

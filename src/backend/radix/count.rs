@@ -3,6 +3,7 @@
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Acquire;
 
+use super::absent::new_tables;
 use super::format::Format;
 use super::table::{Cut, Slot, Table, slots, span};
 use super::walker::Radix;
@@ -119,6 +120,35 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         Ok(needed)
     }
 
+    /// New tables for `run` as it is all that is edited. One look a level, as long as it is all in one slot.
+    pub(super) fn count_new(&self, run: Run) -> usize {
+        let mut at = self.root_addr();
+        let mut level = Self::TOP;
+        while let Some(below) = level.checked_sub(1) {
+            let slot = slots(run.area, level).next();
+            let Some(slot) = slot.filter(|slot| slot.piece() == run.area) else {
+                break;
+            };
+            match Word::read::<F>(slot.of(self.table(at)).load(Acquire), level) {
+                Word::Table(child) => (at, level) = (child, below),
+                Word::Empty if !fits::<F>(slot, run, level) => {
+                    return 1 + new_tables::<F>(run, below);
+                }
+                _ => return 0,
+            }
+        }
+        self.count_map(Place::There(at), level, run, &Before::NOTHING)
+    }
+
+    /// New tables for an edit of `area` that is all there is: for the leaves that it cuts through and that `changes`.
+    pub(super) fn count_split(
+        &self,
+        area: MemoryArea,
+        changes: impl Fn(u64) -> bool + Copy,
+    ) -> usize {
+        self.count_cuts(area, &Before::NOTHING, changes)
+    }
+
     /// Finds out whether pages are owned where something was unmapped.
     fn note_retired(&self, before: &mut Before) {
         if core::mem::replace(&mut before.is_known, true) {
@@ -224,6 +254,9 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
                         }
                         _ => (last, Place::Absent),
                     };
+                    if !is_there && matches!(place, Place::Absent) {
+                        return Some(1 + new_tables::<F>(part, below));
+                    }
                     Some(usize::from(!is_there) + self.count_map(place, below, part, before))
                 }
             }

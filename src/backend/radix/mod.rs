@@ -3,8 +3,10 @@
 //! What is the tree's is here; what is a format's (bits, levels, which addresses are canonical) is behind [`Format`],
 //! one file a format.
 
+mod absent;
 mod audit;
 mod count;
+mod edit;
 mod exchange;
 mod features;
 mod fill;

@@ -7,14 +7,11 @@ use super::query::Pages;
 use super::table::{Table, beside, word};
 use super::walker::Radix;
 use super::word::is_gone;
-use crate::addr::{PhysAddr, VirtAddr};
+use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::asid::Asid;
-use crate::attributes::{Attributes, MemoryType};
-use crate::backend::page_table::Edit;
+use crate::attributes::MemoryType;
 use crate::backend::run::Run;
-use crate::backend::step::in_steps;
-use crate::error::MapError;
 use crate::flush::{Flush, Tlb};
 use crate::frame::{FRAME_SIZE, FrameAllocator};
 use crate::permissions::Permissions;
@@ -97,30 +94,6 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         word.store(0, Relaxed);
         self.flush_leaves(area, asid);
         true
-    }
-
-    /// A map that needs more. Out of the way of [`map_page`](Self::map_page), and in pieces, so that they stay in
-    /// registers there.
-    #[inline(never)]
-    pub(super) fn map_in_steps(
-        &mut self,
-        area: MemoryArea,
-        first: PhysAddr,
-        attributes: Attributes,
-        asid: Asid,
-    ) -> Result<(), MapError> {
-        let run = Run {
-            area,
-            first,
-            attributes,
-        };
-        in_steps(self, Edit::Map(run), asid)
-    }
-
-    /// An unmap that needs more.
-    #[inline(never)]
-    pub(super) fn unmap_in_steps(&mut self, area: MemoryArea, asid: Asid) -> Result<(), MapError> {
-        in_steps(self, Edit::Unmap(area), asid)
     }
 
     /// Flushes leaves in `area`, and nothing else.

@@ -51,10 +51,11 @@ impl<F: Format, P: FrameAllocator + Tlb> PageTableBackend for Radix<F, P> {
     fn edit(&mut self, edit: Edit, asid: Asid) -> Result<(), MapError> {
         match edit {
             Edit::Map(run) if self.map_page(run) => Ok(()),
-            Edit::Map(run) => self.map_in_steps(run.area, run.first, run.attributes, asid),
+            Edit::Map(run) => self.edit_map(run.area, run.first, run.attributes),
             Edit::Unmap(area) if self.unmap_page(area, asid) => Ok(()),
-            Edit::Unmap(area) => self.unmap_in_steps(area, asid),
-            Edit::Protect(..) | Edit::Shift { .. } => in_steps(self, edit, asid),
+            Edit::Unmap(area) => self.edit_unmap(area, asid),
+            Edit::Protect(area, permissions) => self.edit_protect(area, permissions, asid),
+            Edit::Shift { .. } => in_steps(self, edit, asid),
         }
     }
 

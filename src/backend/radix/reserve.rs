@@ -3,7 +3,7 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::format::Format;
-use super::reserved::Reserved;
+use super::reserved::{LAST, Reserved};
 use super::walker::{NewTable, Radix};
 use super::word::Word;
 use crate::addr::PhysAddr;
@@ -11,11 +11,9 @@ use crate::error::MapError;
 use crate::flush::Tlb;
 use crate::frame::FrameAllocator;
 
-/// The link word of the last frame. No address of a frame is odd.
-const LAST: u64 = 1;
-
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     /// Sets `needed` frames aside, or none.
+    #[inline]
     pub(super) fn set_aside(&self, needed: usize) -> Result<Reserved, MapError> {
         let mut reserved = Reserved::default();
         for _ in 0..needed {
@@ -54,23 +52,25 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         self.push(reserved, at);
     }
 
+    #[inline]
     fn push(&self, reserved: &mut Reserved, at: PhysAddr) {
         let [link, ..] = self.table(at);
-        link.store(reserved.top.map_or(LAST, PhysAddr::get), Relaxed);
+        link.store(reserved.top, Relaxed);
         *reserved = Reserved {
-            top: Some(at),
-            owner: Some(self.root_addr()),
+            top: at.get(),
+            owner: self.root_addr(),
         };
     }
 
     /// Frames that were reserved for another page table stay where they are: they may be another allocator's.
+    #[inline]
     fn pop(&self, reserved: &mut Reserved) -> Option<PhysAddr> {
-        let at = reserved
-            .top
-            .filter(|_| reserved.owner == Some(self.root_addr()))?;
+        if reserved.top == LAST || reserved.owner != self.root_addr() {
+            return None;
+        }
+        let at = PhysAddr::new(reserved.top);
         let [link, ..] = self.table(at);
-        let next = link.load(Relaxed);
-        reserved.top = (next != LAST).then(|| PhysAddr::new(next));
+        reserved.top = link.load(Relaxed);
         Some(at)
     }
 }

@@ -2,12 +2,25 @@
 
 use crate::addr::PhysAddr;
 
+/// What stands for the frame below the last. No address of a frame is odd.
+pub(super) const LAST: u64 = 1;
+
 /// Frames that an edit will make tables of: a stack, linked through the frames' own first words, so that it needs no
 /// memory beside them. The default is empty. One that is lost leaks its frames.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[must_use = "reserved frames must be given back with `unreserve`"]
 pub struct Reserved {
-    /// The top frame, and the root of the page table that they were reserved for.
-    pub(super) top: Option<PhysAddr>,
-    pub(super) owner: Option<PhysAddr>,
+    /// The address of the top frame, or [`LAST`]: what would be written in a frame on top of it.
+    pub(super) top: u64,
+    /// The root of the page table that they were reserved for.
+    pub(super) owner: PhysAddr,
+}
+
+impl Default for Reserved {
+    fn default() -> Self {
+        Self {
+            top: LAST,
+            owner: PhysAddr::default(),
+        }
+    }
 }

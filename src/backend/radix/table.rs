@@ -103,31 +103,47 @@ pub(super) struct Cut {
 }
 
 impl Cut {
-    pub(super) fn new(area: MemoryArea, level: usize) -> Self {
-        let span = span(level);
-        let before = area.start().get().wrapping_neg() % span;
-        let (head, rest) = match area.split_at(before) {
-            Some((head, rest)) => (Some(head), Some(rest)),
-            None if before == 0 => (None, Some(area)),
-            None => (Some(area), None),
-        };
-        let whole = rest.map_or(0, |rest| rest.size() - rest.size() % span);
-        let (body, tail) = match rest.and_then(|rest| rest.split_at(whole)) {
-            Some((body, tail)) => (Some(body), Some(tail)),
-            None if whole == 0 => (None, rest),
-            None => (rest, None),
-        };
+    pub(super) const fn new(area: MemoryArea, level: usize) -> Self {
+        let mask = span(level) - 1;
+        let (start, end) = (area.start().get(), area.end().get());
+        let (cuts_head, cuts_tail) = (start & mask != 0, end & mask != mask);
+        if (cuts_head || cuts_tail) && start | mask == end | mask {
+            return Self {
+                head: Some(area),
+                first: 0,
+                count: 0,
+                body: None,
+                tail: None,
+            };
+        }
+        // Those two slots are not the same one: there is an address behind the one, and one before the other.
+        let (head_end, tail_start) = (start | mask, end & !mask);
+        let first = if cuts_head { head_end + 1 } else { start };
+        let last = if cuts_tail { tail_start - 1 } else { end };
+        let has_body = first <= last;
         Self {
-            head,
-            first: body.map_or(0, |body| index(body.start(), level)),
-            count: whole / span,
-            body,
-            tail,
+            head: piece(cuts_head, start, head_end),
+            first: index(VirtAddr::new(first), level),
+            count: if has_body {
+                (last - first) / span(level) + 1
+            } else {
+                0
+            },
+            body: piece(has_body, first, last),
+            tail: piece(cuts_tail, tail_start, end),
         }
     }
 
     /// The numbers of the slots that are covered.
     pub(super) const fn slots(self) -> Range<usize> {
         self.first..self.first + self.count
+    }
+}
+
+const fn piece(is_there: bool, start: usize, end: usize) -> Option<MemoryArea> {
+    if is_there {
+        Some(MemoryArea::bounds(start, end))
+    } else {
+        None
     }
 }

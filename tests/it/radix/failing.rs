@@ -12,6 +12,7 @@ on_every_format! {
     a_failed_allocation_leaves_entries_tables_and_allocator_as_they_were
     an_edit_needs_no_more_than_it_says
     installing_fails_whole_and_gives_the_reservation_back
+    a_run_where_nothing_is_takes_what_it_says
 }
 
 /// A gigapage, a megapage, small pages, and pages that the table owns.
@@ -125,4 +126,41 @@ fn installing_fails_whole_and_gives_the_reservation_back<F: Shape>() {
     }
     install(&table, F::FIRST_HIGH, RW);
     assert_eq!(table.platform().in_use(), frames + needed + 1);
+}
+
+fn a_run_where_nothing_is_takes_what_it_says<F: Shape>() {
+    let starts = [0, PAGE, 2 * MIB - PAGE, 2 * MIB, GIB - 2 * MIB - PAGE, GIB];
+    let sizes = [
+        PAGE,
+        3 * PAGE,
+        2 * MIB - PAGE,
+        2 * MIB,
+        6 * MIB + PAGE,
+        GIB + 2 * MIB + PAGE,
+    ];
+    let distances = [0, PAGE, 2 * MIB, 2 * MIB + PAGE, GIB].map(|bytes| bytes as u64);
+    for start in [0, F::FIRST_HIGH]
+        .into_iter()
+        .flat_map(|half| starts.map(|start| half + start))
+    {
+        for (size, distance) in sizes
+            .into_iter()
+            .flat_map(|size| distances.map(|distance| (size, distance)))
+        {
+            if size > 8 * MIB && distance % (2 * MIB as u64) != 0 {
+                continue; // More tables than the test has frames.
+            }
+            let mut table = table::<F>(AccessedDirty::Preset);
+            let first = (start % (1 << 40)) as u64 + distance;
+            let edit = Edit::Map(run(start, first, size, RW));
+            table.platform().frames.fail_alloc(1);
+            let Err(MapError::OutOfFrames { needed }) = table.edit(edit, ASID) else {
+                panic!("{edit:?} takes a table at least")
+            };
+            table.platform().frames.fail_alloc(needed + 1);
+            assert_eq!(table.edit(edit, ASID), Ok(()));
+            assert_eq!(table.platform().in_use(), 1 + needed, "{edit:?}");
+            table.check_invariants().unwrap();
+        }
+    }
 }

@@ -1,0 +1,65 @@
+//! One edit in one call: what the verbs of a manager do in steps, for which they share a reservation and a flush.
+
+use super::format::Format;
+use super::walker::Radix;
+use crate::addr::PhysAddr;
+use crate::area::MemoryArea;
+use crate::asid::Asid;
+use crate::attributes::Attributes;
+use crate::backend::check::{check_area, check_edit, check_run};
+use crate::backend::page_table::{Edit, PageTableBackend};
+use crate::backend::run::Run;
+use crate::error::MapError;
+use crate::flush::{Retired, Tlb};
+use crate::frame::FrameAllocator;
+use crate::permissions::Permissions;
+
+/// They take pieces of an [`Edit`], which stay in registers on the way of one page, and are out of its way.
+impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+    #[inline(never)]
+    pub(super) fn edit_map(
+        &mut self,
+        area: MemoryArea,
+        first: PhysAddr,
+        attributes: Attributes,
+    ) -> Result<(), MapError> {
+        let run = Run {
+            area,
+            first,
+            attributes,
+        };
+        check_run(self, &run)?;
+        let mut reserved = self.set_aside(self.count_new(run))?;
+        self.map_alone(run, &mut reserved);
+        self.give_back(reserved);
+        Ok(())
+    }
+
+    #[inline(never)]
+    pub(super) fn edit_unmap(&mut self, area: MemoryArea, asid: Asid) -> Result<(), MapError> {
+        check_area(self, area)?;
+        let mut reserved = self.set_aside(self.count_split(area, |_| true))?;
+        let mut out = Retired::new();
+        self.unmap_area(area, &mut reserved, &mut out);
+        self.give_back(reserved);
+        self.retire(out, asid);
+        Ok(())
+    }
+
+    #[inline(never)]
+    pub(super) fn edit_protect(
+        &mut self,
+        area: MemoryArea,
+        permissions: Permissions,
+        asid: Asid,
+    ) -> Result<(), MapError> {
+        check_edit(self, Edit::Protect(area, permissions))?;
+        let changes = |leaf| F::attributes(leaf).permissions != permissions;
+        let mut reserved = self.set_aside(self.count_split(area, changes))?;
+        let mut out = Retired::new();
+        self.protect_area(area, permissions, &mut reserved, &mut out);
+        self.give_back(reserved);
+        self.retire(out, asid);
+        Ok(())
+    }
+}
