@@ -7,6 +7,8 @@
 //! - `pages-map`: one call maps memory in a row with leaves of 4 KiB, in a new page table.
 //! - `pages-map-again`: the same after an unmap, in whatever tables that left.
 //! - `pages-protect`, `pages-unmap`: one call for all of it.
+//! - `pages-unmap-owned`: the same, where each page has a frame of its own that goes back to the allocator. No peer gives
+//!   frames back: the loop around two of them does.
 //! - `pages-map-huge`: as `pages-map`, with leaves of 2 MiB.
 //! - `pages-query`: random mapped addresses, which do not depend on each other, so that a CPU overlaps look-ups.
 //! - `pages-query-chain`: each address depends on the answer before.
@@ -33,8 +35,8 @@ use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criteri
 use kernel_vm::Permissions;
 
 use pages::{
-    Aarch64Paging, Bound, Frames, KernelVm, PageTable, PageTableGeneric, PageTableMultiarch, Pages,
-    Work, X86_64, prove,
+    Aarch64Paging, Bound, Frames, KernelVm, Owner, PageTable, PageTableGeneric, PageTableMultiarch,
+    Pages, Work, X86_64, prove, prove_owner,
 };
 use settings::settings;
 
@@ -82,6 +84,31 @@ fn page_tables(criterion: &mut Criterion) {
         }
         group.finish();
     }
+    let mut group = criterion.benchmark_group("pages-unmap-owned");
+    for work in &works {
+        owned::<KernelVm>(&mut group, work);
+        owned::<PageTableMultiarch>(&mut group, work);
+        owned::<X86_64>(&mut group, work);
+        owned::<Bound>(&mut group, work);
+    }
+    group.finish();
+}
+
+fn owned<T: Owner>(group: &mut BenchmarkGroup<'_, WallTime>, work: &Work) {
+    let mut ready = None;
+    let pages = &work.small;
+    group.bench_function(BenchmarkId::new(T::NAME, work.mib), |bencher| {
+        let table = ready.get_or_insert_with(|| {
+            prove_owner::<T>(work);
+            Frames.sort();
+            T::new()
+        });
+        let mut round = || {
+            table.install(pages);
+            clock(|| table.unmap_owned(black_box(pages)))
+        };
+        bencher.iter_custom(|count| (0..count).map(|_| round()).sum());
+    });
 }
 
 impl Duty {

@@ -23,6 +23,7 @@ LEAVES = {
     "pages-map-again": 256,
     "pages-protect": 256,
     "pages-unmap": 256,
+    "pages-unmap-owned": 256,
     "pages-map-huge": 0.5,
 }
 WIDTH = 22

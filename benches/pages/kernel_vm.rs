@@ -1,9 +1,12 @@
 //! This crate's Sv39 tables, by the backend's public calls: every edit is reserved, made, flushed and reaped.
 
+use std::iter::once;
+
 use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run, sv39::Sv39};
 use kernel_vm::{Asid, Attributes, MemoryType, Permissions, PhysAddr, VirtAddr};
 
-use super::{Frames, PageTable, Pages, READ_WRITE};
+use super::work::PAGE;
+use super::{Frames, Owner, PageTable, Pages, READ_WRITE};
 
 const ASID: Asid = Asid::new(0);
 
@@ -82,5 +85,24 @@ impl PageTable for KernelVm {
 
     fn permissions(&self, addr: usize) -> Option<Permissions> {
         Some(self.run(addr)?.attributes.permissions)
+    }
+}
+
+impl Owner for KernelVm {
+    fn install(&mut self, pages: &Pages) {
+        for addr in (pages.start()..pages.end()).step_by(PAGE) {
+            let page = pages.leaf_at(addr);
+            let reserved = self.table.reserve(once(Edit::Map(run(&page))));
+            let mut reserved = reserved.expect("the arena is larger");
+            let (frame, attributes) = (Frames.alloc_page(), run(&page).attributes);
+            let start = page.area.start();
+            let installed = self.table.install(start, frame, attributes, &mut reserved);
+            installed.expect("nothing is there");
+            self.table.unreserve(reserved);
+        }
+    }
+
+    fn unmap_owned(&mut self, pages: &Pages) {
+        self.unmap(pages);
     }
 }

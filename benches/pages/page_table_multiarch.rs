@@ -7,7 +7,7 @@ use page_table_multiarch::{
 };
 
 use super::work::{LARGE, PAGE};
-use super::{Frames, PageTable, Pages, READ_WRITE, word};
+use super::{Frames, Owner, PageTable, Pages, READ_WRITE, word};
 
 /// An entry of Sv39.
 #[derive(Clone, Copy, Debug)]
@@ -167,5 +167,29 @@ impl PageTable for PageTableMultiarch {
         let start = VirtAddr::from_usize(page.start());
         let unmapped = self.table.cursor().unmap(start);
         unmapped.expect("it is mapped");
+    }
+}
+
+/// The crate gives no frame back: a kernel's own loop does, as soon as a page is out, with no flush between.
+impl Owner for PageTableMultiarch {
+    fn install(&mut self, pages: &Pages) {
+        for addr in (pages.start()..pages.end()).step_by(PAGE) {
+            let frame = Frames.alloc_page().into_addr();
+            self.map_one(&Pages {
+                first: frame.get(),
+                ..pages.leaf_at(addr)
+            });
+        }
+    }
+
+    #[expect(unsafe_code, reason = "page tables know addresses alone")]
+    fn unmap_owned(&mut self, pages: &Pages) {
+        let mut cursor = self.table.cursor();
+        for addr in (pages.start()..pages.end()).step_by(PAGE) {
+            let unmapped = cursor.unmap(VirtAddr::from_usize(addr));
+            let (frame, ..) = unmapped.expect("it is mapped");
+            // SAFETY: `install` has put the frame there, and its page is out.
+            unsafe { Frames.release_addr(frame.as_usize() as u64) };
+        }
     }
 }

@@ -57,6 +57,10 @@ pub(crate) const fn is_table(word: u64) -> bool {
     word & (VALID | LEAF) == VALID
 }
 
+pub(crate) const fn owned(leaf: u64) -> u64 {
+    leaf | OWNED
+}
+
 pub(crate) const fn is_owned(word: u64) -> bool {
     word & OWNED != 0
 }
