@@ -187,7 +187,9 @@ fn fresh<T: PageTable>(areas: &[Pages]) -> Duration {
     time / areas.len() as u32
 }
 
-/// `count` look-ups, from the `next` address on. The loop is ours, so that nothing but the look-up is in it.
+/// `count` look-ups, from the `next` address on. The loop is ours, so that nothing but the look-up is in it; and a
+/// function, as the others are, so that it has all registers.
+#[inline(never)]
 fn independent<T: PageTable>(
     table: &T,
     queries: &[usize],
@@ -208,6 +210,7 @@ fn independent<T: PageTable>(
 
 /// As [`independent`], but which address is next follows from the answer: physical addresses have no top bit, and only
 /// we know that, and that it is the top bit that is asked for.
+#[inline(never)]
 fn chain<T: PageTable>(table: &T, queries: &[usize], next: &mut usize, count: u64) -> Duration {
     let mask = queries.len() - 1;
     let top = black_box(u64::BITS - 1);
@@ -223,6 +226,7 @@ fn chain<T: PageTable>(table: &T, queries: &[usize], next: &mut usize, count: u6
 }
 
 /// `count` times the page of an address out and in again.
+#[inline(never)]
 fn one<T: PageTable>(table: &mut T, work: &Work, next: &mut usize, count: u64) -> Duration {
     let (pages, queries) = (&work.small, work.queries());
     let mask = queries.len() - 1;

@@ -68,14 +68,14 @@ impl PageTable for KernelVm {
 
     #[inline]
     fn map_one(&mut self, page: &Pages) {
-        let edit = Edit::Map(run(page));
-        self.table.edit(edit, ASID).expect("there is a table");
+        let made = self.table.edit(Edit::Map(run(page)), ASID);
+        assert!(made.is_ok(), "there is a table");
     }
 
     #[inline]
     fn unmap_one(&mut self, page: &Pages) {
-        let edit = Edit::Unmap(page.area);
-        self.table.edit(edit, ASID).expect("it needs nothing");
+        let made = self.table.edit(Edit::Unmap(page.area), ASID);
+        assert!(made.is_ok(), "it needs nothing");
     }
 
     #[inline]

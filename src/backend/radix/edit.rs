@@ -9,6 +9,7 @@ use crate::attributes::Attributes;
 use crate::backend::check::{check_area, check_edit, check_run};
 use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::run::Run;
+use crate::backend::step::in_steps;
 use crate::error::MapError;
 use crate::flush::{Retired, Tlb};
 use crate::frame::FrameAllocator;
@@ -61,5 +62,14 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         self.give_back(reserved);
         self.retire(out, asid);
         Ok(())
+    }
+    #[inline(never)]
+    pub(super) fn edit_shift(
+        &mut self,
+        from: MemoryArea,
+        to: MemoryArea,
+        asid: Asid,
+    ) -> Result<(), MapError> {
+        in_steps(self, Edit::Shift { from, to }, asid)
     }
 }

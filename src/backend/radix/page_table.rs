@@ -10,7 +10,6 @@ use crate::attributes::Attributes;
 use crate::backend::check::check_edit;
 use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::run::{Entry, Run};
-use crate::backend::step::in_steps;
 use crate::error::MapError;
 use crate::flush::{Retired, Tlb};
 use crate::frame::{FRAME_SIZE, FrameAllocator};
@@ -55,7 +54,7 @@ impl<F: Format, P: FrameAllocator + Tlb> PageTableBackend for Radix<F, P> {
             Edit::Unmap(area) if self.unmap_page(area, asid) => Ok(()),
             Edit::Unmap(area) => self.edit_unmap(area, asid),
             Edit::Protect(area, permissions) => self.edit_protect(area, permissions, asid),
-            Edit::Shift { .. } => in_steps(self, edit, asid),
+            Edit::Shift { from, to } => self.edit_shift(from, to, asid),
         }
     }
 
