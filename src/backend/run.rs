@@ -33,6 +33,13 @@ impl Run {
         self.first.checked_add(self.area.offset_of(addr)?)
     }
 
+    /// How far behind its pages its frames are, modulo 2^64. It decides how large leaves can be, and is the same for all
+    /// parts of the run.
+    pub(crate) const fn distance(&self) -> u64 {
+        let start = self.area.start().get() as u64;
+        self.first.get().wrapping_sub(start)
+    }
+
     /// Whether `next` begins where this one ends, in virtual and physical memory, with the same attributes.
     pub(crate) fn continues_in(self, next: Self) -> bool {
         self.area.next() == Some(next.area.start())

@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering::Acquire;
 
 use super::absent::new_tables;
 use super::format::Format;
-use super::table::{Cut, Slot, Table, slots, span};
+use super::table::{Cut, Slot, Table, leaves_fit, slots};
 use super::walker::Radix;
 use super::word::Word;
 use crate::addr::{PhysAddr, VirtAddr};
@@ -63,6 +63,11 @@ impl Before {
         }
     }
 
+    /// Whether there is nothing before.
+    const fn is_nothing(&self) -> bool {
+        self.last.is_none() && self.unmapped.is_none()
+    }
+
     /// Whether a leaf for `block` has been cut.
     fn has_cut(&self, block: MemoryArea) -> bool {
         let borders = self.borders.iter().flatten();
@@ -95,12 +100,12 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             needed += match edit {
                 Edit::Map(run) => {
                     self.note_retired(&mut before);
-                    self.count_run(run, &mut before)
+                    self.count_run(&run, &mut before)
                 }
                 Edit::Shift { from, to } => {
                     self.note_retired(&mut before);
                     self.shifted(from, to)
-                        .map(|moved| self.count_run(moved.run, &mut before))
+                        .map(|moved| self.count_run(&moved.run, &mut before))
                         .sum()
                 }
                 Edit::Unmap(area) => {
@@ -121,23 +126,24 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     }
 
     /// New tables for `run` as it is all that is edited. One look a level, as long as it is all in one slot.
-    pub(super) fn count_new(&self, run: Run) -> usize {
+    pub(super) fn count_new(&self, run: &Run) -> usize {
+        let (area, distance) = (run.area, run.distance());
         let mut at = self.root_addr();
         let mut level = Self::TOP;
         while let Some(below) = level.checked_sub(1) {
-            let slot = slots(run.area, level).next();
-            let Some(slot) = slot.filter(|slot| slot.piece() == run.area) else {
+            let slot = slots(area, level).next();
+            let Some(slot) = slot.filter(|slot| slot.piece() == area) else {
                 break;
             };
             match Word::read::<F>(slot.of(self.table(at)).load(Acquire), level) {
                 Word::Table(child) => (at, level) = (child, below),
-                Word::Empty if !fits::<F>(slot, run, level) => {
-                    return 1 + new_tables::<F>(run, below);
+                Word::Empty if !fits::<F>(slot, distance, level) => {
+                    return 1 + new_tables::<F>(area, distance, below);
                 }
                 _ => return 0,
             }
         }
-        self.count_map(Place::There(at), level, run, &Before::NOTHING)
+        self.count_map(Place::There(at), level, area, distance, &Before::NOTHING)
     }
 
     /// New tables for an edit of `area` that is all there is: for the leaves that it cuts through and that `changes`.
@@ -177,61 +183,68 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
 
     /// New tables for `run`, which comes behind what was counted before.
     #[inline]
-    fn count_run(&self, run: Run, before: &mut Before) -> usize {
-        if before.retired.is_none() && self.pages_of(run.area).is_some() {
-            before.last = Some(run.area.end());
-            return 0;
-        }
-        let new = self.count_map(Place::There(self.root_addr()), Self::TOP, run, before);
+    fn count_run(&self, run: &Run, before: &mut Before) -> usize {
+        let new = if before.is_nothing() {
+            self.count_new(run)
+        } else if before.retired.is_none() && self.pages_of(run.area).is_some() {
+            0
+        } else {
+            let root = Place::There(self.root_addr());
+            self.count_map(root, Self::TOP, run.area, run.distance(), before)
+        };
         before.last = Some(run.area.end());
         new
     }
 
-    /// New tables for `run` below the table at `place`.
-    fn count_map(&self, place: Place, level: usize, run: Run, before: &Before) -> usize {
-        if level == 0 {
-            return 0;
-        }
-        let cut = Cut::new(run.area, level);
-        let body = cut.body.and_then(|body| run.intersection(body));
-        if let Some(body) = body.filter(|body| leaves_fit::<F>(*body, level)) {
-            let parts = [cut.head, cut.tail].into_iter().flatten();
-            let parts = parts.filter_map(|part| run.intersection(part));
-            return parts
-                .map(|part| self.count_slots(place, level, part, before))
-                .sum::<usize>()
-                + self.count_body(place, level, cut, body, before);
-        }
-        self.count_slots(place, level, run, before)
-    }
-
-    /// New tables below those that stand where leaves for `body` would fit, in the slots that `cut` covers.
-    fn count_body(
+    /// New tables for pages in `area`, with frames that are `distance` behind them, below the table at `place`.
+    fn count_map(
         &self,
         place: Place,
         level: usize,
-        cut: Cut,
-        body: Run,
+        area: MemoryArea,
+        distance: u64,
         before: &Before,
     ) -> usize {
+        if level == 0 {
+            return 0;
+        }
+        let cut = Cut::new(area, level);
+        let Some(body) = cut.body.filter(|_| leaves_fit::<F>(distance, level)) else {
+            return self.count_slots(place, level, area, distance, before);
+        };
+        let ends = [cut.head, cut.tail].into_iter().flatten();
+        let ends = ends.map(|end| self.count_slots(place, level, end, distance, before));
+        let mut new = ends.sum();
+        if self.has_tables(place, level, cut) {
+            new += self.count_slots(place, level, body, distance, before);
+        }
+        new
+    }
+
+    /// Whether tables stand where leaves would fit, in the slots that `cut` covers.
+    fn has_tables(&self, place: Place, level: usize, cut: Cut) -> bool {
         let words = self
             .table_at(place)
             .and_then(|table| table.get(cut.slots()));
         let is_table = |word: &AtomicU64| F::is_table(word.load(Acquire), level);
-        if words.is_some_and(|words| words.iter().any(is_table)) {
-            return self.count_slots(place, level, body, before);
-        }
-        0
+        words.is_some_and(|words| words.iter().any(is_table))
     }
 
-    /// New tables for `run` below the slots that it lies in.
-    fn count_slots(&self, place: Place, level: usize, run: Run, before: &Before) -> usize {
+    /// As [`count_map`](Self::count_map), slot by slot.
+    fn count_slots(
+        &self,
+        place: Place,
+        level: usize,
+        area: MemoryArea,
+        distance: u64,
+        before: &Before,
+    ) -> usize {
         let table = self.table_at(place);
         let Some(below) = level.checked_sub(1) else {
             return 0;
         };
         let new = |slot: Slot| {
-            let part = run.intersection(slot.piece())?;
+            let part = slot.piece();
             let word = table.map_or(Word::Empty, |table| {
                 Word::read::<F>(slot.of(table).load(Acquire), level)
             });
@@ -242,10 +255,10 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             };
             match word {
                 Word::Table(child) if !goes() => {
-                    Some(self.count_map(Place::There(child), below, part, before))
+                    self.count_map(Place::There(child), below, part, distance, before)
                 }
-                Word::Leaf(_) if before.unmapped.is_none() => None,
-                _ if fits::<F>(slot, part, level) => None,
+                Word::Leaf(_) if before.unmapped.is_none() => 0,
+                _ if fits::<F>(slot, distance, level) => 0,
                 word => {
                     let last = before.last.is_some_and(|last| slot.whole().contains(last));
                     let (is_there, place) = match (word, place) {
@@ -255,13 +268,13 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
                         _ => (last, Place::Absent),
                     };
                     if !is_there && matches!(place, Place::Absent) {
-                        return Some(1 + new_tables::<F>(part, below));
+                        return 1 + new_tables::<F>(part, distance, below);
                     }
-                    Some(usize::from(!is_there) + self.count_map(place, below, part, before))
+                    usize::from(!is_there) + self.count_map(place, below, part, distance, before)
                 }
             }
         };
-        slots(run.area, level).filter_map(new).sum()
+        slots(area, level).map(new).sum()
     }
 
     fn table_at(&self, place: Place) -> Option<&Table> {
@@ -318,12 +331,7 @@ fn split_cost(slot: Slot, level: usize, before: &Before) -> usize {
     parts + usize::from(!before.has_cut(slot.whole()))
 }
 
-/// Whether leaves at `level` can map `body`, which is whole slots.
-pub(super) fn leaves_fit<F: Format>(body: Run, level: usize) -> bool {
-    level <= F::HIGHEST_LEAF && body.first.is_aligned(span(level))
-}
-
-/// Whether one leaf in `slot` can map `part`, which lies in it.
-pub(super) fn fits<F: Format>(slot: Slot, part: Run, level: usize) -> bool {
-    level <= F::HIGHEST_LEAF && slot.is_whole() && part.first.is_aligned(span(level))
+/// Whether one leaf can map all of what `slot` is asked for, to frames that are `distance` behind.
+fn fits<F: Format>(slot: Slot, distance: u64, level: usize) -> bool {
+    slot.is_whole() && leaves_fit::<F>(distance, level)
 }

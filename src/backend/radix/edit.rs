@@ -15,29 +15,44 @@ use crate::flush::{Retired, Tlb};
 use crate::frame::FrameAllocator;
 use crate::permissions::Permissions;
 
-/// They take pieces of an [`Edit`], which stay in registers on the way of one page, and are out of its way.
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+    /// As [`edit_run`](Self::edit_run), for who has tried to do with less: the compiler keeps this out of the way of that,
+    /// and pieces, unlike a whole run, stay in registers there.
+    #[cold]
     #[inline(never)]
-    pub(super) fn edit_map(
+    pub(super) fn map_after_all(
         &mut self,
         area: MemoryArea,
         first: PhysAddr,
         attributes: Attributes,
     ) -> Result<(), MapError> {
-        let run = Run {
+        self.edit_run(Run {
             area,
             first,
             attributes,
-        };
+        })
+    }
+
+    /// The same for [`edit_unmap`](Self::edit_unmap).
+    #[cold]
+    #[inline(never)]
+    pub(super) fn unmap_after_all(&mut self, area: MemoryArea, asid: Asid) -> Result<(), MapError> {
+        self.edit_unmap(area, asid)
+    }
+
+    /// A map.
+    #[inline(never)]
+    fn edit_run(&mut self, run: Run) -> Result<(), MapError> {
         check_run(self, &run)?;
-        let mut reserved = self.set_aside(self.count_new(run))?;
-        self.map_alone(run, &mut reserved);
+        let mut reserved = self.set_aside(self.count_new(&run))?;
+        self.map_alone(&run, &mut reserved);
         self.give_back(reserved);
         Ok(())
     }
 
+    /// An unmap.
     #[inline(never)]
-    pub(super) fn edit_unmap(&mut self, area: MemoryArea, asid: Asid) -> Result<(), MapError> {
+    fn edit_unmap(&mut self, area: MemoryArea, asid: Asid) -> Result<(), MapError> {
         check_area(self, area)?;
         let mut reserved = self.set_aside(self.count_split(area, |_| true))?;
         let mut out = Retired::new();
@@ -47,6 +62,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         Ok(())
     }
 
+    /// A protect.
     #[inline(never)]
     pub(super) fn edit_protect(
         &mut self,
@@ -63,6 +79,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         self.retire(out, asid);
         Ok(())
     }
+    /// A shift, and the unmap of what it leaves behind.
     #[inline(never)]
     pub(super) fn edit_shift(
         &mut self,

@@ -3,27 +3,26 @@
 use core::ops::Range;
 use core::sync::atomic::AtomicU64;
 
-use super::count::leaves_fit;
 use super::format::Format;
-use super::map::Mapping;
-use super::table::{Cut, Table, index, span};
+use super::mapping::Mapping;
+use super::table::{Cut, Table, index, slots};
 use super::walker::Radix;
 use crate::addr::PhysAddr;
-use crate::backend::run::Run;
+use crate::area::MemoryArea;
 use crate::flush::Tlb;
 use crate::frame::FrameAllocator;
 
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
-    /// A new table at `level` with `run` in it, which lies within it; `None` when nothing could be written, for want of
+    /// A new table at `level` with `area` in it, which lies within it; `None` when nothing could be written, for want of
     /// a reservation.
     pub(super) fn new_table(
         &self,
         level: usize,
-        run: Run,
+        area: MemoryArea,
         edit: &mut Mapping<'_>,
     ) -> Option<PhysAddr> {
         let table = self.take_table(edit.with)?;
-        let (at, wrote) = self.write_new(table, |table| self.fill(table, level, run, edit));
+        let (at, wrote) = self.write_new(table, |table| self.fill(table, level, area, edit));
         if !wrote {
             self.put_back(at, level, edit.with);
             return None;
@@ -32,50 +31,56 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     }
 
     /// Writes all words of `table`, which are junk before. Answers whether any is not empty now.
-    fn fill(&self, table: &mut Table, level: usize, run: Run, edit: &mut Mapping<'_>) -> bool {
-        let first = index(run.area.start(), level);
-        let last = index(run.area.end(), level);
-        clear(table, 0..first);
-        clear(table, last + 1..table.len());
-        let cut = Cut::new(run.area, level);
-        let mut wrote = false;
-        for part in [cut.head, cut.tail].into_iter().flatten() {
-            wrote |= self.fill_slot(table, level, run.intersection(part), edit);
-        }
-        let Some(body) = cut.body.and_then(|body| run.intersection(body)) else {
-            return wrote;
-        };
-        if leaves_fit::<F>(body, level) {
-            let word = F::leaf(body.first, body.attributes, level) | edit.common;
-            fill_leaves::<F>(table, cut.slots(), word, level);
-            return true;
-        }
-        for part in body.area.blocks(span(level)) {
-            wrote |= self.fill_slot(table, level, run.intersection(part.piece), edit);
-        }
-        wrote
-    }
-
-    /// Writes the word of the slot that `part` lies in: a pointer to a new table, or nothing.
-    fn fill_slot(
+    fn fill(
         &self,
         table: &mut Table,
         level: usize,
-        part: Option<Run>,
+        area: MemoryArea,
         edit: &mut Mapping<'_>,
     ) -> bool {
-        let (Some(part), Some(below)) = (part, level.checked_sub(1)) else {
+        clear(table, 0..index(area.start(), level));
+        clear(table, index(area.end(), level) + 1..table.len());
+        if !edit.leaves_fit::<F>(level) {
+            return self.fill_slots(table, level, area, edit);
+        }
+        let cut = Cut::new(area, level);
+        let mut wrote = false;
+        for end in [cut.head, cut.tail].into_iter().flatten() {
+            wrote |= self.fill_slots(table, level, end, edit);
+        }
+        let Some(body) = cut.body else {
+            return wrote;
+        };
+        let first = edit.leaf::<F>(body.start(), level);
+        fill_leaves::<F>(table, cut.slots(), first, level);
+        true
+    }
+
+    /// Writes the words of the slots that `area` lies in: each a pointer to a new table, or nothing.
+    fn fill_slots(
+        &self,
+        table: &mut Table,
+        level: usize,
+        area: MemoryArea,
+        edit: &mut Mapping<'_>,
+    ) -> bool {
+        let Some(below) = level.checked_sub(1) else {
             return false;
         };
-        let child = self.new_table(below, part, edit);
-        if let Some(word) = table.get_mut(index(part.area.start(), level)) {
-            *word.get_mut() = child.map_or(0, |child| edit.pointer::<F>(child, level));
+        let mut wrote = false;
+        for slot in slots(area, level) {
+            let child = self.new_table(below, slot.piece(), edit);
+            wrote |= child.is_some();
+            *slot.of_new(table) = child.map_or(0, |child| edit.pointer::<F>(child, level));
         }
-        child.is_some()
+        wrote
     }
 }
 
 fn clear(table: &mut Table, slots: Range<usize>) {
+    if slots.is_empty() {
+        return; // Which they often are, and the compiler's way of clearing many words costs as much as some.
+    }
     let words = table.get_mut(slots).unwrap_or_default();
     words.iter_mut().for_each(|word| *word.get_mut() = 0);
 }

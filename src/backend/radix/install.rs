@@ -43,7 +43,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             Ok(run) => run,
             Err(error) => return Err(Lost::refused(frame, error)),
         };
-        if self.map_owned(run, with) {
+        if self.map_owned(&run, with) {
             // The reference is the entry's now.
             let _ = frame.into_addr();
             return Ok(());

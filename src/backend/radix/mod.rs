@@ -16,6 +16,7 @@ mod harvest;
 mod install;
 mod leaves;
 mod map;
+mod mapping;
 mod page;
 mod page_table;
 mod protect;

@@ -50,9 +50,9 @@ impl<F: Format, P: FrameAllocator + Tlb> PageTableBackend for Radix<F, P> {
     fn edit(&mut self, edit: Edit, asid: Asid) -> Result<(), MapError> {
         match edit {
             Edit::Map(run) if self.map_page(run) => Ok(()),
-            Edit::Map(run) => self.edit_map(run.area, run.first, run.attributes),
+            Edit::Map(run) => self.map_after_all(run.area, run.first, run.attributes),
             Edit::Unmap(area) if self.unmap_page(area, asid) => Ok(()),
-            Edit::Unmap(area) => self.edit_unmap(area, asid),
+            Edit::Unmap(area) => self.unmap_after_all(area, asid),
             Edit::Protect(area, permissions) => self.edit_protect(area, permissions, asid),
             Edit::Shift { from, to } => self.edit_shift(from, to, asid),
         }
@@ -68,13 +68,13 @@ impl<F: Format, P: FrameAllocator + Tlb> PageTableBackend for Radix<F, P> {
 
     fn map(&self, run: Run, with: &mut Reserved) {
         if check_edit(self, Edit::Map(run)).is_ok() {
-            self.map_shared(run, with);
+            self.map_shared(&run, with);
         }
     }
 
     fn map_exclusive(&mut self, run: Run, with: &mut Reserved) {
         if check_edit(self, Edit::Map(run)).is_ok() {
-            self.map_alone(run, with);
+            self.map_alone(&run, with);
         }
     }
 

@@ -69,7 +69,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         let mut changed = Changed::default();
         for moved in self.shifted(from, to) {
             let owned = if moved.page.is_some() { F::OWNED } else { 0 };
-            self.map_moved(moved.run, owned | moved.used, with);
+            self.map_moved(&moved.run, owned | moved.used, with);
             if let Some(page) = moved.page {
                 self.move_page(page, moved.run, &mut changed);
             }

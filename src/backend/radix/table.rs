@@ -3,6 +3,7 @@
 use core::ops::Range;
 use core::sync::atomic::AtomicU64;
 
+use super::format::Format;
 use crate::addr::VirtAddr;
 use crate::area::{Block, MemoryArea};
 use crate::frame::FRAME_SIZE;
@@ -16,6 +17,12 @@ pub(super) type Table = [AtomicU64; ENTRIES];
 /// How many bytes one slot at `level` spans.
 pub(super) const fn span(level: usize) -> usize {
     FRAME_SIZE << (9 * level)
+}
+
+/// Whether leaves at `level` can map whole slots to frames that are `distance` behind their pages.
+#[inline]
+pub(super) const fn leaves_fit<F: Format>(distance: u64, level: usize) -> bool {
+    level <= F::HIGHEST_LEAF && distance % span(level) as u64 == 0
 }
 
 /// Which slot of its table at `level` speaks of `addr`.
@@ -87,6 +94,15 @@ impl Slot {
     )]
     pub(super) fn of(self, table: &Table) -> &AtomicU64 {
         &table[self.index]
+    }
+
+    /// Its word in a table that nobody else sees.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "`index` answers less than the number of entries"
+    )]
+    pub(super) fn of_new(self, table: &mut Table) -> &mut u64 {
+        table[self.index].get_mut()
     }
 }
 
