@@ -1,6 +1,7 @@
 //! One edit in one call: what the verbs of a manager do in steps, for which they share a reservation and a flush.
 
 use super::format::Format;
+use super::reserved::Reserved;
 use super::walker::Radix;
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
@@ -44,7 +45,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     #[inline(never)]
     fn edit_run(&mut self, run: Run) -> Result<(), MapError> {
         check_run(self, &run)?;
-        let mut reserved = self.set_aside(self.count_new(&run))?;
+        let mut reserved = Reserved::default();
+        self.set_aside(self.count_new(&run), &mut reserved)?;
         self.map_alone(&run, &mut reserved);
         self.give_back(reserved);
         Ok(())
@@ -54,7 +56,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     #[inline(never)]
     fn edit_unmap(&mut self, area: MemoryArea, asid: Asid) -> Result<(), MapError> {
         check_area(self, area)?;
-        let mut reserved = self.set_aside(self.count_split(area, |_| true))?;
+        let mut reserved = Reserved::default();
+        self.set_aside(self.count_split(area, |_| true), &mut reserved)?;
         let mut out = Retired::new();
         self.unmap_area(area, &mut reserved, &mut out);
         self.give_back(reserved);
@@ -72,7 +75,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     ) -> Result<(), MapError> {
         check_edit(self, Edit::Protect(area, permissions))?;
         let changes = |leaf| F::attributes(leaf).permissions != permissions;
-        let mut reserved = self.set_aside(self.count_split(area, changes))?;
+        let mut reserved = Reserved::default();
+        self.set_aside(self.count_split(area, changes), &mut reserved)?;
         let mut out = Retired::new();
         self.protect_area(area, permissions, &mut reserved, &mut out);
         self.give_back(reserved);

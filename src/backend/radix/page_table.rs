@@ -59,7 +59,9 @@ impl<F: Format, P: FrameAllocator + Tlb> PageTableBackend for Radix<F, P> {
     }
 
     fn reserve(&self, edits: impl Iterator<Item = Edit>) -> Result<Reserved, MapError> {
-        self.set_aside(self.count(edits)?)
+        let mut reserved = Reserved::default();
+        self.set_aside(self.count(edits)?, &mut reserved)?;
+        Ok(reserved)
     }
 
     fn unreserve(&self, reserved: Reserved) {

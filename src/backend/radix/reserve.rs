@@ -12,20 +12,17 @@ use crate::flush::Tlb;
 use crate::frame::FrameAllocator;
 
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
-    /// Sets `needed` frames aside, or none.
-    #[inline]
-    pub(super) fn set_aside(&self, needed: usize) -> Result<Reserved, MapError> {
-        let mut reserved = Reserved::default();
+    /// Sets `needed` frames aside on an empty stack, or none. Not as an answer: who copies it has to wait for what was
+    /// just written.
+    pub(super) fn set_aside(&self, needed: usize, reserved: &mut Reserved) -> Result<(), MapError> {
         for _ in 0..needed {
-            match self.alloc_table() {
-                Some(frame) => self.push(&mut reserved, frame),
-                None => {
-                    self.give_back(reserved);
-                    return Err(MapError::OutOfFrames { needed });
-                }
-            }
+            let Some(frame) = self.alloc_table() else {
+                self.give_back(core::mem::take(reserved));
+                return Err(MapError::OutOfFrames { needed });
+            };
+            self.push(reserved, frame);
         }
-        Ok(reserved)
+        Ok(())
     }
 
     /// Releases what is left.
