@@ -1,7 +1,8 @@
 //! How long edits and look-ups of page tables take, beside what a kernel's author would pick instead.
 //!
 //! The function is the page table (`kernel-vm`: `Sv39`, by the calls of `PageTableBackend`), the parameter how many MiB
-//! are mapped. `bound` is no peer but what the duty costs at least: words in plain memory, one walk a leaf table, then
+//! are mapped. `kernel-vm-svadu` is the same where the MMU writes entries, too; it stands where that makes a difference.
+//! `bound` is no peer but what the duty costs at least: words in plain memory, one walk a leaf table, then
 //! one loop. Only the verb is timed, not what undoes it.
 //!
 //! - `pages-map`: one call maps memory in a row with leaves of 4 KiB, in a new page table.
@@ -36,7 +37,7 @@ use kernel_vm::Permissions;
 
 use pages::{
     Aarch64Paging, Bound, Frames, KernelVm, Owner, PageTable, PageTableGeneric, PageTableMultiarch,
-    Pages, Work, X86_64, prove, prove_owner,
+    Pages, Svadu, Work, X86_64, prove, prove_owner,
 };
 use settings::settings;
 
@@ -76,6 +77,9 @@ fn page_tables(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(name);
         for work in &works {
             duty.bench::<KernelVm>(&mut group, work);
+            if let Duty::Area(Verb::Protect) = duty {
+                duty.bench::<Svadu>(&mut group, work);
+            }
             duty.bench::<PageTableMultiarch>(&mut group, work);
             duty.bench::<PageTableGeneric>(&mut group, work);
             duty.bench::<X86_64>(&mut group, work);
@@ -87,6 +91,7 @@ fn page_tables(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("pages-unmap-owned");
     for work in &works {
         owned::<KernelVm>(&mut group, work);
+        owned::<Svadu>(&mut group, work);
         owned::<PageTableMultiarch>(&mut group, work);
         owned::<X86_64>(&mut group, work);
         owned::<Bound>(&mut group, work);

@@ -2,6 +2,7 @@
 
 use std::iter::once;
 
+use kernel_vm::backend::radix::{AccessedDirty, Features};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run, sv39::Sv39};
 use kernel_vm::{Asid, Attributes, MemoryType, Permissions, PhysAddr, VirtAddr};
 
@@ -10,11 +11,17 @@ use super::{Frames, Owner, PageTable, Pages, READ_WRITE};
 
 const ASID: Asid = Asid::new(0);
 
-pub(crate) struct KernelVm {
+/// With accessed and dirty bits that are set from the start.
+pub(crate) type KernelVm = Table<false>;
+
+/// With those that the MMU sets whenever it likes (Svadu), so that edits which could lose one read and write in one step.
+pub(crate) type Svadu = Table<true>;
+
+pub(crate) struct Table<const SVADU: bool> {
     table: Sv39<Frames>,
 }
 
-impl KernelVm {
+impl<const SVADU: bool> Table<SVADU> {
     fn edit(&mut self, edit: Edit) {
         self.table.edit(edit, ASID).expect("the arena is larger");
     }
@@ -40,13 +47,22 @@ const fn run(pages: &Pages) -> Run {
     }
 }
 
-impl PageTable for KernelVm {
-    const NAME: &str = "kernel-vm";
+impl<const SVADU: bool> PageTable for Table<SVADU> {
+    const NAME: &str = if SVADU {
+        "kernel-vm-svadu"
+    } else {
+        "kernel-vm"
+    };
     const FREES_TABLES: bool = true;
 
     fn new() -> Self {
+        let mut features = Features::default();
+        if SVADU {
+            features.accessed_dirty = AccessedDirty::Hardware;
+        }
+        let table = Sv39::with_features(Frames, features);
         Self {
-            table: Sv39::new(Frames).expect("the arena is larger"),
+            table: table.expect("the arena is larger"),
         }
     }
 
@@ -88,7 +104,7 @@ impl PageTable for KernelVm {
     }
 }
 
-impl Owner for KernelVm {
+impl<const SVADU: bool> Owner for Table<SVADU> {
     fn install(&mut self, pages: &Pages) {
         for addr in (pages.start()..pages.end()).step_by(PAGE) {
             let page = pages.leaf_at(addr);

@@ -17,7 +17,7 @@ use ::kernel_vm::Permissions;
 pub(crate) use aarch64_paging::Aarch64Paging;
 pub(crate) use arena::Frames;
 pub(crate) use bound::Bound;
-pub(crate) use kernel_vm::KernelVm;
+pub(crate) use kernel_vm::{KernelVm, Svadu};
 pub(crate) use owner::{Owner, prove_owner};
 pub(crate) use page_table_generic::PageTableGeneric;
 pub(crate) use page_table_multiarch::PageTableMultiarch;
