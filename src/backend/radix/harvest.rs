@@ -4,8 +4,6 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use super::features::AccessedDirty;
 use super::format::Format;
-use super::leaves::Leaf;
-use super::table::span;
 use super::unmap::Changed;
 use super::walker::Radix;
 use crate::area::MemoryArea;
@@ -35,18 +33,17 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         let clears = self.features().accessed_dirty != AccessedDirty::Preset;
         for part in self.canonical(area) {
             let mut changed = Changed::default();
-            for Leaf { run, word } in self.leaves(part) {
-                let found = self.find(run.area.start());
-                let found = found.filter(|_| clears && word & used != 0);
-                let old = found.map_or(word, |found| {
-                    if word & F::VALID != 0 {
+            for leaf in self.leaves(part) {
+                let mut old = leaf.word;
+                if clears && old & used != 0 {
+                    if old & F::VALID != 0 {
                         // All of it: whoever keeps a part of it as used would not say so again.
-                        changed.leaves(MemoryArea::block(run.area.start(), span(found.level)));
+                        changed.leaves(leaf.whole);
                     }
-                    found.word.fetch_and(!used, Relaxed)
-                });
+                    old = leaf.place.fetch_and(!used, Relaxed);
+                }
                 sink(Usage {
-                    run,
+                    run: leaf.run,
                     accessed: old & F::ACCESSED != 0,
                     dirty: old & F::DIRTY != 0,
                 });

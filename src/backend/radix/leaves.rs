@@ -1,48 +1,106 @@
 //! Walking over what is there.
 
+use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Acquire;
 
+use arrayvec::ArrayVec;
+
 use super::format::Format;
-use super::table::{Slot, Table, slots};
+use super::table::{Table, index, slots, span};
 use super::walker::Radix;
-use super::word::Word;
+use super::word::{Word, is_leaf};
+use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::backend::run::Run;
 use crate::flush::Tlb;
 use crate::frame::FrameAllocator;
 
 /// A leaf, or the part of one that was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Leaf {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Leaf<'a> {
     pub(super) run: Run,
+    /// All that it maps.
+    pub(super) whole: MemoryArea,
+    /// What it was when it was looked at, and where it is.
     pub(super) word: u64,
+    pub(super) place: &'a AtomicU64,
+}
+
+impl<'a> Leaf<'a> {
+    /// What `area` has of the leaf at `level` that `word`, at `place`, is for `addr`.
+    #[inline]
+    fn new<F: Format>(
+        addr: VirtAddr,
+        level: usize,
+        word: u64,
+        place: &'a AtomicU64,
+        area: MemoryArea,
+    ) -> Option<Self> {
+        let whole = MemoryArea::block(addr, span(level));
+        let run = Run {
+            area: whole,
+            first: F::addr(word),
+            attributes: F::attributes(word),
+        };
+        Some(Self {
+            run: run.intersection(area)?,
+            whole,
+            word,
+            place,
+        })
+    }
+}
+
+/// The leaves in an area, in address order: one way down a table of pages, then a look at each of its words. O(1) a leaf,
+/// and O(levels + entries) a table.
+pub(super) struct Leaves<'a, F: Format, P: FrameAllocator + Tlb> {
+    radix: &'a Radix<F, P>,
+    /// What is left of the table of pages at hand.
+    pages: Option<(&'a Table, MemoryArea)>,
+    /// What is left behind it.
+    area: Option<MemoryArea>,
+    /// What is left behind that, in the other half.
+    parts: ArrayVec<MemoryArea, 2>,
+}
+
+/// What a slot has, above the tables of pages.
+enum Filled<'a> {
+    Leaf(Leaf<'a>),
+    /// A table of pages, and the part of it that was asked for.
+    Pages(&'a Table, MemoryArea),
 }
 
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
-    /// The leaves in `area`, cut at its borders, in address order. O(1) amortised a step within a table.
-    pub(super) fn leaves(&self, area: MemoryArea) -> impl Iterator<Item = Leaf> {
-        self.canonical(area).into_iter().flat_map(move |area| {
-            let mut rest = Some(area);
-            core::iter::from_fn(move || {
-                let area = rest?;
-                let leaf = self.first_leaf(self.root_table(), Self::TOP, area)?;
-                let next = leaf.run.area.next().filter(|&next| next <= area.end());
-                rest = next.and_then(|next| MemoryArea::new(next, area.end()).ok());
-                Some(leaf)
-            })
-        })
+    /// The leaves in `area`, cut at its borders.
+    pub(super) fn leaves(&self, area: MemoryArea) -> Leaves<'_, F, P> {
+        let mut parts = self.canonical(area);
+        parts.reverse();
+        Leaves {
+            radix: self,
+            pages: None,
+            area: parts.pop(),
+            parts,
+        }
     }
 
-    /// The first leaf in `area`; empty entries are passed over without a look below.
-    fn first_leaf(&self, table: &Table, level: usize, area: MemoryArea) -> Option<Leaf> {
+    /// The first that `area` has in a table; empty entries are passed over without a look below.
+    fn first_filled<'a>(
+        &'a self,
+        table: &'a Table,
+        level: usize,
+        area: MemoryArea,
+    ) -> Option<Filled<'a>> {
+        let below = level.checked_sub(1)?;
         slots(area, level).find_map(|slot| {
-            match Word::read::<F>(slot.of(table).load(Acquire), level) {
-                Word::Table(child) => {
-                    self.first_leaf(self.table(child), level.checked_sub(1)?, slot.piece())
+            let place = slot.of(table);
+            let part = slot.piece();
+            match Word::read::<F>(place.load(Acquire), level) {
+                Word::Table(child) if below > 0 => {
+                    self.first_filled(self.table(child), below, part)
                 }
+                Word::Table(child) => Some(Filled::Pages(self.table(child), part)),
                 Word::Leaf(word) => {
-                    let run = run::<F>(slot, word).intersection(slot.piece())?;
-                    Some(Leaf { run, word })
+                    Leaf::new::<F>(part.start(), level, word, place, part).map(Filled::Leaf)
                 }
                 Word::Empty | Word::RetiredTable(_) | Word::RetiredLeaf(_) => None,
             }
@@ -50,11 +108,53 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     }
 }
 
-/// What the leaf in a slot says.
-pub(super) fn run<F: Format>(slot: Slot, leaf: u64) -> Run {
-    Run {
-        area: slot.whole(),
-        first: F::addr(leaf),
-        attributes: F::attributes(leaf),
+/// The first leaf that `area` has in a table of pages.
+#[inline]
+fn first_page<F: Format>(table: &Table, area: MemoryArea) -> Option<Leaf<'_>> {
+    let words = table.get(index(area.start(), 0)..=index(area.end(), 0))?;
+    let mut addr = Some(area.start());
+    for place in words {
+        let word = place.load(Acquire);
+        if is_leaf::<F>(word) {
+            return Leaf::new::<F>(addr?, 0, word, place, area);
+        }
+        addr = addr.and_then(|addr| addr.checked_add(span(0)));
+    }
+    None
+}
+
+/// What `area` has behind `done`, which begins in it.
+#[inline]
+fn behind(area: MemoryArea, done: MemoryArea) -> Option<MemoryArea> {
+    let next = done.next().filter(|&next| next <= area.end())?;
+    Some(MemoryArea::bounds(next.get(), area.end().get()))
+}
+
+impl<'a, F: Format, P: FrameAllocator + Tlb> Iterator for Leaves<'a, F, P> {
+    type Item = Leaf<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Leaf<'a>> {
+        loop {
+            if let Some((table, part)) = self.pages.take() {
+                if let Some(leaf) = first_page::<F>(table, part) {
+                    self.pages = behind(part, leaf.run.area).map(|rest| (table, rest));
+                    return Some(leaf);
+                }
+            }
+            let area = self.area.take().or_else(|| self.parts.pop())?;
+            let root = self.radix.root_table();
+            match self.radix.first_filled(root, Radix::<F, P>::TOP, area) {
+                Some(Filled::Leaf(leaf)) => {
+                    self.area = behind(area, leaf.run.area);
+                    return Some(leaf);
+                }
+                Some(Filled::Pages(table, part)) => {
+                    self.area = behind(area, part);
+                    self.pages = Some((table, part));
+                }
+                None => {}
+            }
+        }
     }
 }

@@ -26,7 +26,7 @@ pub(super) struct Moved {
 }
 
 impl Moved {
-    fn new<F: Format>(leaf: Leaf, from: MemoryArea, to: MemoryArea) -> Option<Self> {
+    fn new<F: Format>(leaf: Leaf<'_>, from: MemoryArea, to: MemoryArea) -> Option<Self> {
         let page = leaf.run.area.start();
         let start = to.at(from.offset_of(page)?)?;
         let area = MemoryArea::from_start_size(start, leaf.run.area.size()).ok()?;
