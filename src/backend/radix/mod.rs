@@ -2,6 +2,23 @@
 //!
 //! What is the tree's is here; what is a format's (bits, levels, which addresses are canonical) is behind [`Format`],
 //! one file a format.
+//!
+//! # What is not flushed
+//!
+//! A verb that has changed a valid entry flushes it, whatever the change was: more permissions, too. These changes are
+//! not flushed, each for a reason that the RISC-V manual gives (Privileged Architecture, 'Supervisor Memory-Management
+//! Fence Instruction', where no other section is named):
+//!
+//! | change | why it needs no flush |
+//! |---|---|
+//! | a leaf where nothing was, or where one was hidden | a CPU may have cached that nothing is there, and faults at worst; then it is soon enough to fence. [`Tlb::made_valid`](crate::Tlb::made_valid) is told, for who would rather fence at once; with Svvptc nobody need ('Svvptc') |
+//! | a table where nothing was | the same, but an entry that is no leaf was cached: only a fence without an address covers that, so `made_valid` is told of tables |
+//! | a table of smaller leaves for a large one | until the verb's own flush, either may be used, and both say the same; that flush names pages of the large leaf, and so covers it |
+//! | an accessed or dirty bit set by [`set_accessed`](Radix::set_accessed) | a CPU that has cached the leaf without it faults once more ('Virtual Address Translation Process'); `made_valid` is told |
+//! | permissions that are as before | no entry has changed |
+//! | a hidden leaf that is unmapped, moved or given other permissions that hide it | it was not valid: no translation was cached ('Addressing and Memory Protection') |
+//! | words that wait for a flush, when their frames are given back | they were made invalid before that flush |
+//! | a page table that is dropped empty | nothing was ever there |
 
 mod absent;
 mod audit;
