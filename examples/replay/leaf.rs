@@ -26,7 +26,7 @@ impl Leaf {
     pub(crate) fn of_entry(entry: Entry, page: VirtAddr) -> Option<Self> {
         match entry {
             Entry::Leaf(run) => Self::of(run, page),
-            Entry::Hidden(_) | Entry::Empty => None,
+            Entry::Hidden(_) | Entry::Empty | Entry::Busy => None,
         }
     }
 }

@@ -24,6 +24,9 @@ pub enum Entry {
     Leaf(Run),
     /// A leaf without permissions: invalid to the MMU, address kept.
     Hidden(Run),
+    /// Another CPU is replacing the leaf, on an architecture where that takes a flush between (Arm's break-before-make):
+    /// look again.
+    Busy,
 }
 
 impl Run {

@@ -352,7 +352,7 @@ impl<B: PageTableBackend> Follower<B> {
                     assert_eq!(run.translate(addr), self.space.translate_vaddr(addr));
                     run.attributes.permissions
                 }
-                Entry::Hidden(_) | Entry::Empty => Permissions::empty(),
+                Entry::Hidden(_) | Entry::Empty | Entry::Busy => Permissions::empty(),
             }
         })
     }

@@ -32,7 +32,7 @@ impl Pages {
     /// What the entries say.
     pub(super) fn by_entries<B: PageTableBackend>(backend: &B, area: MemoryArea) -> Self {
         let page = |addr| match backend.entry(addr) {
-            Entry::Empty => None,
+            Entry::Empty | Entry::Busy => None,
             Entry::Leaf(run) | Entry::Hidden(run) => in_run(run, addr),
         };
         Self {

@@ -135,7 +135,7 @@ impl<B: PageTableBackend, U: Fn(&B) -> usize> Space<B, U> {
     pub(super) fn says(&self, addr: VirtAddr, expected: Option<Run>) {
         let entry = self.backend.entry(addr);
         let found = match entry {
-            Entry::Empty => None,
+            Entry::Empty | Entry::Busy => None,
             Entry::Leaf(run) | Entry::Hidden(run) => Some((run.translate(addr), run.attributes)),
         };
         let expected = expected.map(|run| (run.translate(addr), run.attributes));

@@ -2,9 +2,11 @@
 
 use core::error::Error;
 use core::fmt;
+use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::format::Format;
+use super::map::retired_leaf;
 use super::page::New;
 use super::query::{entry, is_run};
 use super::table::word;
@@ -90,9 +92,9 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     /// through this page. Many CPUs may do so at once. O(levels), and one flush.
     ///
     /// # Errors
-    /// The frame comes back, and the page is as it was: with what is there, when that is not `old`; with
-    /// [`MapError::NotMapped`] when `old` is no single page; with what [`check_edit`](crate::backend::check_edit)
-    /// refuses.
+    /// The frame comes back, and the page is as it was: with what is there, when that is not `old` (or [`Entry::Busy`],
+    /// while another CPU is at it); with [`MapError::NotMapped`] when `old` is no single page; with what
+    /// [`check_edit`](crate::backend::check_edit) refuses.
     pub fn exchange(
         &self,
         old: Run,
@@ -116,14 +118,9 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         self.tell_code(frame.addr(), attributes);
         self.mark_owned(page);
         let new = F::leaf(frame.addr(), attributes, 0) | self.common_bits() | F::OWNED;
-        // The MMU may set bits of the old leaf until the new one is there: it is tried again then.
-        let swapped = word.fetch_update(Release, Acquire, |found| {
-            is_run::<F>(found, old).then_some(new)
-        });
-        match swapped {
+        match self.swap_leaf(word, old, new, asid) {
             Ok(before) => {
                 let _ = frame.into_addr();
-                self.flush_page(page, before, new, asid);
                 let was_owned = before & F::OWNED != 0;
                 Ok(was_owned.then(|| Replaced {
                     frame: self.take_frame(F::addr(before)),
@@ -134,14 +131,31 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         }
     }
 
-    /// Makes every CPU see `new` where `before` was. What was hidden was in no TLB.
-    fn flush_page(&self, page: VirtAddr, before: u64, new: u64, asid: Asid) {
-        let area = MemoryArea::block(page, FRAME_SIZE);
+    /// Puts `new` in the place of the leaf that `old` is, makes every CPU see it, and answers what was there; or what is
+    /// there instead.
+    fn swap_leaf(&self, word: &AtomicU64, old: Run, new: u64, asid: Asid) -> Result<u64, u64> {
+        let breaks = |leaf| F::BREAK_BEFORE_MAKE && leaf & F::VALID != 0;
+        // The MMU may set bits of the old leaf until another word is there: it is tried again then.
+        let before = word.fetch_update(Release, Acquire, |found| {
+            let next = if breaks(found) {
+                retired_leaf::<F>(found)
+            } else {
+                new
+            };
+            is_run::<F>(found, old).then_some(next)
+        })?;
+        // What was hidden was in no TLB.
         if before & F::VALID != 0 {
-            self.flush_leaves(area, asid);
-        } else if new & F::VALID != 0 {
-            self.made_valid(area, New::Leaves);
+            self.flush_leaves(old.area, asid);
         }
+        if breaks(before) {
+            // It is still what we have made of it: nobody takes that for a leaf, or for nothing.
+            word.store(new, Release);
+        }
+        if new & F::VALID != 0 && (breaks(before) || before & F::VALID == 0) {
+            self.made_valid(old.area, New::Leaves);
+        }
+        Ok(before)
     }
 
     fn tell_code(&self, first: PhysAddr, attributes: Attributes) {

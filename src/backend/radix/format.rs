@@ -20,6 +20,13 @@ pub trait Format: sealed::Sealed {
     /// The highest level that may hold leaves.
     const HIGHEST_LEAF: usize;
 
+    /// Whether both halves are below one root. Where each has its own, a page table is of the lower half, or the kernel's.
+    const ONE_ROOT: bool;
+
+    /// Whether a valid entry must be made invalid, and that be flushed, before one of another address or size takes its
+    /// place (Arm's break-before-make).
+    const BREAK_BEFORE_MAKE: bool;
+
     /// The canonical addresses: the lower half, from 0 on, which is user mode's, and the upper, up to the last address,
     /// which is the kernel's.
     const RANGES: &'static [MemoryArea; 2];
@@ -44,6 +51,9 @@ pub trait Format: sealed::Sealed {
 
     /// Set in a leaf that is the same in all spaces.
     const GLOBAL: u64;
+
+    /// Set in a leaf that is not.
+    const LOCAL: u64;
 
     /// Set in a leaf that was used.
     const ACCESSED: u64;
@@ -78,8 +88,8 @@ pub trait Format: sealed::Sealed {
     /// Whether a word at `level` is a valid pointer.
     fn is_table(word: u64, level: usize) -> bool;
 
-    /// The address of the table that a valid pointer leads to. Pointers have no bits above it, which saves a mask on
-    /// every step down.
+    /// The address of the table that a valid pointer leads to: what [`addr`](Self::addr) answers, as quickly as can be, as
+    /// every step down asks for it.
     fn child(pointer: u64) -> PhysAddr;
 
     /// The address in a word that is not empty.

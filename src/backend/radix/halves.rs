@@ -13,7 +13,8 @@ use crate::flush::Tlb;
 use crate::frame::FrameAllocator;
 
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
-    /// An empty page table of both halves, for an MMU of which nothing is known: one frame from `platform`.
+    /// An empty page table, for an MMU of which nothing is known: one frame from `platform`. Of both halves, where they
+    /// have one root ([`Format::ONE_ROOT`]), else of the lower.
     ///
     /// # Errors
     /// [`MapError::OutOfFrames`].
@@ -21,18 +22,21 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         Self::with_features(platform, Features::default())
     }
 
-    /// An empty page table of both halves: one frame from `platform`.
+    /// As [`new`](Self::new), for an MMU of which this is known.
     ///
     /// # Errors
     /// [`MapError::OutOfFrames`].
     pub fn with_features(platform: P, features: Features) -> Result<Self, MapError> {
-        Self::with_root(
-            platform,
-            features,
-            const { Ranges::halves(*F::RANGES) },
-            false,
-        )
-        .ok_or(MapError::OutOfFrames { needed: 1 })
+        let ranges = const {
+            let [lower, _] = *F::RANGES;
+            if F::ONE_ROOT {
+                Ranges::halves(*F::RANGES)
+            } else {
+                Ranges::one(lower)
+            }
+        };
+        Self::with_root(platform, features, ranges, false)
+            .ok_or(MapError::OutOfFrames { needed: 1 })
     }
 
     /// The kernel's page table, which others [share](Self::with_kernel): the part of the upper half that `area` touches,
@@ -66,8 +70,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     }
 
     /// An empty page table of the lower half, with all that `kernel`, made by [`kernel`](Self::kernel), has and will
-    /// have in the upper one. That is not
-    /// its own: it neither edits nor reads nor frees it, and answers that nothing is there. One frame from `platform`.
+    /// have in the upper one (where each half has its own root, the CPU is pointed to both). That is not its own: it
+    /// neither edits nor reads nor frees it, and answers that nothing is there. One frame from `platform`.
     ///
     /// The kernel's page table must stay as long as a CPU uses this one
     /// ([`activate`](crate::backend::riscv::activate) asks for that).
@@ -85,12 +89,20 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         let ranges = Ranges::one(lower);
         let radix = Self::with_root(platform, kernel.features(), ranges, false)
             .ok_or(MapError::OutOfFrames { needed: 1 })?;
+        if F::ONE_ROOT {
+            radix.share(kernel);
+        }
+        Ok(radix)
+    }
+
+    /// Copies the entries of a kernel's root.
+    fn share<K: FrameAllocator + Tlb>(&self, kernel: &Radix<F, K>) {
+        let [lower, _] = *F::RANGES;
         let areas = kernel.ranges.as_slice().iter();
         let shared = areas.flat_map(|&area| slots(area, Self::TOP));
         for slot in shared.filter(|slot: &Slot| !lower.contains_area(slot.whole())) {
             let word = slot.of(kernel.root_table()).load(Relaxed);
-            slot.of(radix.root_table()).store(word, Relaxed);
+            slot.of(self.root_table()).store(word, Relaxed);
         }
-        Ok(radix)
     }
 }

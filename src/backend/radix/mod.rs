@@ -13,12 +13,12 @@
 //! |---|---|
 //! | a leaf where nothing was, or where one was hidden | a CPU may have cached that nothing is there, and faults at worst; then it is soon enough to fence. [`Tlb::made_valid`](crate::Tlb::made_valid) is told, for who would rather fence at once; with Svvptc nobody need ('Svvptc') |
 //! | a table where nothing was | the same, but an entry that is no leaf was cached: only a fence without an address covers that, so `made_valid` is told of tables |
-//! | a table of smaller leaves for a large one | until the verb's own flush, either may be used, and both say the same; that flush names pages of the large leaf, and so covers it |
+//! | a table of smaller leaves for a large one (where [`Format::BREAK_BEFORE_MAKE`] is not set, as on RISC-V) | until the verb's own flush, either may be used, and both say the same; that flush names pages of the large leaf, and so covers it |
 //! | an accessed or dirty bit set by [`set_accessed`](Radix::set_accessed) | a CPU that has cached the leaf without it faults once more ('Virtual Address Translation Process'); `made_valid` is told |
 //! | permissions that are as before | no entry has changed |
 //! | a hidden leaf that is unmapped, moved or given other permissions that hide it | it was not valid: no translation was cached ('Addressing and Memory Protection') |
 //! | words that wait for a flush, when their frames are given back | they were made invalid before that flush |
-//! | a page table that is dropped empty | nothing was ever there |
+//! | a page table that is dropped empty | what was there has been flushed |
 
 mod absent;
 mod audit;
@@ -34,6 +34,9 @@ mod install;
 mod leaves;
 mod map;
 mod mapping;
+#[cfg(test)]
+#[cfg(feature = "alloc")]
+mod other;
 mod page;
 mod page_table;
 mod protect;

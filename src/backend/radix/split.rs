@@ -1,23 +1,27 @@
 //! Making smaller leaves of a large one.
 
+use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::{Relaxed, Release};
 
 use super::format::Format;
+use super::map::retired_leaf;
 use super::page::New;
 use super::reserved::Reserved;
 use super::table::{Slot, Table};
 use super::walker::Radix;
 use crate::addr::PhysAddr;
-use crate::flush::Tlb;
+use crate::area::MemoryArea;
+use crate::flush::{Flush, Tlb};
 use crate::frame::FrameAllocator;
 
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     /// Puts a table of leaves one below `level` in place of `leaf`, which is in `slot`, and answers where it is; `None`,
     /// and nothing has changed, when no frame is left.
     ///
-    /// The translations stay the same, so nothing needs to be flushed for this: old and new may both be used until
-    /// the edit that asked for it is flushed (Privileged, 'Supervisor Memory-Management Fence Instruction'). But a hidden
-    /// leaf was not valid, and the table is: who has cached that nothing is there must hear of it.
+    /// The translations stay the same, so nothing needs to be flushed for this, unless the format breaks before it
+    /// makes: old and new may both be used until the edit that asked for it is flushed (Privileged, 'Supervisor
+    /// Memory-Management Fence Instruction'). But a hidden leaf was not valid, and the table is: who has cached that nothing
+    /// is there must hear of it.
     pub(super) fn split(
         &self,
         slot: Slot,
@@ -28,7 +32,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     ) -> Option<PhysAddr> {
         let below = level.checked_sub(1)?;
         let used = F::ACCESSED | F::DIRTY;
-        let kept = leaf & (used | F::GLOBAL);
+        let kept = leaf & (used | F::GLOBAL | F::LOCAL);
         let first = F::leaf(F::addr(leaf), F::attributes(leaf), below) | kept;
         let word = slot.of(table);
         let new = self.take_table(with)?;
@@ -39,21 +43,35 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
                 next = next.wrapping_add(F::step(below));
             }
         });
+        let breaks = F::BREAK_BEFORE_MAKE && leaf & F::VALID != 0;
+        let mut last = leaf;
+        if breaks {
+            last = self.break_leaf(word, leaf, slot.whole());
+        }
         let pointer = F::table(at, level);
         if self.is_written_by_hardware() {
-            // What the MMU has set since the leaf was read holds for each of the parts.
-            let late = word.swap(pointer, Release) & !leaf & used;
-            if late != 0 {
-                for entry in self.table(at) {
-                    entry.fetch_or(late, Relaxed);
-                }
-            }
+            last |= word.swap(pointer, Release);
         } else {
             word.store(pointer, Release);
         }
-        if leaf & F::VALID == 0 {
+        // What the MMU has set since the leaf was read holds for each of the parts.
+        let late = last & !leaf & used;
+        if late != 0 {
+            for entry in self.table(at) {
+                entry.fetch_or(late, Relaxed);
+            }
+        }
+        if breaks || leaf & F::VALID == 0 {
             self.made_valid(slot.whole(), New::Tables);
         }
         Some(at)
+    }
+
+    /// Makes a valid leaf invalid, and waits until no CPU uses it. Answers what it was at last.
+    fn break_leaf(&self, word: &AtomicU64, leaf: u64, area: MemoryArea) -> u64 {
+        let last = word.swap(retired_leaf::<F>(leaf), Relaxed);
+        let ranges = [area];
+        self.flush(Flush::leaves(self.root_addr(), &ranges));
+        last
     }
 }

@@ -53,7 +53,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         let root = alloc_table::<F, P>(&platform)?;
         let preset = features.accessed_dirty == AccessedDirty::Preset;
         let used = if preset { F::ACCESSED | F::DIRTY } else { 0 };
-        let global = if is_kernel { F::GLOBAL } else { 0 };
+        let global = if is_kernel { F::GLOBAL } else { F::LOCAL };
         let radix = Self {
             platform,
             root,

@@ -92,6 +92,12 @@ impl<R: Riscv> Format for R {
     /// A leaf of 512 × 512 pages, a 'gigapage', is as large as any kernel maps; so the walker never tries terapages.
     const HIGHEST_LEAF: usize = 2;
 
+    const ONE_ROOT: bool = true;
+
+    /// It is not predictable which of the two a CPU uses, and well-defined otherwise ('Supervisor Memory-Management
+    /// Fence Instruction').
+    const BREAK_BEFORE_MAKE: bool = false;
+
     const RANGES: &'static [MemoryArea; 2] = R::RANGES;
 
     const PHYSICAL_BITS: u32 = 56;
@@ -102,6 +108,7 @@ impl<R: Riscv> Format for R {
     const OWNED: u64 = Bits::OWNED.bits();
     const POINTER: u64 = POINTER.bits();
     const GLOBAL: u64 = Bits::G.bits();
+    const LOCAL: u64 = 0;
     const ACCESSED: u64 = Bits::A.bits();
     const DIRTY: u64 = Bits::D.bits();
     const KEPT: u64 = NUMBER
@@ -175,6 +182,7 @@ impl<R: Riscv> Format for R {
         word & kind.bits() == Bits::V.bits()
     }
 
+    /// Pointers have no bits above the page number, which saves a mask.
     #[inline]
     fn child(pointer: u64) -> PhysAddr {
         PhysAddr::new((pointer << 2) & !(FRAME_SIZE as u64 - 1))

@@ -28,7 +28,7 @@ fn frame(table: &Radix<impl Shape, Witness>) -> Frame {
 fn leaf(table: &Radix<impl Shape, Witness>, page: usize) -> Run {
     match table.entry(VirtAddr::new(page)) {
         Entry::Leaf(run) | Entry::Hidden(run) => run,
-        Entry::Empty => panic!("nothing is at {page:#x}"),
+        Entry::Empty | Entry::Busy => panic!("nothing is at {page:#x}"),
     }
 }
 

@@ -107,7 +107,7 @@ trait Found {
 impl Found for Entry {
     fn run(self) -> Option<kernel_vm::backend::Run> {
         match self {
-            Self::Empty => None,
+            Self::Empty | Self::Busy => None,
             Self::Leaf(run) | Self::Hidden(run) => Some(run),
         }
     }

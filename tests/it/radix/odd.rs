@@ -75,7 +75,7 @@ fn protecting_changes_it_as_if_it_were_alone<F: Shape>() {
                 let entry = table.entry(VirtAddr::new(addr));
                 let is_absent = page == place && matches!(odd, Odd::Empty);
                 let allows = match entry {
-                    Entry::Empty => None,
+                    Entry::Empty | Entry::Busy => None,
                     Entry::Leaf(run) | Entry::Hidden(run) => Some(run.attributes.permissions),
                 };
                 assert_eq!(

@@ -26,7 +26,7 @@ pub fn own<F: Mmu>(stage: &Stage, table: &Radix<F, Platform>, n: usize, permissi
 fn entry<F: Mmu>(table: &Radix<F, Platform>, n: usize) -> Run {
     match table.entry(addr(n)) {
         Entry::Leaf(run) | Entry::Hidden(run) => run,
-        Entry::Empty => panic!("nothing at page {n}"),
+        Entry::Empty | Entry::Busy => panic!("nothing at page {n}"),
     }
 }
 

@@ -85,7 +85,7 @@ fn try_place(offset: usize, permissions: Permissions) -> Seen {
 fn leaf(space: &Space, addr: usize) -> usize {
     match space.backend().entry(VirtAddr::new(addr)) {
         Entry::Leaf(run) => run.area.size(),
-        Entry::Empty | Entry::Hidden(_) => 0,
+        Entry::Empty | Entry::Hidden(_) | Entry::Busy => 0,
     }
 }
 

@@ -1,0 +1,5 @@
+//! Whether the walker is any format's: the same edits in one that has little in common with RISC-V's.
+
+mod format;
+mod platform;
+mod tests;
