@@ -261,10 +261,7 @@ impl<'a> Flush<'a> {
 pub trait Tlb {
     /// Makes every CPU that may have cached a translation of this space forget what `flush` names, and waits until
     /// they have. Called at most once a verb, after the page table was changed and before any frame is given back; where
-    /// entries must be broken before others are made ([`Format::BREAK_BEFORE_MAKE`], not on RISC-V), once more for each
-    /// large leaf that is split.
-    ///
-    /// [`Format::BREAK_BEFORE_MAKE`]: crate::backend::radix::Format::BREAK_BEFORE_MAKE
+    /// entries must be broken before others are made (Arm, not RISC-V), once more for each large leaf that is split.
     fn flush(&self, flush: &Flush<'_>);
 
     /// What `made` names was not valid before and is now: what a CPU may have cached of it is that nothing was there.
