@@ -22,7 +22,9 @@
 
 mod absent;
 mod audit;
+mod before;
 mod count;
+mod count_map;
 mod edit;
 mod exchange;
 mod features;

@@ -30,19 +30,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         level: usize,
         with: &mut Reserved,
     ) -> Option<PhysAddr> {
-        let below = level.checked_sub(1)?;
-        let used = F::ACCESSED | F::DIRTY;
-        let kept = leaf & (used | F::GLOBAL | F::LOCAL);
-        let first = F::leaf(F::addr(leaf), F::attributes(leaf), below) | kept;
         let word = slot.of(table);
-        let new = self.take_table(with)?;
-        let (at, ()) = self.write_new(new, |table| {
-            let mut next = first;
-            for entry in table {
-                *entry.get_mut() = next;
-                next = next.wrapping_add(F::step(below));
-            }
-        });
+        let at = self.smaller_leaves(leaf, level, with)?;
         let breaks = F::BREAK_BEFORE_MAKE && leaf & F::VALID != 0;
         let mut last = leaf;
         if breaks {
@@ -55,7 +44,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             word.store(pointer, Release);
         }
         // What the MMU has set since the leaf was read holds for each of the parts.
-        let late = last & !leaf & used;
+        let late = last & !leaf & (F::ACCESSED | F::DIRTY);
         if late != 0 {
             for entry in self.table(at) {
                 entry.fetch_or(late, Relaxed);
@@ -64,6 +53,22 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         if breaks || leaf & F::VALID == 0 {
             self.made_valid(slot.whole(), New::Tables);
         }
+        Some(at)
+    }
+
+    /// A new table of leaves that say together what `leaf` at `level` says.
+    fn smaller_leaves(&self, leaf: u64, level: usize, with: &mut Reserved) -> Option<PhysAddr> {
+        let below = level.checked_sub(1)?;
+        let kept = leaf & (F::ACCESSED | F::DIRTY | F::GLOBAL | F::LOCAL);
+        let first = F::leaf(F::addr(leaf), F::attributes(leaf), below) | kept;
+        let new = self.take_table(with)?;
+        let (at, ()) = self.write_new(new, |table| {
+            let mut next = first;
+            for entry in table {
+                *entry.get_mut() = next;
+                next = next.wrapping_add(F::step(below));
+            }
+        });
         Some(at)
     }
 
