@@ -6,9 +6,17 @@ use super::{Frames, PageTable, Pages, READ_WRITE, Work};
 /// A page table that knows which pages own their frames, or whose author's own loop over pages gives frames back.
 pub(crate) trait Owner: PageTable {
     /// Maps each of `pages` to a frame of its own, [`READ_WRITE`].
-    fn install(&mut self, pages: &Pages);
+    fn install(&mut self, pages: &Pages) {
+        for addr in (pages.start()..pages.end()).step_by(PAGE) {
+            let frame = Frames.alloc_page().into_addr();
+            self.map(&Pages {
+                first: frame.get(),
+                ..pages.leaf_at(addr)
+            });
+        }
+    }
 
-    /// Takes out what maps `pages`, and gives their frames and all tables that it can back.
+    /// Takes out what maps `pages`, and gives back their frames, and tables if it can.
     fn unmap_owned(&mut self, pages: &Pages);
 }
 

@@ -172,16 +172,6 @@ impl PageTable for PageTableMultiarch {
 
 /// The crate gives no frame back: a kernel's own loop does, as soon as a page is out, with no flush between.
 impl Owner for PageTableMultiarch {
-    fn install(&mut self, pages: &Pages) {
-        for addr in (pages.start()..pages.end()).step_by(PAGE) {
-            let frame = Frames.alloc_page().into_addr();
-            self.map_one(&Pages {
-                first: frame.get(),
-                ..pages.leaf_at(addr)
-            });
-        }
-    }
-
     #[expect(unsafe_code, reason = "page tables know addresses alone")]
     fn unmap_owned(&mut self, pages: &Pages) {
         let mut cursor = self.table.cursor();

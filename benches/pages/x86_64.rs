@@ -9,7 +9,7 @@ use x86_64::structures::paging::{
 };
 use x86_64::{PhysAddr, VirtAddr};
 
-use super::work::{LARGE, PAGE};
+use super::work::LARGE;
 use super::{Frames, Owner, PageTable, Pages, READ_WRITE};
 
 /// The level of the root table; level 1 has the leaves of 4 KiB.
@@ -161,16 +161,6 @@ impl PageTable for X86_64 {
 
 /// The crate gives no frame back: a kernel's own loop does, as soon as a page is out, with no flush between.
 impl Owner for X86_64 {
-    fn install(&mut self, pages: &Pages) {
-        for addr in (pages.start()..pages.end()).step_by(PAGE) {
-            let frame = Frames.alloc_page().into_addr();
-            self.map(&Pages {
-                first: frame.get(),
-                ..pages.leaf_at(addr)
-            });
-        }
-    }
-
     #[expect(unsafe_code, reason = "page tables know addresses alone")]
     fn unmap_owned(&mut self, pages: &Pages) {
         for page in range::<Size4KiB>(pages) {
