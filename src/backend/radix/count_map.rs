@@ -38,10 +38,9 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             };
             match Word::read::<F>(slot.of(self.table(at)).load(Acquire), level) {
                 Word::Table(child) => (at, level) = (child, below),
-                Word::Empty if !fits::<F>(slot, distance, level) => {
-                    return 1 + new_tables::<F>(area, distance, below);
-                }
-                _ => return 0,
+                Word::Leaf(_) => return 0,
+                _ if fits::<F>(slot, distance, level) => return 0,
+                _ => return 1 + new_tables::<F>(area, distance, below),
             }
         }
         self.count_map(Place::There(at), level, area, distance, &Before::NOTHING)

@@ -199,3 +199,31 @@ fn a_page_that_was_written_is_dirty_where_it_moves() {
         assert_eq!(dirty, [true], "{accessed_dirty:?}");
     }
 }
+
+#[test]
+fn a_map_behind_an_unmap_that_waits_for_its_flush_gets_the_tables_it_needs() {
+    let frames = HostFrames::new(64);
+    let mut table = Table::new(frames.clone()).unwrap();
+    table
+        .edit(Edit::Map(run(GIB, 0x8000_1000, PAGE)), ASID)
+        .unwrap();
+    let area = area(GIB, PAGE);
+    let mut reserved = table.reserve([Edit::Unmap(area)].into_iter()).unwrap();
+    let mut out = Retired::new();
+    table.unmap(area, &mut reserved, &mut out);
+    table.unreserve(reserved);
+    // The tables wait, too. Other pages below them want one that was never there.
+    let behind = run(GIB + 2 * MIB - PAGE, 0x8000_1000, 2 * PAGE);
+    let mut reserved = table.reserve([Edit::Map(behind)].into_iter()).unwrap();
+    table.map_exclusive(behind, &mut reserved);
+    table.unreserve(reserved);
+    table.retire(out, ASID);
+    let mapped: usize = table
+        .populated(behind.area)
+        .map(|run| run.area.size())
+        .sum();
+    assert_eq!(mapped, 2 * PAGE);
+    table.check_invariants().unwrap();
+    table.edit(Edit::Unmap(behind.area), ASID).unwrap();
+    assert_eq!(frames.frames_in_use(), 1);
+}
