@@ -59,6 +59,17 @@ impl Before {
         self.last.is_some_and(|last| block.contains(last))
     }
 
+    /// Whether a leaf in `block` may be gone.
+    pub(super) fn may_unmap(&self, block: MemoryArea) -> bool {
+        self.unmapped.is_some_and(|area| area.overlaps(&block))
+    }
+
+    /// Whether a leaf for `block` has been cut, and so there is a table for its parts: unless all of them are retired.
+    pub(super) fn leaves_cut(&self, block: MemoryArea) -> bool {
+        let goes = self.retired.is_some_and(|area| area.contains_area(block));
+        !goes && self.has_cut(block)
+    }
+
     /// Whether a leaf for `block` has been cut.
     pub(super) fn has_cut(&self, block: MemoryArea) -> bool {
         let borders = self.borders.iter().flatten();

@@ -117,7 +117,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
                     let place = Place::There(child);
                     self.count_map(place, below, slot.piece(), distance, before)
                 }
-                Word::Leaf(_) if before.unmapped.is_none() => 0,
+                Word::Leaf(_) if !before.may_unmap(slot.whole()) => 0,
                 _ if fits::<F>(slot, distance, level) => 0,
                 word => {
                     let is_leaf = matches!((word, place), (Word::Leaf(_), _) | (_, Place::Leaf));
@@ -141,7 +141,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         let part = slot.piece();
         let is_counted = before.holds_last(slot.whole());
         if is_leaf {
-            let is_there = is_counted || before.has_cut(slot.whole());
+            let is_there = is_counted || before.leaves_cut(slot.whole());
             let deeper = self.count_map(Place::Leaf, below, part, distance, before);
             return usize::from(!is_there) + deeper;
         }

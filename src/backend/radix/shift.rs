@@ -72,6 +72,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             self.map_moved(&moved.run, owned | moved.used, with);
             if let Some(page) = moved.page {
                 self.move_page(page, moved.run, &mut changed);
+            } else if self.is_written_by_hardware() {
+                self.move_used(moved.run.area, from, to, &mut changed);
             }
         }
         changed.tell(out);
@@ -90,6 +92,41 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         new.fetch_or(word, Release);
         if word & F::VALID != 0 {
             changed.leaves(MemoryArea::block(from, run.area.size()));
+        }
+    }
+
+    /// Takes out the leaves that what is at `moved` now, in `to`, was mapped by in `from`, and marks it with what the MMU has
+    /// set in them since they were looked at. A leaf that reaches past `from` is split later: the MMU may write through it
+    /// until then, so what was mapped by it counts as used.
+    fn move_used(
+        &self,
+        moved: MemoryArea,
+        from: MemoryArea,
+        to: MemoryArea,
+        changed: &mut Changed,
+    ) {
+        let start = to
+            .offset_of(moved.start())
+            .and_then(|offset| from.at(offset));
+        let old = start.and_then(|start| MemoryArea::from_start_size(start, moved.size()).ok());
+        // Without a leaf there, for want of a reservation, all stays to be unmapped.
+        let Some(old) = old.filter(|_| self.leaves(moved).next().is_some()) else {
+            return;
+        };
+        let mut used = 0;
+        for leaf in self.leaves(old) {
+            used |= if leaf.whole == leaf.run.area {
+                if leaf.word & F::VALID != 0 {
+                    changed.leaves(leaf.whole);
+                }
+                leaf.place.swap(0, Relaxed)
+            } else {
+                F::ACCESSED | F::DIRTY
+            };
+        }
+        used &= F::ACCESSED | F::DIRTY;
+        for leaf in self.leaves(moved) {
+            leaf.place.fetch_or(used, Relaxed);
         }
     }
 }

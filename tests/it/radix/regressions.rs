@@ -227,3 +227,66 @@ fn a_map_behind_an_unmap_that_waits_for_its_flush_gets_the_tables_it_needs() {
     table.edit(Edit::Unmap(behind.area), ASID).unwrap();
     assert_eq!(frames.frames_in_use(), 1);
 }
+
+/// Makes edits in one verb, with one reservation, whose owned frames are retired before anything is mapped. Answers how
+/// many frames were left over.
+fn in_one_verb(table: &mut Table, frames: &HostFrames, edits: &[Edit]) -> usize {
+    let mut reserved = table.reserve(edits.iter().copied()).unwrap();
+    let mut out = Retired::new();
+    for edit in edits {
+        match *edit {
+            Edit::Unmap(area) => table.unmap(area, &mut reserved, &mut out),
+            Edit::Map(run) => {
+                table.retire(std::mem::take(&mut out), ASID);
+                table.map_exclusive(run, &mut reserved);
+            }
+            _ => panic!("no other edit is tried here"),
+        }
+    }
+    table.retire(out, ASID);
+    let before = frames.frames_in_use();
+    table.unreserve(reserved);
+    before - frames.frames_in_use()
+}
+
+#[test]
+fn a_map_where_a_leaf_has_gone_in_two_parts_gets_its_table_beside_owned_pages() {
+    let frames = HostFrames::new(64);
+    let mut table = Table::new(frames.clone()).unwrap();
+    for run in [
+        run(GIB, 0x8000_0000, 2 * MIB),
+        run(GIB + 64 * MIB, 0xa000_1000, PAGE),
+    ] {
+        table.edit(Edit::Map(run), ASID).unwrap();
+    }
+    install(&table, GIB + 2 * MIB);
+    let edits = [
+        Edit::Unmap(area(GIB, MIB)),
+        Edit::Unmap(area(GIB + MIB, MIB + PAGE)),
+        Edit::Map(run(GIB, 0x9000_1000, PAGE)),
+    ];
+    assert_eq!(in_one_verb(&mut table, &frames, &edits), 0);
+    assert!(table.translate(VirtAddr::new(GIB)).is_some());
+}
+
+#[test]
+fn a_leaf_far_from_what_is_unmapped_needs_no_table() {
+    let frames = HostFrames::new(64);
+    let mut table = Table::new(frames.clone()).unwrap();
+    for run in [
+        run(GIB, 0x8000_0000, 2 * MIB),
+        run(GIB + 64 * MIB, 0xa000_1000, PAGE),
+    ] {
+        table.edit(Edit::Map(run), ASID).unwrap();
+    }
+    let edits = [
+        Edit::Unmap(area(GIB + 64 * MIB, PAGE)),
+        Edit::Map(run(GIB, 0x9000_1000, PAGE)),
+    ];
+    assert_eq!(in_one_verb(&mut table, &frames, &edits), 0);
+    assert_eq!(
+        table.translate(VirtAddr::new(GIB)),
+        Some(PhysAddr::new(0x8000_0000)),
+        "what is there stays"
+    );
+}

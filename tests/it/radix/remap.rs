@@ -2,7 +2,9 @@
 
 use kernel_vm::backend::radix::{AccessedDirty, Radix};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend};
-use kernel_vm::{FrameAllocator, MapError, Permissions, PhysAddr, VirtAddr, VirtualMemoryManager};
+use kernel_vm::{
+    FrameAllocator, MapError, Permissions, PhysAddr, Retired, VirtAddr, VirtualMemoryManager,
+};
 
 use super::shape::{
     A, ASID, D, GIB, MIB, NONE, POLICIES, RW, Shape, allowing, install, last, make, places, policy,
@@ -20,6 +22,7 @@ on_every_format! {
     a_write_at_the_new_place_while_the_page_moves_is_not_forgotten
     a_shift_takes_owned_and_physical_pages_along_in_one_verb
     hidden_pages_move_without_a_flush
+    a_write_at_the_old_place_while_physical_memory_moves_is_not_forgotten
 }
 
 type Space<F> = VirtualMemoryManager<Radix<F, Witness>>;
@@ -261,4 +264,23 @@ fn hidden_pages_move_without_a_flush<F: Shape>() {
     let leads = [NEW, OLD + PAGE].map(|page| table.translate(VirtAddr::new(page)));
     assert_eq!(leads, [frame, other].map(Some));
     assert_eq!(allowing(RW), table.populated(to).next().unwrap().attributes);
+}
+
+fn a_write_at_the_old_place_while_physical_memory_moves_is_not_forgotten<F: Shape>() {
+    // One leaf, of which all moves or a part, or the part of a run that is one leaf at the new place.
+    for (mapped, moved) in [(PAGE, PAGE), (2 * MIB, 2 * MIB), (2 * MIB, PAGE)] {
+        let mut table = table::<F>(AccessedDirty::Hardware);
+        make(&mut table, Edit::Map(run(GIB, 0x4000_0000, mapped, RW)));
+        table.platform().watch(places(&table, GIB).pop().unwrap());
+        // As soon as the new place is valid, the MMU writes through the old one.
+        table.platform().use_at_once(A | D);
+        let (from, to) = (area(GIB, moved), area(2 * GIB, moved));
+        make(&mut table, Edit::Shift { from, to });
+        table.platform().use_at_once(0);
+        let (mut out, mut dirty) = (Retired::new(), Vec::new());
+        table.harvest(to, &mut out, |usage| dirty.push(usage.dirty));
+        table.retire(out, ASID);
+        assert_eq!(dirty, [true], "{mapped:#x}, {moved:#x}");
+        table.check_invariants().unwrap();
+    }
 }
