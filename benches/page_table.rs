@@ -1,15 +1,15 @@
 //! How long edits and look-ups of page tables take, beside what a kernel's author would pick instead.
 //!
-//! The function is the page table (`kernel-vm`: `Sv39`, by the calls of `PageTableBackend`), the parameter how many MiB
-//! are mapped. `kernel-vm-svadu` is the same where the MMU writes entries, too; it stands where that makes a difference.
-//! `bound` is no peer but what the duty costs at least: words in plain memory, one walk a leaf table, then
-//! one loop. Only the verb is timed, not what undoes it.
+//! The function is the page table (`kernel-vm`: `Sv39`, by its public calls), the parameter how many MiB are mapped.
+//! `kernel-vm-svadu` is the same where the MMU writes entries, too; it stands where that makes a difference. `bound` is
+//! no peer but what the duty costs at least: words in plain memory, one walk a leaf table, then one loop. Only the verb
+//! is timed, not what undoes it.
 //!
 //! - `pages-map`: one call maps memory in a row with leaves of 4 KiB, in a new page table.
 //! - `pages-map-again`: the same after an unmap, in whatever tables that left.
 //! - `pages-protect`, `pages-unmap`: one call for all of it.
 //! - `pages-unmap-owned`: the same, where each page has a frame of its own that goes back to the allocator. No peer gives
-//!   frames back: the loop around two of them does.
+//!   frames back: the loop around the two that say which frame a page had does.
 //! - `pages-map-huge`: as `pages-map`, with leaves of 2 MiB.
 //! - `pages-query`: random mapped addresses, which do not depend on each other, so that a CPU overlaps look-ups.
 //! - `pages-query-chain`: each address depends on the answer before.

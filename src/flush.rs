@@ -259,8 +259,8 @@ impl<'a> Flush<'a> {
 ///
 /// [`FrameAllocator`]: crate::FrameAllocator
 pub trait Tlb {
-    /// Makes every CPU that may have cached a translation of this space forget what `flush` names, and waits until
-    /// they have. Called at most once a verb, after the page table was changed and before any frame is given back; where
+    /// Makes every CPU that may have cached a translation of this space forget what `flush` names, and waits until they
+    /// have. Called at most once a verb, after the page table was changed and before any frame is given back; where
     /// entries must be broken before others are made (Arm, not RISC-V), once more for each large leaf that is split.
     fn flush(&self, flush: &Flush<'_>);
 
@@ -269,8 +269,8 @@ pub trait Tlb {
     /// act here; others may have a spurious fault at worst. A kernel may leave it to that fault, too, if its handler
     /// fences and tries again.
     ///
-    /// Where [`tables`](Flush::tables) are new, not only leaves, the same holds as for a flush: on RISC-V an `sfence.vma`
-    /// with an address does not cover them. The ASID is not known.
+    /// Where [`tables`](Flush::tables) are new, not only leaves, the same holds as for a flush: on RISC-V an
+    /// `sfence.vma` with an address does not cover them. The ASID is not known.
     fn made_valid(&self, made: &Flush<'_>) {
         let _ = made;
     }

@@ -14,7 +14,8 @@ const ASID: Asid = Asid::new(0);
 /// With accessed and dirty bits that are set from the start.
 pub(crate) type KernelVm = Table<false>;
 
-/// With those that the MMU sets whenever it likes (Svadu), so that edits which could lose one read and write in one step.
+/// With those that the MMU sets whenever it likes (Svadu), so that edits which could lose one read and write in one
+/// step.
 pub(crate) type Svadu = Table<true>;
 
 pub(crate) struct Table<const SVADU: bool> {

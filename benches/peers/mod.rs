@@ -79,8 +79,8 @@ pub(crate) trait Store: Sized {
     }
 }
 
-/// The lowest place for `size` bytes in `from..=end`, for stores without a search of their own: a walk over `areas`, the
-/// first and last bytes of those after `from` in address order. Not inlined, the walk would take twice as long.
+/// The lowest place for `size` bytes in `from..=end`, for stores without a search of their own: a walk over `areas`,
+/// the first and last bytes of those after `from` in address order. Not inlined, the walk would take twice as long.
 #[inline(always)]
 fn first_gap(
     size: usize,

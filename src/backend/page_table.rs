@@ -130,8 +130,8 @@ pub trait PageTableBackend: Sized {
 
     /// Maps at `to`, which is empty, what `from` has, hidden leaves too: cut at the borders, and in leaves as large as
     /// alignment and size allow. Frames that the page table owns have moved then; physical memory may be mapped at both
-    /// until `from` is unmapped, which must follow in the same verb. What was used of one page of a leaf counts as used of
-    /// all of it. Reserved as [`Edit::Shift`].
+    /// until `from` is unmapped, which must follow in the same verb. What was used of one page of a leaf counts as used
+    /// of all of it. Reserved as [`Edit::Shift`].
     ///
     /// What the same verb has unmapped at `to` may wait for its flush there; where owned
     /// [frames](Retired::frames) do, that must be retired first, or their pages stay empty.

@@ -24,8 +24,8 @@ pub enum Entry {
     Leaf(Run),
     /// A leaf without permissions: invalid to the MMU, address kept.
     Hidden(Run),
-    /// Another CPU is replacing the leaf, on an architecture where that takes a flush between (Arm's break-before-make):
-    /// look again.
+    /// Another CPU is replacing the leaf, on an architecture where that takes a flush between (Arm's
+    /// break-before-make): look again.
     Busy,
 }
 
@@ -36,8 +36,8 @@ impl Run {
         self.first.checked_add(self.area.offset_of(addr)?)
     }
 
-    /// How far behind its pages its frames are, modulo 2^64. It decides how large leaves can be, and is the same for all
-    /// parts of the run.
+    /// How far behind its pages its frames are, modulo 2^64. It decides how large leaves can be, and is the same for
+    /// all parts of the run.
     pub(crate) const fn distance(&self) -> u64 {
         let start = self.area.start().get() as u64;
         self.first.get().wrapping_sub(start)

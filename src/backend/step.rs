@@ -6,6 +6,7 @@ use crate::error::MapError;
 use crate::flush::Retired;
 
 /// The whole protocol for one edit: reserves, edits, gives back what is left, flushes and reaps.
+#[inline(never)]
 pub(super) fn in_steps<B: PageTableBackend>(
     backend: &mut B,
     edit: Edit,

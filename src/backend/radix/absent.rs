@@ -5,15 +5,14 @@ use super::table::{Cut, ENTRIES, leaves_fit};
 use crate::area::MemoryArea;
 
 /// How many tables pages in `area` take, with frames that are `distance` behind them, below a new table at `level` in
-/// which all of them lie. O(levels).
+/// which all of them lie. O(levels²), however many they are.
 pub(super) fn new_tables<F: Format>(area: MemoryArea, distance: u64, level: usize) -> usize {
     let Some(below) = level.checked_sub(1) else {
         return 0;
     };
     let cut = Cut::new(area, level);
-    let ends = [cut.head, cut.tail].into_iter().flatten();
     let new = |end| 1 + new_tables::<F>(end, distance, below);
-    ends.map(new).sum::<usize>() + cut.slots().len() * behind_slot::<F>(distance, level)
+    cut.ends().map(new).sum::<usize>() + cut.slots().len() * behind_slot::<F>(distance, level)
 }
 
 /// Tables behind a slot at `level` that is covered: none where one leaf can be in it.

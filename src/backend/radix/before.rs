@@ -8,8 +8,8 @@ use crate::area::MemoryArea;
 pub(super) struct Before {
     /// The last byte of the run before, if there is one: tables that hold it, and are not there, have been counted.
     pub(super) last: Option<VirtAddr>,
-    /// Where leaves may be gone: what was unmapped, and maybe more. Tables stay, or come back when they are wanted again,
-    /// unless they go for good:
+    /// Where leaves may be gone: what was unmapped, and maybe more. Tables stay, or come back when they are wanted
+    /// again, unless they go for good:
     pub(super) unmapped: Option<MemoryArea>,
     /// The same, if pages in it are owned. Those are retired before anything else is mapped there, and with them the
     /// tables that nothing else is in.

@@ -77,8 +77,9 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         let Some(body) = cut.body.filter(|_| leaves_fit::<F>(distance, level)) else {
             return self.count_slots(place, level, area, distance, before);
         };
-        let ends = [cut.head, cut.tail].into_iter().flatten();
-        let ends = ends.map(|end| self.count_slots(place, level, end, distance, before));
+        let ends = cut
+            .ends()
+            .map(|end| self.count_slots(place, level, end, distance, before));
         let mut new = ends.sum();
         if self.has_tables(place, level, cut) {
             new += self.count_slots(place, level, body, distance, before);

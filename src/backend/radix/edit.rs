@@ -10,15 +10,14 @@ use crate::attributes::Attributes;
 use crate::backend::check::{check_area, check_edit, check_run};
 use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::run::Run;
-use crate::backend::step::in_steps;
 use crate::error::MapError;
 use crate::flush::{Retired, Tlb};
 use crate::frame::FrameAllocator;
 use crate::permissions::Permissions;
 
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
-    /// As [`edit_run`](Self::edit_run), for who has tried to do with less: the compiler keeps this out of the way of that,
-    /// and pieces, unlike a whole run, stay in registers there.
+    /// A map, for who has tried to do with less. The compiler keeps what is cold out of the way of that, and does
+    /// little for its speed: so this is a door and no room. Pieces, unlike a whole run, stay in registers before it.
     #[cold]
     #[inline(never)]
     pub(super) fn map_after_all(
@@ -34,14 +33,13 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         })
     }
 
-    /// The same for [`edit_unmap`](Self::edit_unmap).
+    /// The same for an unmap.
     #[cold]
     #[inline(never)]
     pub(super) fn unmap_after_all(&mut self, area: MemoryArea, asid: Asid) -> Result<(), MapError> {
         self.edit_unmap(area, asid)
     }
 
-    /// A map.
     #[inline(never)]
     fn edit_run(&mut self, run: Run) -> Result<(), MapError> {
         check_run(self, &run)?;
@@ -52,20 +50,15 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         Ok(())
     }
 
-    /// An unmap.
     #[inline(never)]
     fn edit_unmap(&mut self, area: MemoryArea, asid: Asid) -> Result<(), MapError> {
         check_area(self, area)?;
-        let mut reserved = Reserved::default();
-        self.set_aside(self.count_split(area, |_| true), &mut reserved)?;
-        let mut out = Retired::new();
-        self.unmap_area(area, &mut reserved, &mut out);
-        self.give_back(reserved);
-        self.retire(out, asid);
-        Ok(())
+        let needed = self.count_split(area, |_| true);
+        self.edit_flushed(needed, asid, |table, reserved, out| {
+            table.unmap_area(area, reserved, out);
+        })
     }
 
-    /// A protect.
     #[inline(never)]
     pub(super) fn edit_protect(
         &mut self,
@@ -75,22 +68,25 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     ) -> Result<(), MapError> {
         check_edit(self, Edit::Protect(area, permissions))?;
         let changes = |leaf| F::attributes(leaf).permissions != permissions;
+        let needed = self.count_split(area, changes);
+        self.edit_flushed(needed, asid, |table, reserved, out| {
+            table.protect_area(area, permissions, reserved, out);
+        })
+    }
+
+    /// Makes an edit that needs so many tables and is flushed.
+    fn edit_flushed(
+        &mut self,
+        needed: usize,
+        asid: Asid,
+        edit: impl FnOnce(&mut Self, &mut Reserved, &mut Retired),
+    ) -> Result<(), MapError> {
         let mut reserved = Reserved::default();
-        self.set_aside(self.count_split(area, changes), &mut reserved)?;
+        self.set_aside(needed, &mut reserved)?;
         let mut out = Retired::new();
-        self.protect_area(area, permissions, &mut reserved, &mut out);
+        edit(self, &mut reserved, &mut out);
         self.give_back(reserved);
         self.retire(out, asid);
         Ok(())
-    }
-    /// A shift, and the unmap of what it leaves behind.
-    #[inline(never)]
-    pub(super) fn edit_shift(
-        &mut self,
-        from: MemoryArea,
-        to: MemoryArea,
-        asid: Asid,
-    ) -> Result<(), MapError> {
-        in_steps(self, Edit::Shift { from, to }, asid)
     }
 }

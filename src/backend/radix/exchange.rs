@@ -131,8 +131,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         }
     }
 
-    /// Puts `new` in the place of the leaf that `old` is, makes every CPU see it, and answers what was there; or what is
-    /// there instead.
+    /// Puts `new` in the place of the leaf that `old` is, makes every CPU see it, and answers what was there; or what
+    /// is there instead.
     fn swap_leaf(&self, word: &AtomicU64, old: Run, new: u64, asid: Asid) -> Result<u64, u64> {
         let breaks = |leaf| F::BREAK_BEFORE_MAKE && leaf & F::VALID != 0;
         // The MMU may set bits of the old leaf until another word is there: it is tried again then.

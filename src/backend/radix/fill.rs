@@ -13,8 +13,8 @@ use crate::flush::Tlb;
 use crate::frame::FrameAllocator;
 
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
-    /// A new table at `level` with `area` in it, which lies within it; `None` when nothing could be written, for want of
-    /// a reservation.
+    /// A new table at `level` with `area` in it, which lies within it; `None` when nothing could be written, for want
+    /// of a reservation.
     pub(super) fn new_table(
         &self,
         level: usize,
@@ -45,7 +45,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         }
         let cut = Cut::new(area, level);
         let mut wrote = false;
-        for end in [cut.head, cut.tail].into_iter().flatten() {
+        for end in cut.ends() {
             wrote |= self.fill_slots(table, level, end, edit);
         }
         let Some(body) = cut.body else {

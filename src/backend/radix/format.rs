@@ -20,7 +20,8 @@ pub trait Format: sealed::Sealed {
     /// The highest level that may hold leaves.
     const HIGHEST_LEAF: usize;
 
-    /// Whether both halves are below one root. Where each has its own, a page table is of the lower half, or the kernel's.
+    /// Whether both halves are below one root. Where each has its own, a page table is of the lower half, or the
+    /// kernel's.
     const ONE_ROOT: bool;
 
     /// Whether a valid entry must be made invalid, and that be flushed, before one of another address or size takes its
@@ -88,8 +89,8 @@ pub trait Format: sealed::Sealed {
     /// Whether a word at `level` is a valid pointer.
     fn is_table(word: u64, level: usize) -> bool;
 
-    /// The address of the table that a valid pointer leads to: what [`addr`](Self::addr) answers, as quickly as can be, as
-    /// every step down asks for it.
+    /// The address of the table that a valid pointer leads to: what [`addr`](Self::addr) answers, as quickly as can be,
+    /// as every step down asks for it.
     fn child(pointer: u64) -> PhysAddr;
 
     /// The address in a word that is not empty.

@@ -39,9 +39,9 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             .ok_or(MapError::OutOfFrames { needed: 1 })
     }
 
-    /// The kernel's page table, which others [share](Self::with_kernel): the part of the upper half that `area` touches,
-    /// widened to what entries of the root span (1 GiB in Sv39). All those entries are made now and stay, each with a
-    /// table of its own, so what is mapped later appears in every space that shares them; leaves are global.
+    /// The kernel's page table, which others [share](Self::with_kernel): the part of the upper half that `area`
+    /// touches, widened to what entries of the root span (1 GiB in Sv39). All those entries are made now and stay, each
+    /// with a table of its own, so what is mapped later appears in every space that shares them; leaves are global.
     ///
     /// # Errors
     /// [`MapError::OutOfRange`] unless `area` lies in the upper half; [`MapError::OutOfFrames`].

@@ -51,8 +51,8 @@ impl<'a> Leaf<'a> {
     }
 }
 
-/// The leaves in an area, in address order: one way down a table of pages, then a look at each of its words. O(1) a leaf,
-/// and O(levels + entries) a table.
+/// The leaves in an area, in address order. One way down for each table of pages, then a look at each of its words; and
+/// one for each larger leaf.
 pub(super) struct Leaves<'a, F: Format, P: FrameAllocator + Tlb> {
     radix: &'a Radix<F, P>,
     /// What is left of the table of pages at hand.

@@ -69,7 +69,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         }
         let cut = Cut::new(area, level);
         let mut wrote = false;
-        for end in [cut.head, cut.tail].into_iter().flatten() {
+        for end in cut.ends() {
             wrote |= self.map_slots::<T>(table, level, end, edit);
         }
         let Some(body) = cut.body else {
@@ -116,7 +116,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         wrote
     }
 
-    /// Fills a new table with what is wanted of `slot`, and publishes it with one store; when another CPU was first, fills its table.
+    /// Fills a new table with what is wanted of `slot`, and publishes it with one store; when another CPU was first,
+    /// fills its table.
     fn map_below<T: Take>(
         &self,
         slot: Slot,

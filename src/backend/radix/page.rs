@@ -20,7 +20,7 @@ use crate::permissions::Permissions;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum New {
     Leaves,
-    /// And leaves.
+    /// And tables that they are in.
     Tables,
 }
 

@@ -10,6 +10,7 @@ use crate::attributes::Attributes;
 use crate::backend::check::check_edit;
 use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::run::{Entry, Run};
+use crate::backend::step::in_steps;
 use crate::error::MapError;
 use crate::flush::{Retired, Tlb};
 use crate::frame::{FRAME_SIZE, FrameAllocator};
@@ -49,12 +50,20 @@ impl<F: Format, P: FrameAllocator + Tlb> PageTableBackend for Radix<F, P> {
     #[inline(always)]
     fn edit(&mut self, edit: Edit, asid: Asid) -> Result<(), MapError> {
         match edit {
-            Edit::Map(run) if self.map_page(run) => Ok(()),
-            Edit::Map(run) => self.map_after_all(run.area, run.first, run.attributes),
-            Edit::Unmap(area) if self.unmap_page(area, asid) => Ok(()),
-            Edit::Unmap(area) => self.unmap_after_all(area, asid),
+            Edit::Map(run) => {
+                if self.map_page(run) {
+                    return Ok(());
+                }
+                self.map_after_all(run.area, run.first, run.attributes)
+            }
+            Edit::Unmap(area) => {
+                if self.unmap_page(area, asid) {
+                    return Ok(());
+                }
+                self.unmap_after_all(area, asid)
+            }
             Edit::Protect(area, permissions) => self.edit_protect(area, permissions, asid),
-            Edit::Shift { from, to } => self.edit_shift(from, to, asid),
+            Edit::Shift { .. } => in_steps(self, edit, asid),
         }
     }
 

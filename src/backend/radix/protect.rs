@@ -51,8 +51,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         }
     }
 
-    /// Changes what `area` has in the table at `at`. By address: nobody may hold on to tables meanwhile, so that they can
-    /// be read [as plain memory](Self::alike).
+    /// Changes what `area` has in the table at `at`. By address: nobody may hold on to tables meanwhile, so that they
+    /// can be read [as plain memory](Self::alike).
     fn protect_in(&mut self, at: PhysAddr, level: usize, area: MemoryArea, edit: &mut Protect<'_>) {
         if level == 0 {
             if let Some((slots, area)) = populated(self.table(at), area) {

@@ -14,8 +14,8 @@ use crate::flush::Tlb;
 use crate::frame::FrameAllocator;
 
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
-    /// Where `addr` leads, as the MMU would find it, whatever the leaf allows; `None` where no valid leaf is. O(levels):
-    /// one load each.
+    /// Where `addr` leads, as the MMU would find it, whatever the leaf allows; `None` where no valid leaf is.
+    /// O(levels): one load each.
     #[must_use]
     #[inline]
     pub fn translate(&self, addr: VirtAddr) -> Option<PhysAddr> {

@@ -74,7 +74,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         self.platform().release(frame, leaf & F::DIRTY != 0);
     }
 
-    /// Whether anything was ever there that the MMU may have cached.
+    /// Whether anything is there that the MMU may have cached: what is gone was flushed when it went.
     pub(super) fn is_in_use(&self) -> bool {
         self.root_slots().any(|word| word != 0)
     }

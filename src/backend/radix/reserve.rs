@@ -12,8 +12,8 @@ use crate::flush::Tlb;
 use crate::frame::FrameAllocator;
 
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
-    /// Sets `needed` frames aside on an empty stack, or none. Not as an answer: who copies it has to wait for what was
-    /// just written.
+    /// Sets `needed` frames aside on an empty stack, or none: when there are too few, the allocator is out of frames
+    /// until those that there were are back. Not as an answer: who copies it has to wait for what was just written.
     pub(super) fn set_aside(&self, needed: usize, reserved: &mut Reserved) -> Result<(), MapError> {
         for _ in 0..needed {
             let Some(frame) = self.alloc_table() else {

@@ -95,9 +95,9 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         }
     }
 
-    /// Takes out the leaves that what is at `moved` now, in `to`, was mapped by in `from`, and marks it with what the MMU has
-    /// set in them since they were looked at. A leaf that reaches past `from` is split later: the MMU may write through it
-    /// until then, so what was mapped by it counts as used.
+    /// Takes out the leaves that what is at `moved` now, in `to`, was mapped by in `from`, and marks it with what the
+    /// MMU has set in them since they were looked at. A leaf that reaches past `from` is split later: the MMU may write
+    /// through it until then, so what was mapped by it counts as used.
     fn move_used(
         &self,
         moved: MemoryArea,

@@ -15,13 +15,13 @@ use crate::flush::{Flush, Tlb};
 use crate::frame::FrameAllocator;
 
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
-    /// Puts a table of leaves one below `level` in place of `leaf`, which is in `slot`, and answers where it is; `None`,
-    /// and nothing has changed, when no frame is left.
+    /// Puts a table of leaves one below `level` in place of `leaf`, which is in `slot`, and answers where it is;
+    /// `None`, and nothing has changed, when no frame is left.
     ///
     /// The translations stay the same, so nothing needs to be flushed for this, unless the format breaks before it
     /// makes: old and new may both be used until the edit that asked for it is flushed (Privileged, 'Supervisor
-    /// Memory-Management Fence Instruction'). But a hidden leaf was not valid, and the table is: who has cached that nothing
-    /// is there must hear of it.
+    /// Memory-Management Fence Instruction'). But a hidden leaf was not valid, and the table is: who has cached that
+    /// nothing is there must hear of it.
     pub(super) fn split(
         &self,
         slot: Slot,

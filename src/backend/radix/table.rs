@@ -109,13 +109,13 @@ impl Slot {
 /// An area that lies within one table, cut in three: slots that it covers, and the parts of slots before and behind.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cut {
-    pub(super) head: Option<MemoryArea>,
+    head: Option<MemoryArea>,
     /// The slots that are covered: numbers from `first` on, of `count`.
     first: usize,
     count: usize,
     /// What they span.
     pub(super) body: Option<MemoryArea>,
-    pub(super) tail: Option<MemoryArea>,
+    tail: Option<MemoryArea>,
 }
 
 impl Cut {
@@ -148,6 +148,11 @@ impl Cut {
             body: piece(has_body, first, last),
             tail: piece(cuts_tail, tail_start, end),
         }
+    }
+
+    /// The parts of slots, those that there are.
+    pub(super) fn ends(self) -> impl Iterator<Item = MemoryArea> {
+        [self.head, self.tail].into_iter().flatten()
     }
 
     /// The numbers of the slots that are covered.

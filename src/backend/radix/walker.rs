@@ -119,12 +119,12 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         let words = self.platform.reach(at).cast::<Table>();
         // SAFETY: every address that comes here was answered by `alloc`, and was not released since: addresses come
         // from `root`, from `Reserved` with our root as owner (frames keep their bytes until they are released, even
-        // when their allocator goes, so no other page table with frames set aside ever had this root), or from words in such tables, which only this module
-        // writes, in a format that is this crate's own; `release_table` is called with `&mut self`, in `drop`, or for
-        // tables that were never published, and no borrow of those is alive. So `reach` promises a frame's worth of
-        // bytes, aligned as the address is (to `FRAME_SIZE`, since `alloc` promises that of frames), that nobody else
-        // uses. Any bytes are valid words, and all accesses are atomic, so the MMU and other CPUs may write
-        // meanwhile.
+        // when their allocator goes, so no other page table with frames set aside ever had this root), or from words in
+        // such tables, which only this module writes, in a format that is this crate's own; `release_table` is called
+        // with `&mut self`, in `drop`, or for tables that were never published, and no borrow of those is alive. So
+        // `reach` promises a frame's worth of bytes, aligned as the address is (to `FRAME_SIZE`, since `alloc` promises
+        // that of frames), that nobody else uses. Any bytes are valid words, and all accesses are atomic, but for those of
+        // `alike`, which says why it may; so the MMU and other CPUs may write meanwhile.
         unsafe { words.as_ref() }
     }
 
@@ -144,8 +144,9 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     }
 
     /// One of the words in these slots of the table at `at` (see [`table`](Self::table)), if all of them are the same
-    /// but for bits in `but_for`. Read as plain memory, of which the CPU takes several words at a time, unless the MMU
-    /// or a fault may write meanwhile.
+    /// but for bits in `but_for`. Where accessed and dirty bits are preset, the table is read as plain memory, of which
+    /// the CPU takes several words at a time. Elsewhere the MMU may write, if only because the kernel is wrong about
+    /// it.
     #[inline]
     #[expect(unsafe_code, reason = "a table is a frame of physical memory")]
     pub(super) fn alike(&mut self, at: PhysAddr, slots: Range<usize>, but_for: u64) -> Option<u64> {

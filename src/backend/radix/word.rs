@@ -14,8 +14,8 @@ pub(super) enum Word {
     Leaf(u64),
     /// A table that was taken out and waits for the flush: invalid to the MMU.
     RetiredTable(PhysAddr),
-    /// The same for a leaf: one whose frame is the space's own, or one that another takes the place of, where the format
-    /// breaks before it makes.
+    /// The same for a leaf: one whose frame is the space's own, or one that another takes the place of, where the
+    /// format breaks before it makes.
     RetiredLeaf(u64),
 }
 

@@ -34,8 +34,8 @@ pub fn current() -> Satp {
 }
 
 /// How many bits of an ASID this CPU keeps, 0 to 16: writes ones to the field and reads back which stay (Privileged,
-/// 'Supervisor Address Translation and Protection Register'). `satp` is as before then, and this CPU's translations of
-/// other ASIDs than the current are fenced.
+/// 'Supervisor Address Translation and Protection Register'). `satp` is as before then, and what this CPU may have
+/// cached under the ASID that was read back is fenced.
 ///
 /// # Safety
 /// No other CPU matters; but interrupts must be off, and this CPU must run on memory that is the same in the current
