@@ -2,8 +2,8 @@
 //!
 //! The function is the page table (`kernel-vm`: `Sv39`, by its public calls), the parameter how many MiB are mapped.
 //! `kernel-vm-svadu` is the same where the MMU writes entries, too; it stands where that makes a difference. `bound` is
-//! no peer but what the duty costs at least: words in plain memory, one walk a leaf table, then one loop. Only the verb
-//! is timed, not what undoes it.
+//! no peer but the best that a kernel's author could write for the duty alone: words in plain memory, one walk a leaf
+//! table, then one loop. Only the verb is timed, not what undoes it.
 //!
 //! - `pages-map`: one call maps memory in a row with leaves of 4 KiB, in a new page table.
 //! - `pages-map-again`: the same after an unmap, in whatever tables that left.
