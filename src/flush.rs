@@ -44,8 +44,8 @@ impl Retired {
         self.tables = true;
     }
 
-    /// Frames that the space owns were taken out, so their entries wait, too: nothing can be mapped there before
-    /// everything is retired.
+    /// Entries wait, too: nothing can be mapped there before everything is retired. Those of frames that the space owns
+    /// do, or where entries must be broken before others are made (Arm's break-before-make), all.
     pub fn note_frames(&mut self) {
         self.frames = true;
     }
@@ -88,7 +88,7 @@ impl Retired {
         self.tables
     }
 
-    /// Whether frames were taken out that the space owned.
+    /// Whether entries wait, as those of frames do that the space owned.
     #[must_use]
     pub const fn frames(&self) -> bool {
         self.frames
@@ -260,8 +260,9 @@ impl<'a> Flush<'a> {
 /// [`FrameAllocator`]: crate::FrameAllocator
 pub trait Tlb {
     /// Makes every CPU that may have cached a translation of this space forget what `flush` names, and waits until they
-    /// have. Called at most once a verb, after the page table was changed and before any frame is given back; where
-    /// entries must be broken before others are made (Arm, not RISC-V), once more for each large leaf that is split.
+    /// have. Called at most once a verb, after the page table was changed and before any frame is given back; a
+    /// move onto pages that the space owns flushes those first. Where entries must be broken before others are made
+    /// (Arm, not RISC-V), any move onto pages does, and once more each large leaf that is split.
     fn flush(&self, flush: &Flush<'_>);
 
     /// What `made` names was not valid before and is now: what a CPU may have cached of it is that nothing was there.

@@ -94,7 +94,8 @@ pub trait PageTableBackend: Sized {
     /// Sets aside what these edits, made in this order, need together. `O(tables touched)`.
     ///
     /// What an edit needs is read from the page table as it is now, so no edit may speak of pages that one before it
-    /// has mapped. Mapping what one before it empties is fine.
+    /// has mapped. Mapping what one before it empties is fine, once what waits there for its flush
+    /// ([`Retired::frames`]) is retired.
     ///
     /// # Errors
     /// [`MapError::OutOfFrames`], or what [`check_edit`](crate::backend::check_edit) refuses. Entries, tables and the
@@ -130,11 +131,11 @@ pub trait PageTableBackend: Sized {
 
     /// Maps at `to`, which is empty, what `from` has, hidden leaves too: cut at the borders, and in leaves as large as
     /// alignment and size allow. Frames that the page table owns have moved then; physical memory may be mapped at both
-    /// until `from` is unmapped, which must follow in the same verb. What was used of one page of a leaf counts as used
-    /// of all of it. Reserved as [`Edit::Shift`].
+    /// until `from` is unmapped, which must follow in the same verb. What was used of one page counts as used of all
+    /// physical memory that continues it with the same attributes. Reserved as [`Edit::Shift`].
     ///
-    /// What the same verb has unmapped at `to` may wait for its flush there; where owned
-    /// [frames](Retired::frames) do, that must be retired first, or their pages stay empty.
+    /// What the same verb has unmapped at `to` may wait for its flush there; where [entries](Retired::frames) do, that
+    /// must be retired first, or their pages stay empty.
     /// `O(leaves + tables)`.
     fn shift(
         &mut self,

@@ -1,6 +1,7 @@
 //! A backend under test.
 
 use alloc::vec::Vec;
+use core::mem::take;
 
 use super::place::joined;
 use crate::addr::VirtAddr;
@@ -70,6 +71,9 @@ impl<B: PageTableBackend, U: Fn(&B) -> usize> Space<B, U> {
     pub(super) fn make_with(&mut self, mut with: B::Reserved, edits: &[Edit]) {
         let mut out = Retired::new();
         for &edit in edits {
+            if out.frames() && matches!(edit, Edit::Map(_) | Edit::Shift { .. }) {
+                self.backend.retire(take(&mut out), Asid::new(1));
+            }
             match edit {
                 Edit::Map(run) => self.backend.map(run, &mut with),
                 Edit::Unmap(area) => self.backend.unmap(area, &mut with, &mut out),

@@ -11,8 +11,8 @@ pub(super) struct Before {
     /// Where leaves may be gone: what was unmapped, and maybe more. Tables stay, or come back when they are wanted
     /// again, unless they go for good:
     pub(super) unmapped: Option<MemoryArea>,
-    /// The same, if pages in it are owned. Those are retired before anything else is mapped there, and with them the
-    /// tables that nothing else is in.
+    /// The same, if entries in it wait, as those of owned pages do. They are retired before anything else is mapped
+    /// there, and with them the tables that nothing else is in.
     pub(super) retired: Option<MemoryArea>,
     /// Whether that was found out.
     pub(super) is_known: bool,

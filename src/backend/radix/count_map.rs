@@ -159,7 +159,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         }
     }
 
-    /// Finds out whether pages are owned where something was unmapped.
+    /// Finds out whether entries wait where something was unmapped, as those of owned pages do.
     pub(super) fn note_retired(&self, before: &mut Before) {
         if core::mem::replace(&mut before.is_known, true) {
             return;
@@ -168,7 +168,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             let mut leaves = self.leaves(*area);
             leaves.any(|leaf| leaf.word & F::OWNED != 0)
         };
-        before.retired = before.unmapped.filter(owns);
+        let waits = |area: &MemoryArea| F::BREAK_BEFORE_MAKE || owns(area);
+        before.retired = before.unmapped.filter(waits);
     }
 
     /// Whether the table in `slot` goes when everything in `retired` is: nothing else is in it.

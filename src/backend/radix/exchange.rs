@@ -3,7 +3,7 @@
 use core::error::Error;
 use core::fmt;
 use core::sync::atomic::AtomicU64;
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use super::format::Format;
 use super::map::retired_leaf;
@@ -136,7 +136,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     fn swap_leaf(&self, word: &AtomicU64, old: Run, new: u64, asid: Asid) -> Result<u64, u64> {
         let breaks = |leaf| F::BREAK_BEFORE_MAKE && leaf & F::VALID != 0;
         // The MMU may set bits of the old leaf until another word is there: it is tried again then.
-        let before = word.fetch_update(Release, Acquire, |found| {
+        let before = word.fetch_update(AcqRel, Acquire, |found| {
             let next = if breaks(found) {
                 retired_leaf::<F>(found)
             } else {

@@ -25,7 +25,8 @@ pub trait Format: sealed::Sealed {
     const ONE_ROOT: bool;
 
     /// Whether a valid entry must be made invalid, and that be flushed, before one of another address or size takes its
-    /// place (Arm's break-before-make).
+    /// place (Arm's break-before-make). What is broken is not there until the flush is acknowledged: the kernel's own
+    /// code, and what [`reach`](crate::FrameAllocator::reach) answers, must not be in a large leaf that an edit splits.
     const BREAK_BEFORE_MAKE: bool;
 
     /// The canonical addresses: the lower half, from 0 on, which is user mode's, and the upper, up to the last address,

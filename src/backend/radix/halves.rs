@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::features::Features;
 use super::format::Format;
 use super::ranges::Ranges;
-use super::table::{Slot, slots, span};
+use super::table::{slots, span};
 use super::walker::Radix;
 use crate::area::MemoryArea;
 use crate::error::MapError;
@@ -97,10 +97,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
 
     /// Copies the entries of a kernel's root.
     fn share<K: FrameAllocator + Tlb>(&self, kernel: &Radix<F, K>) {
-        let [lower, _] = *F::RANGES;
         let areas = kernel.ranges.as_slice().iter();
-        let shared = areas.flat_map(|&area| slots(area, Self::TOP));
-        for slot in shared.filter(|slot: &Slot| !lower.contains_area(slot.whole())) {
+        for slot in areas.flat_map(|&area| slots(area, Self::TOP)) {
             let word = slot.of(kernel.root_table()).load(Relaxed);
             slot.of(self.root_table()).store(word, Relaxed);
         }

@@ -7,6 +7,7 @@ use super::mapping::{Alone, Mapping, Shared, Take};
 use super::page::New;
 use super::reserved::Reserved;
 use super::table::{Cut, Slot, Table, slots, span};
+use super::unmap::waits;
 use super::walker::Radix;
 use super::word::Word;
 use crate::addr::PhysAddr;
@@ -171,12 +172,12 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         self.map_in::<T>(again, below, slot.piece(), edit)
     }
 
-    /// What is left of a word that is taken out: something while it owns what the MMU may still reach.
+    /// What is left of a word that is taken out: something while it waits for the flush.
     #[inline]
     pub(super) fn retired(&self, word: u64, level: usize) -> u64 {
         match Word::read::<F>(word, level) {
             Word::Table(child) => retired_table::<F>(child, word),
-            Word::Leaf(leaf) if leaf & F::OWNED != 0 => retired_leaf::<F>(leaf),
+            Word::Leaf(leaf) if waits::<F>(leaf) => retired_leaf::<F>(leaf),
             Word::Empty | Word::Leaf(_) => 0,
             Word::RetiredTable(_) | Word::RetiredLeaf(_) => word,
         }
@@ -189,7 +190,7 @@ pub(super) fn retired_table<F: Format>(child: PhysAddr, word: u64) -> u64 {
     address | F::RETIRED | F::POINTER | (word & F::OWNED)
 }
 
-/// An owned leaf that is taken out.
+/// A leaf that is taken out, and waits.
 #[inline]
 pub(super) const fn retired_leaf<F: Format>(word: u64) -> u64 {
     (word & F::KEPT) | F::RETIRED

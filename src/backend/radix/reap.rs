@@ -34,7 +34,9 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
                     let owned = slot.of(table).swap(0, Relaxed) & F::OWNED != 0;
                     self.release_tree(child, below, owned);
                 }
-                Word::Empty | Word::Leaf(_) | Word::RetiredLeaf(_) => {}
+                // A large one is never owned.
+                Word::RetiredLeaf(_) => slot.of(table).store(0, Relaxed),
+                Word::Empty | Word::Leaf(_) => {}
             }
         }
     }
@@ -44,7 +46,9 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         for word in words.unwrap_or_default() {
             if let Word::RetiredLeaf(leaf) = Word::read::<F>(word.load(Relaxed), 0) {
                 word.store(0, Relaxed);
-                self.release_page(leaf);
+                if leaf & F::OWNED != 0 {
+                    self.release_page(leaf);
+                }
             }
         }
     }

@@ -13,6 +13,7 @@ use crate::area::MemoryArea;
 use crate::backend::run::Run;
 use crate::flush::{Retired, Tlb};
 use crate::frame::FrameAllocator;
+use crate::permissions::Permissions;
 
 /// What is to be mapped elsewhere.
 #[derive(Clone, Copy)]
@@ -115,18 +116,23 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         };
         let mut used = 0;
         for leaf in self.leaves(old) {
+            let is_valid = leaf.word & F::VALID != 0;
             used |= if leaf.whole == leaf.run.area {
-                if leaf.word & F::VALID != 0 {
+                if is_valid {
                     changed.leaves(leaf.whole);
                 }
                 leaf.place.swap(0, Relaxed)
-            } else {
+            } else if is_valid && leaf.run.attributes.permissions.contains(Permissions::WRITE) {
                 F::ACCESSED | F::DIRTY
+            } else {
+                F::ACCESSED
             };
         }
         used &= F::ACCESSED | F::DIRTY;
-        for leaf in self.leaves(moved) {
-            leaf.place.fetch_or(used, Relaxed);
+        if used != 0 {
+            for leaf in self.leaves(moved) {
+                leaf.place.fetch_or(used, Relaxed);
+            }
         }
     }
 }

@@ -33,16 +33,17 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         let word = slot.of(table);
         let at = self.smaller_leaves(leaf, level, with)?;
         let breaks = F::BREAK_BEFORE_MAKE && leaf & F::VALID != 0;
-        let mut last = leaf;
-        if breaks {
-            last = self.break_leaf(word, leaf, slot.whole());
-        }
         let pointer = F::table(at, level);
-        if self.is_written_by_hardware() {
-            last |= word.swap(pointer, Release);
+        let last = if breaks {
+            let last = self.break_leaf(word, leaf, slot.whole());
+            word.store(pointer, Release);
+            last
+        } else if self.is_written_by_hardware() {
+            word.swap(pointer, Release)
         } else {
             word.store(pointer, Release);
-        }
+            leaf
+        };
         // What the MMU has set since the leaf was read holds for each of the parts.
         let late = last & !leaf & (F::ACCESSED | F::DIRTY);
         if late != 0 {

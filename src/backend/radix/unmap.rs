@@ -33,15 +33,15 @@ impl Changed {
         grow(&mut self.valid, area);
     }
 
-    /// A table that spoke of `area` was taken out, maybe with frames that the space owns.
-    pub(super) fn table(&mut self, area: MemoryArea, owned: bool) {
+    /// A table that spoke of `area` was taken out, maybe with leaves that wait.
+    pub(super) fn table(&mut self, area: MemoryArea, waits: bool) {
         self.leaves(area);
         self.tables = true;
         grow(&mut self.waiting, area);
-        self.frames |= owned;
+        self.frames |= waits;
     }
 
-    /// Leaves in `area` that the space owns were taken out.
+    /// Leaves in `area` that wait were taken out.
     pub(super) fn frames(&mut self, area: MemoryArea) {
         grow(&mut self.waiting, area);
         self.frames = true;
@@ -171,7 +171,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             .store(retired_table::<F>(child, word), Relaxed);
         // The mark says that there may have been some.
         let owns = word & F::OWNED != 0 && self.owns(child, level - 1);
-        changed.table(slot.piece(), owns);
+        changed.table(slot.piece(), owns || F::BREAK_BEFORE_MAKE);
     }
 
     /// Whether a leaf in the table at `at`, or below, is owned.
@@ -194,12 +194,12 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         };
         let words = table.get(slots).unwrap_or_default();
         let mut seen = 0;
-        if !owned {
+        if !owned && !F::BREAK_BEFORE_MAKE {
             for word in words {
                 seen |= word.load(Relaxed);
                 word.store(0, Relaxed);
             }
-        } else if self.is_written_by_hardware() {
+        } else if self.is_written_by_hardware() || F::BREAK_BEFORE_MAKE {
             for word in words {
                 // Invalid from this step on: the MMU sets no bit any more.
                 let old = word.swap(0, Relaxed);
@@ -217,18 +217,30 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         if seen & F::VALID != 0 {
             changed.leaves(area);
         }
-        if seen & F::OWNED != 0 {
+        if waits::<F>(seen) {
             changed.frames(area);
         }
     }
 
     /// Empties a leaf, all of it: a whole one, or one that cannot be split for want of a reservation.
     pub(super) fn empty(&self, slot: Slot, table: &Table, leaf: u64, changed: &mut Changed) {
-        slot.of(table).store(0, Relaxed);
+        let waits = waits::<F>(leaf);
+        let left = if waits { retired_leaf::<F>(leaf) } else { 0 };
+        slot.of(table).store(left, Relaxed);
         if leaf & F::VALID != 0 {
             changed.leaves(slot.whole());
         }
+        if waits {
+            changed.frames(slot.whole());
+        }
     }
+}
+
+/// Whether an entry waits for the flush when this leaf is taken out of it: while it owns what the MMU may still reach,
+/// or where nothing else may be made there before.
+#[inline]
+pub(super) const fn waits<F: Format>(leaf: u64) -> bool {
+    leaf & F::OWNED != 0 || F::BREAK_BEFORE_MAKE && leaf & F::VALID != 0
 }
 
 /// Whether nothing is left in a table but what waits for the flush.

@@ -123,8 +123,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         // such tables, which only this module writes, in a format that is this crate's own; `release_table` is called
         // with `&mut self`, in `drop`, or for tables that were never published, and no borrow of those is alive. So
         // `reach` promises a frame's worth of bytes, aligned as the address is (to `FRAME_SIZE`, since `alloc` promises
-        // that of frames), that nobody else uses. Any bytes are valid words, and all accesses are atomic, but for those of
-        // `alike`, which says why it may; so the MMU and other CPUs may write meanwhile.
+        // that of frames), that nobody else uses. Any bytes are valid words, and all accesses are atomic, but for those
+        // of `alike`, which says why it may; so the MMU and other CPUs may write meanwhile.
         unsafe { words.as_ref() }
     }
 

@@ -45,5 +45,5 @@ pub(super) const fn is_leaf<F: Format>(word: u64) -> bool {
 /// Whether nothing is in an entry but what waits for its flush.
 #[inline]
 pub(super) const fn is_gone<F: Format>(word: u64) -> bool {
-    word & (F::VALID | F::HIDDEN) == 0
+    !is_leaf::<F>(word)
 }

@@ -12,6 +12,7 @@ use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::radix::{AccessedDirty, Features, Format, Radix};
 use crate::backend::run::{Entry, Run};
 use crate::error::MapError;
+use crate::flush::Retired;
 use crate::frame::FrameAllocator;
 use crate::permissions::Permissions;
 
@@ -149,6 +150,53 @@ fn a_page_is_broken_and_flushed_before_another_frame_takes_its_place() {
     assert_eq!(ArmLike::addr(made), first);
     table.edit(Edit::Unmap(area(PAGE, PAGE)), ASID).unwrap();
     assert_eq!(table.platform().frames.frames_in_use(), 1, "the root");
+}
+
+#[test]
+fn nothing_is_mapped_where_something_was_before_that_is_flushed() {
+    // A page beside another, one that is alone in its table, and a large leaf.
+    for (size, beside) in [(PAGE, true), (PAGE, false), (LARGE, false)] {
+        let mut table = table();
+        let (old, new) = (64 * LARGE, 4 * LARGE);
+        let at = |page| area(page, size);
+        for run in [run(old, 0x4000_0000, size), run(new, 0x8000_0000, size)] {
+            table.edit(Edit::Map(run), ASID).unwrap();
+        }
+        if beside {
+            let page = run(new + PAGE, 0xc000_0000, PAGE);
+            table.edit(Edit::Map(page), ASID).unwrap();
+        }
+        let place = place(&table, new);
+        table.platform().watch(place);
+        let shift = Edit::Shift {
+            from: at(old),
+            to: at(new),
+        };
+        let edits = [Edit::Unmap(at(new)), shift, Edit::Unmap(at(old))];
+        let mut reserved = table.reserve(edits.into_iter()).unwrap();
+        let mut out = Retired::new();
+        table.unmap(at(new), &mut reserved, &mut out);
+        assert!(out.frames(), "its entry waits");
+        assert_eq!(table.platform().word(place) & ArmLike::VALID, 0);
+        assert_ne!(table.platform().word(place), 0);
+        if size == PAGE && !beside {
+            // Its table goes.
+            table.platform().watch(table.root());
+        }
+        table.retire(core::mem::take(&mut out), ASID);
+        assert_eq!(table.platform().take()[0].0, Told::Flush);
+        table.shift(at(old), at(new), &mut reserved, &mut out);
+        table.unmap(at(old), &mut reserved, &mut out);
+        table.unreserve(reserved);
+        table.retire(out, ASID);
+        let moved = Entry::Leaf(run(new, 0x4000_0000, size));
+        assert_eq!(table.entry(VirtAddr::new(new)), moved);
+        assert_eq!(table.entry(VirtAddr::new(old)), Entry::Empty);
+        table.check_invariants().unwrap();
+        let all = area(0, 1 << 40);
+        table.edit(Edit::Unmap(all), ASID).unwrap();
+        assert_eq!(table.platform().frames.frames_in_use(), 1, "the root");
+    }
 }
 
 #[test]
