@@ -15,8 +15,8 @@
 //! | a table where nothing was | the same, but an entry that is no leaf was cached: only a fence without an address covers that, so `made_valid` is told of tables |
 //! | a table of smaller leaves for a large one (where [`Format::BREAK_BEFORE_MAKE`] is not set, as on RISC-V) | until the verb's own flush, either may be used, and both say the same; that flush names pages of the large leaf, and so covers it |
 //! | an accessed or dirty bit set by [`set_accessed`](Radix::set_accessed) | a CPU that has cached the leaf without it faults once more ('Virtual Address Translation Process'); `made_valid` is told |
-//! | what takes the place of a leaf that the same verb has taken out | the verb's flush is yet to come, and covers both; until then either may be used |
-//! | marks in pointers, of owned leaves below, and bits in leaves that were just made | the MMU ignores the first, and what it may have cached of the second it finds again as it was ('Virtual Address Translation Process') |
+//! | what takes the place of a leaf that the same verb has taken out (where `BREAK_BEFORE_MAKE` is not set) | the verb's flush is yet to come, and covers both; until then either may be used |
+//! | marks in pointers, of owned leaves below, and accessed and dirty bits that are carried over to leaves just made | the MMU ignores the first; who has cached a leaf without the second sets them again ('Virtual Address Translation Process') |
 //! | permissions that are as before | no entry has changed |
 //! | a hidden leaf that is unmapped, moved or given other permissions that hide it | it was not valid: no translation was cached ('Addressing and Memory Protection') |
 //! | words that wait for a flush, when their frames are given back | they were made invalid before that flush |
