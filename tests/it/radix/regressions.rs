@@ -228,6 +228,19 @@ fn a_map_behind_an_unmap_that_waits_for_its_flush_gets_the_tables_it_needs() {
     assert_eq!(frames.frames_in_use(), 1);
 }
 
+/// A large leaf at `GIB`, and a page far from it.
+fn leaf_and_page() -> (Table, HostFrames) {
+    let frames = HostFrames::new(64);
+    let mut table = Table::new(frames.clone()).unwrap();
+    for run in [
+        run(GIB, 0x8000_0000, 2 * MIB),
+        run(GIB + 64 * MIB, 0xa000_1000, PAGE),
+    ] {
+        table.edit(Edit::Map(run), ASID).unwrap();
+    }
+    (table, frames)
+}
+
 /// Makes edits in one verb, with one reservation, whose owned frames are retired before anything is mapped. Answers how
 /// many frames were left over.
 fn in_one_verb(table: &mut Table, frames: &HostFrames, edits: &[Edit]) -> usize {
@@ -251,14 +264,7 @@ fn in_one_verb(table: &mut Table, frames: &HostFrames, edits: &[Edit]) -> usize 
 
 #[test]
 fn a_map_where_a_leaf_has_gone_in_two_parts_gets_its_table_beside_owned_pages() {
-    let frames = HostFrames::new(64);
-    let mut table = Table::new(frames.clone()).unwrap();
-    for run in [
-        run(GIB, 0x8000_0000, 2 * MIB),
-        run(GIB + 64 * MIB, 0xa000_1000, PAGE),
-    ] {
-        table.edit(Edit::Map(run), ASID).unwrap();
-    }
+    let (mut table, frames) = leaf_and_page();
     install(&table, GIB + 2 * MIB);
     let edits = [
         Edit::Unmap(area(GIB, MIB)),
@@ -271,14 +277,7 @@ fn a_map_where_a_leaf_has_gone_in_two_parts_gets_its_table_beside_owned_pages() 
 
 #[test]
 fn a_leaf_far_from_what_is_unmapped_needs_no_table() {
-    let frames = HostFrames::new(64);
-    let mut table = Table::new(frames.clone()).unwrap();
-    for run in [
-        run(GIB, 0x8000_0000, 2 * MIB),
-        run(GIB + 64 * MIB, 0xa000_1000, PAGE),
-    ] {
-        table.edit(Edit::Map(run), ASID).unwrap();
-    }
+    let (mut table, frames) = leaf_and_page();
     let edits = [
         Edit::Unmap(area(GIB + 64 * MIB, PAGE)),
         Edit::Map(run(GIB, 0x9000_1000, PAGE)),
