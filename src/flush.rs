@@ -21,7 +21,7 @@ pub struct Retired {
     everything: bool,
     tables: bool,
     waiting: ArrayVec<MemoryArea, MAX_RANGES>,
-    frames: bool,
+    entries: bool,
 }
 
 impl Retired {
@@ -46,8 +46,8 @@ impl Retired {
 
     /// Entries wait, too: nothing can be mapped there before everything is retired. Those of frames that the space owns
     /// do, or where entries must be broken before others are made (Arm's break-before-make), all.
-    pub fn note_frames(&mut self) {
-        self.frames = true;
+    pub fn note_entries(&mut self) {
+        self.entries = true;
     }
 
     /// In `area` there is something to give back after the flush. When there are more such areas than fit, the gaps
@@ -88,10 +88,10 @@ impl Retired {
         self.tables
     }
 
-    /// Whether entries wait, as those of frames do that the space owned.
+    /// Whether entries wait (see [`note_entries`](Self::note_entries)).
     #[must_use]
-    pub const fn frames(&self) -> bool {
-        self.frames
+    pub const fn entries(&self) -> bool {
+        self.entries
     }
 
     /// The ranges that were noted; `None`: everything.

@@ -95,7 +95,7 @@ pub trait PageTableBackend: Sized {
     ///
     /// What an edit needs is read from the page table as it is now, so no edit may speak of pages that one before it
     /// has mapped. Mapping what one before it empties is fine, once what waits there for its flush
-    /// ([`Retired::frames`]) is retired.
+    /// ([`Retired::entries`]) is retired.
     ///
     /// # Errors
     /// [`MapError::OutOfFrames`], or what [`check_edit`](crate::backend::check_edit) refuses. Entries, tables and the
@@ -134,7 +134,7 @@ pub trait PageTableBackend: Sized {
     /// until `from` is unmapped, which must follow in the same verb. What was used of one page counts as used of all
     /// physical memory that continues it with the same attributes. Reserved as [`Edit::Shift`].
     ///
-    /// What the same verb has unmapped at `to` may wait for its flush there; where [entries](Retired::frames) do, that
+    /// What the same verb has unmapped at `to` may wait for its flush there; where [entries](Retired::entries) do, that
     /// must be retired first, or their pages stay empty.
     /// `O(leaves + tables)`.
     fn shift(

@@ -83,8 +83,8 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         let mut reserved = self.backend.reserve(edits)?;
         let mut out = Retired::new();
         self.backend.unmap(new, &mut reserved, &mut out);
-        if out.frames() {
-            // Their entries wait where others must go: the one verb that may flush twice.
+        if out.entries() {
+            // They wait where others must go: the one verb that may flush twice.
             self.backend.retire(core::mem::take(&mut out), self.asid());
         }
         for (from, to) in pieces(&self.tree, head, new) {

@@ -71,7 +71,7 @@ impl<B: PageTableBackend, U: Fn(&B) -> usize> Space<B, U> {
     pub(super) fn make_with(&mut self, mut with: B::Reserved, edits: &[Edit]) {
         let mut out = Retired::new();
         for &edit in edits {
-            if out.frames() && matches!(edit, Edit::Map(_) | Edit::Shift { .. }) {
+            if out.entries() && matches!(edit, Edit::Map(_) | Edit::Shift { .. }) {
                 self.backend.retire(take(&mut out), Asid::new(1));
             }
             match edit {

@@ -24,7 +24,7 @@ pub(super) struct Changed {
     tables: bool,
     /// That waits for the flush, to be given back.
     waiting: Option<MemoryArea>,
-    frames: bool,
+    entries: bool,
 }
 
 impl Changed {
@@ -38,13 +38,13 @@ impl Changed {
         self.leaves(area);
         self.tables = true;
         grow(&mut self.waiting, area);
-        self.frames |= waits;
+        self.entries |= waits;
     }
 
     /// Leaves in `area` that wait were taken out.
-    pub(super) fn frames(&mut self, area: MemoryArea) {
+    pub(super) fn entries(&mut self, area: MemoryArea) {
         grow(&mut self.waiting, area);
-        self.frames = true;
+        self.entries = true;
     }
 
     pub(super) fn tell(self, out: &mut Retired) {
@@ -52,8 +52,8 @@ impl Changed {
         if self.tables {
             out.note_tables();
         }
-        if self.frames {
-            out.note_frames();
+        if self.entries {
+            out.note_entries();
         }
         self.waiting
             .into_iter()
@@ -186,8 +186,9 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         })
     }
 
-    /// Empties a run of pages. Nobody else adds or removes leaves, so the words are loaded and stored apart; where the
-    /// MMU writes them, it can only be D of a leaf that is owned, which must not be lost.
+    /// Empties a run of pages. Nobody else adds or removes leaves, so the words are loaded and stored apart, unless the
+    /// MMU may set D of a leaf that is owned, which must not be lost. Where formats break before they make, all leaves
+    /// leave a word behind, in the same way.
     fn unmap_pages(&self, table: &Table, owned: bool, area: MemoryArea, changed: &mut Changed) {
         let Some((slots, area)) = populated(table, area) else {
             return;
@@ -218,7 +219,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             changed.leaves(area);
         }
         if waits::<F>(seen) {
-            changed.frames(area);
+            changed.entries(area);
         }
     }
 
@@ -231,7 +232,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             changed.leaves(slot.whole());
         }
         if waits {
-            changed.frames(slot.whole());
+            changed.entries(slot.whole());
         }
     }
 }

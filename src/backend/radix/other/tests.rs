@@ -176,7 +176,7 @@ fn nothing_is_mapped_where_something_was_before_that_is_flushed() {
         let mut reserved = table.reserve(edits.into_iter()).unwrap();
         let mut out = Retired::new();
         table.unmap(at(new), &mut reserved, &mut out);
-        assert!(out.frames(), "its entry waits");
+        assert!(out.entries(), "its entry waits");
         assert_eq!(table.platform().word(place) & ArmLike::VALID, 0);
         assert_ne!(table.platform().word(place), 0);
         if size == PAGE && !beside {
