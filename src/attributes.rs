@@ -34,3 +34,13 @@ pub struct Attributes {
     /// How the hardware treats it.
     pub memory_type: MemoryType,
 }
+
+impl Attributes {
+    /// The same, but for who may do what.
+    pub(crate) const fn allowing(self, permissions: Permissions) -> Self {
+        Self {
+            permissions,
+            ..self
+        }
+    }
+}

@@ -100,6 +100,12 @@ pub enum MapError {
     },
     /// A page table was to be shared as a kernel half, and is none.
     NotKernelHalf,
+    /// A verb was ended by a panic, of a hook of the platform or of a payload, and entries in this area may disagree with
+    /// the maps: the next verb that changes the layout puts that right.
+    Unfinished {
+        /// Where entries may disagree.
+        area: MemoryArea,
+    },
     /// There is no memory for the nodes in which the maps are kept.
     OutOfNodes {
         /// How many spare nodes this step of the verb needs.
@@ -153,6 +159,9 @@ impl fmt::Display for MapError {
                 write!(f, "out of frames: {needed} needed for the page table")
             }
             Self::NotKernelHalf => f.write_str("page table is not a kernel half"),
+            Self::Unfinished { area } => {
+                write!(f, "a verb that changed {area} did not end")
+            }
             Self::OutOfNodes { needed } => {
                 write!(f, "out of nodes: {needed} needed for the maps")
             }

@@ -2,6 +2,7 @@
 
 use super::refused::Refused;
 use super::space::{VirtualMemoryManager, run};
+use super::unfinished::Unfinished;
 use crate::backend::{Edit, PageTableBackend, check_edit};
 use crate::error::MapError;
 use crate::map::{Payload, VirtualMemoryMap};
@@ -17,9 +18,15 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// [`MapError::WriteWithoutRead`]; [`MapError::UnsupportedMemoryType`]; [`MapError::Overlap`] with the first map
     /// in the way; [`MapError::OutOfNodes`].
     pub fn add_memory_map(&mut self, map: VirtualMemoryMap<T>) -> Result<(), Refused<T>> {
+        self.recover();
         let checked: Result<(), MapError> = check_edit(&self.backend, Edit::Map(run(map.view())));
         let added = match checked {
-            Ok(()) => self.tree.add(map),
+            Ok(()) => {
+                self.begin(Unfinished::Joins);
+                let added = self.tree.add(map);
+                self.end();
+                added
+            }
             Err(error) => Err((error, map)),
         };
         added.map_err(|(error, map)| Refused::new(error, map))

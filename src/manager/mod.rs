@@ -18,6 +18,7 @@ mod replace;
 mod restore;
 mod search;
 mod space;
+mod unfinished;
 mod unmap;
 
 pub use refused::Refused;

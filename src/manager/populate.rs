@@ -1,6 +1,7 @@
 //! Writing the entries of what is mapped.
 
 use super::space::{VirtualMemoryManager, run};
+use super::unfinished::Unfinished;
 use crate::area::MemoryArea;
 use crate::backend::{Edit, PageTableBackend, Run, check_area};
 use crate::error::MapError;
@@ -13,9 +14,15 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     ///
     /// # Errors
     /// No entry has been written then: [`MapError::OutOfFrames`]; [`MapError::Misaligned`],
-    /// [`MapError::MisalignedSize`], [`MapError::OutOfRange`].
+    /// [`MapError::MisalignedSize`], [`MapError::OutOfRange`]; [`MapError::Unfinished`] where a verb has panicked.
     pub fn populate(&self, area: MemoryArea) -> Result<(), MapError> {
         check_area(&self.backend, area)?;
+        match self.unfinished {
+            Unfinished::Entries(stale) if stale.overlaps(&area) => {
+                return Err(MapError::Unfinished { area: stale });
+            }
+            _ => {}
+        }
         let mut reserved = self.backend.reserve(self.runs(area).map(Edit::Map))?;
         self.runs(area)
             .for_each(|run| self.backend.map(run, &mut reserved));

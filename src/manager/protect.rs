@@ -1,6 +1,7 @@
 //! Changing permissions.
 
 use super::space::VirtualMemoryManager;
+use super::unfinished::Unfinished;
 use crate::area::MemoryArea;
 use crate::backend::{Edit, PageTableBackend, check_edit};
 use crate::error::MapError;
@@ -20,15 +21,18 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// [`MapError::OutOfRange`]; [`MapError::OutOfNodes`]; [`MapError::OutOfFrames`] when a superpage at a border
     /// cannot be split.
     pub fn protect(&mut self, area: MemoryArea, permissions: Permissions) -> Result<(), MapError> {
+        self.recover();
         let edit = Edit::Protect(area, permissions);
         check_edit(&self.backend, edit)?;
-        let spot = self.tree.reserve_protect(area)?;
-        let mut reserved = self.backend.reserve([edit].into_iter())?;
+        let (spot, mut reserved) =
+            self.reserve(|tree| tree.reserve_protect(area, permissions), edit)?;
+        self.begin(Unfinished::Entries(area));
         let mut out = Retired::new();
         self.backend
             .protect(area, permissions, &mut reserved, &mut out);
         self.finish(reserved, out);
         self.tree.protect(area, spot, permissions);
+        self.end();
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Moving and shrinking.
 
 use super::space::VirtualMemoryManager;
+use super::unfinished::Unfinished;
 use super::unmap::Discard;
 use crate::area::MemoryArea;
 use crate::backend::{Edit, PageTableBackend, check_area};
@@ -39,6 +40,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         new: MemoryArea,
         out: &mut impl Extend<VirtualMemoryMap<T>>,
     ) -> Result<(), MapError> {
+        self.recover();
         check_area(&self.backend, old)?;
         check_area(&self.backend, new)?;
         if new.size() > old.size() {
@@ -57,17 +59,31 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         if let Some(hole) = self.tree.first_hole(head) {
             return Err(MapError::NotMapped { hole });
         }
-        self.tree.reserve_cut(old)?;
-        self.tree.reserve_cut(new)?;
-        self.tree.reserve_cut(head)?;
-        self.tree.reserve_shift(head)?;
-        self.move_entries(old, head, new)?;
+        self.tree.reserve_shift(old, head, new)?;
+        let reserved = self
+            .reserve_move(old, head, new)
+            .inspect_err(|_| self.tree.trim())?;
+        self.begin(Unfinished::Entries(new));
+        self.move_entries(old, head, new, reserved);
         for area in [Some(new), tail].into_iter().flatten() {
             self.tree
-                .cut(area, Spot::default(), |piece| out.extend(Some(piece)));
+                .cut(area, Spot::Tight, |piece| out.extend(Some(piece)));
         }
         self.tree.shift(head, new);
+        self.end();
         Ok(())
+    }
+
+    /// What the page table needs for that.
+    fn reserve_move(
+        &self,
+        old: MemoryArea,
+        head: MemoryArea,
+        new: MemoryArea,
+    ) -> Result<B::Reserved, MapError> {
+        let shifts = pieces(&self.tree, head, new).map(|(from, to)| Edit::Shift { from, to });
+        let edits = [Edit::Unmap(new)].into_iter().chain(shifts);
+        self.backend.reserve(edits.chain([Edit::Unmap(old)]))
     }
 
     /// The page table's part: what `head` has goes to `new`, and `old`, all of it, is emptied.
@@ -76,11 +92,8 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         old: MemoryArea,
         head: MemoryArea,
         new: MemoryArea,
-    ) -> Result<(), MapError> {
-        let shifts = pieces(&self.tree, head, new).map(|(from, to)| Edit::Shift { from, to });
-        let edits = [Edit::Unmap(new)].into_iter().chain(shifts);
-        let edits = edits.chain([Edit::Unmap(old)]);
-        let mut reserved = self.backend.reserve(edits)?;
+        mut reserved: B::Reserved,
+    ) {
         let mut out = Retired::new();
         self.backend.unmap(new, &mut reserved, &mut out);
         if out.entries() {
@@ -92,7 +105,6 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         }
         self.backend.unmap(old, &mut reserved, &mut out);
         self.finish(reserved, out);
-        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@ use core::fmt;
 use core::iter::FusedIterator;
 
 use super::space::VirtualMemoryManager;
+use super::unfinished::Unfinished;
 use crate::backend::PageTableBackend;
 use crate::flush::Retired;
 use crate::map::{Payload, VirtualMemoryMap};
@@ -20,9 +21,13 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// page table and flushes once, unless none of it was valid. Cannot fail: no leaf crosses a map's border, so
     /// nothing is split. O(tables touched).
     pub fn remove_memory_map(&mut self, index: usize) -> Option<VirtualMemoryMap<T>> {
+        // Not what joins maps: `index` speaks of them as they are.
+        self.recover_entries();
         let area = self.tree.get(index)?.vmarea();
         self.clear(area, B::Reserved::default());
-        self.tree.take_first(area)
+        let map = self.tree.take_first(area);
+        self.tree.trim();
+        map
     }
 
     /// Takes out all maps and answers them in address order. When it returns, the page table is empty, flushed once
@@ -37,6 +42,9 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
             ranges += 1;
         }
         self.finish(reserved, out);
+        if matches!(self.unfinished, Unfinished::Entries(_)) {
+            self.unfinished = Unfinished::Joins;
+        }
         RemovedMaps {
             tree: &mut self.tree,
         }
@@ -47,7 +55,9 @@ impl<T: Payload> Iterator for RemovedMaps<'_, T> {
     type Item = VirtualMemoryMap<T>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.tree.take_front()
+        let map = self.tree.take_front();
+        self.tree.trim();
+        map
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -2,11 +2,12 @@
 
 use super::refused::Refused;
 use super::space::{VirtualMemoryManager, run};
+use super::unfinished::Unfinished;
 use super::unmap::Discard;
 use crate::backend::{Edit, PageTableBackend, check_edit};
 use crate::error::MapError;
 use crate::map::{Payload, VirtualMemoryMap};
-use crate::tree::Spot;
+use crate::tree::{Relief, Spot};
 
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// Records `map` in place of whatever was there, as `mmap` does with `MAP_FIXED`: any part of any number of maps,
@@ -30,22 +31,25 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         map: VirtualMemoryMap<T>,
         out: &mut impl Extend<VirtualMemoryMap<T>>,
     ) -> Result<(), Refused<T>> {
+        self.recover();
         let reserved = match self.reserve_replace(&map) {
             Ok(reserved) => reserved,
             Err(error) => return Err(Refused::new(error, map)),
         };
+        self.begin(Unfinished::Joins);
         self.clear(map.vmarea(), reserved);
-        self.tree.cut(map.vmarea(), Spot::default(), |piece| {
+        self.tree.cut(map.vmarea(), Spot::Tight, |piece| {
             out.extend(Some(piece));
         });
-        self.tree.insert_with_spare(map);
+        self.tree.insert(map, Relief::Share);
+        self.end();
         Ok(())
     }
 
     fn reserve_replace(&mut self, map: &VirtualMemoryMap<T>) -> Result<B::Reserved, MapError> {
+        let area = map.vmarea();
         check_edit(&self.backend, Edit::Map(run(map.view())))?;
-        self.tree.reserve_replace(map.vmarea())?;
-        self.backend
-            .reserve([Edit::Unmap(map.vmarea())].into_iter())
+        let ((), reserved) = self.reserve(|tree| tree.reserve_replace(area), Edit::Unmap(area))?;
+        Ok(reserved)
     }
 }

@@ -4,6 +4,7 @@ use core::error::Error;
 use core::fmt;
 
 use super::space::{VirtualMemoryManager, run};
+use super::unfinished::Unfinished;
 use crate::backend::{Edit, PageTableBackend, check_edit};
 use crate::error::MapError;
 use crate::map::{Payload, VirtualMemoryMap};
@@ -45,7 +46,13 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     where
         I: IntoIterator<Item = VirtualMemoryMap<T>>,
     {
-        let Self { backend, tree, .. } = self;
+        self.recover();
+        let Self {
+            backend,
+            tree,
+            unfinished,
+            ..
+        } = self;
         let mut taken = Scratch::new(tree);
         let mut rest = maps.into_iter();
         while let Some(map) = rest.next() {
@@ -61,7 +68,10 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
             }
             taken.put(map);
         }
-        match taken.merge() {
+        *unfinished = Unfinished::Joins;
+        let merged = taken.merge();
+        *unfinished = Unfinished::Nothing;
+        match merged {
             Ok(()) => Ok(()),
             Err((error, taken)) => Err(Unrestored {
                 error,

@@ -2,10 +2,12 @@
 
 use core::fmt;
 
+use super::unfinished::Unfinished;
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::asid::Asid;
-use crate::backend::{PageTableBackend, Run};
+use crate::backend::{Edit, PageTableBackend, Run};
+use crate::error::MapError;
 use crate::flush::Retired;
 use crate::map::{MapRef, Payload};
 use crate::tree::{Node, Tree};
@@ -30,6 +32,7 @@ pub struct VirtualMemoryManager<B: PageTableBackend, T: Payload = ()> {
     pub(super) backend: B,
     pub(super) tree: Tree<T>,
     asid: Asid,
+    pub(super) unfinished: Unfinished,
 }
 
 impl<B: PageTableBackend> VirtualMemoryManager<B> {
@@ -48,6 +51,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
             backend,
             tree: Tree::new(),
             asid: Asid::new(0),
+            unfinished: Unfinished::Nothing,
         }
     }
 
@@ -70,6 +74,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
             backend,
             tree: Tree::fixed(nodes),
             asid: Asid::new(0),
+            unfinished: Unfinished::Nothing,
         }
     }
 
@@ -105,6 +110,23 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     #[must_use]
     pub fn root_page_table(&self) -> PhysAddr {
         self.backend.root()
+    }
+
+    /// Sets memory aside for an edit of the tree, and for one of the page table. When one of them is refused, all memory
+    /// is back.
+    pub(super) fn reserve<S>(
+        &mut self,
+        tree: impl FnOnce(&mut Tree<T>) -> Result<S, MapError>,
+        edit: Edit,
+    ) -> Result<(S, B::Reserved), MapError> {
+        let spot = tree(&mut self.tree)?;
+        match self.backend.reserve([edit].into_iter()) {
+            Ok(reserved) => Ok((spot, reserved)),
+            Err(error) => {
+                self.tree.trim();
+                Err(error)
+            }
+        }
     }
 
     /// Empties the entries in `area`, with what was reserved, and flushes.

@@ -1,6 +1,7 @@
 //! Removing whatever is mapped in an area.
 
 use super::space::VirtualMemoryManager;
+use super::unfinished::Unfinished;
 use crate::area::MemoryArea;
 use crate::backend::{Edit, PageTableBackend, check_area};
 use crate::error::MapError;
@@ -37,11 +38,13 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         area: MemoryArea,
         out: &mut impl Extend<VirtualMemoryMap<T>>,
     ) -> Result<(), MapError> {
+        self.recover();
         check_area(&self.backend, area)?;
-        let spot = self.tree.reserve_cut(area)?;
-        let reserved = self.backend.reserve([Edit::Unmap(area)].into_iter())?;
+        let (spot, reserved) = self.reserve(|tree| tree.reserve_cut(area), Edit::Unmap(area))?;
+        self.begin(Unfinished::Joins);
         self.clear(area, reserved);
         self.tree.cut(area, spot, |piece| out.extend(Some(piece)));
+        self.end();
         Ok(())
     }
 }

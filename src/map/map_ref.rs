@@ -80,9 +80,14 @@ impl<T: Payload> MapRef<'_, T> {
     /// Whether `right` continues this map; see [`VirtualMemoryMap::can_join`](super::VirtualMemoryMap::can_join).
     #[must_use]
     pub fn can_join(self, right: MapRef<'_, T>) -> bool {
+        self.permissions() == right.permissions() && self.continues_in(right)
+    }
+
+    /// Whether `right` would continue this map if both had the same permissions.
+    pub(crate) fn continues_in(self, right: MapRef<'_, T>) -> bool {
         self.vmarea.next() == Some(right.vmarea.start())
             && self.content.first.checked_add(self.vmarea.size()) == Some(right.content.first)
-            && self.content.attributes == right.content.attributes
+            && self.attributes().allowing(right.permissions()) == right.attributes()
             && self.content.is_shared == right.content.is_shared
             && self.vmarea.hull(right.vmarea).is_ok()
             && self

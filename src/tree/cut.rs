@@ -1,6 +1,7 @@
 //! Taking out what lies in an area.
 
 use super::leaf::Leaf;
+use super::room::Relief;
 use super::spot::Spot;
 use super::store::Tree;
 use super::widest::pair;
@@ -9,25 +10,26 @@ use crate::area::MemoryArea;
 use crate::map::{Payload, VirtualMemoryMap};
 
 impl<T: Payload> Tree<T> {
-    /// Takes out what lies in `area`, cut at its borders, in order, for `sink`. Reserved, unless no map crosses a
-    /// border; `spot` is what [`reserve_cut`](Self::reserve_cut) has answered, or nothing.
+    /// Takes out what lies in `area`, cut at its borders, in order, for `sink`. Reserved, unless no map reaches past
+    /// both borders; `spot` is the answer of [`reserve_cut`](Self::reserve_cut), or nothing.
+    ///
+    /// When `sink` or a payload panics, the tree is sound: it may still have maps in `area`.
     pub(crate) fn cut(
         &mut self,
         area: MemoryArea,
         mut spot: Spot,
         mut sink: impl FnMut(VirtualMemoryMap<T>),
     ) {
+        if matches!(spot, Spot::Tight) && self.reaches_past(area) {
+            self.make_room(area.start().get(), 1, Relief::Share);
+        }
         let mut rest = Some(area);
         while let Some(area) = rest {
-            let spot = core::mem::take(&mut spot);
+            let spot = core::mem::replace(&mut spot, Spot::Roomy);
             let high = self.edit_at(spot, area.start().get(), |leaf, at| {
                 leaf.cut(area, at, &mut sink)
             });
-            // What lies behind this leaf is in the next; behind the last there is nothing.
-            let next = high
-                .filter(|&high| high >= area.start().get())
-                .and_then(|high| high.checked_add(1));
-            rest = next.and_then(|next| MemoryArea::new(VirtAddr::new(next), area.end()).ok());
+            rest = high.and_then(|high| behind(area, high));
         }
     }
 
@@ -45,9 +47,26 @@ impl<T: Payload> Tree<T> {
     pub(crate) fn take_first(&mut self, area: MemoryArea) -> Option<VirtualMemoryMap<T>> {
         let piece = self.first_overlap(area)?.intersection(area)?;
         let mut first = None;
-        self.cut(piece, Spot::default(), |map| first = Some(map));
+        self.cut(piece, Spot::Tight, |map| first = Some(map));
         first
     }
+}
+
+impl<T> Tree<T> {
+    /// Whether one map reaches past `area` on both sides.
+    pub(super) fn reaches_past(&self, area: MemoryArea) -> bool {
+        let map = self.successor(area.start()).map(|map| map.vmarea());
+        map.is_some_and(|map| map.start() < area.start() && area.end() < map.end())
+    }
+}
+
+/// What `area` has behind a leaf that ends with the byte at `high`: that is in the next leaf. A leaf that ends before
+/// `area` is the last.
+pub(super) fn behind(area: MemoryArea, high: usize) -> Option<MemoryArea> {
+    let next = Some(high)
+        .filter(|&high| high >= area.start().get())
+        .and_then(|high| high.checked_add(1))?;
+    MemoryArea::new(VirtAddr::new(next), area.end()).ok()
 }
 
 impl<T: Payload> Leaf<T> {
@@ -80,7 +99,8 @@ impl<T: Payload> Leaf<T> {
         high
     }
 
-    /// Takes out what lies in `area`, which begins in or before the map at `first`, and does not end inside it.
+    /// Takes out what lies in `area`, which begins in or before the map at `first`, and does not end inside it unless it
+    /// covers its start.
     fn cut_from(
         &mut self,
         first: usize,
@@ -88,31 +108,31 @@ impl<T: Payload> Leaf<T> {
         sink: &mut impl FnMut(VirtualMemoryMap<T>),
     ) {
         let (start, end) = (area.start().get(), area.end().get());
-        let before = self.gap_before(first);
-        let mut from = first;
-        if self.start(first) < start {
-            self.split(first, start);
-            from += 1;
-        }
+        let from = first + usize::from(self.start(first) < start);
         let mut to = from;
         while to < self.len() && self.end(to) <= end {
             to += 1;
         }
-        if to < self.len() && self.start(to) <= end {
-            self.split(to, end + 1);
-            to += 1;
-        }
-        let old = if to <= from + 1 {
-            pair(before, self.gap_before(to))
-        } else {
+        let before = self.gap_before(first);
+        let old = match to - first {
+            0 => (before, 0),
+            1 => pair(before, self.gap_before(to)),
             // Of more gaps only the largest is known, which may be there twice.
-            let largest = self.largest_gap(first..to + 1);
-            (largest, largest)
+            _ => {
+                let largest = self.largest_gap(first..to + 1);
+                (largest, largest)
+            }
         };
+        if first < from {
+            self.cut_tail(first, start).into_iter().for_each(&mut *sink);
+        }
         if to == from + 1 {
-            self.close(from).into_iter().for_each(sink);
+            self.close(from).into_iter().for_each(&mut *sink);
         } else {
-            self.drain(from..to, sink);
+            self.drain(from..to, &mut *sink);
+        }
+        if from < self.len() && self.start(from) <= end {
+            self.cut_head(from, end + 1).into_iter().for_each(sink);
         }
         let after = if first == from {
             (self.gap_before(from), 0)

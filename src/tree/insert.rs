@@ -2,6 +2,7 @@
 
 use super::leaf::Leaf;
 use super::node::Kind;
+use super::room::Relief;
 use super::store::Tree;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
@@ -15,74 +16,73 @@ impl<T: Payload> Tree<T> {
         map: VirtualMemoryMap<T>,
     ) -> Result<(), (MapError, VirtualMemoryMap<T>)> {
         let area = map.vmarea();
-        let mut map = Some(map);
         // Most leaves have room: then one way down is enough.
-        let edges = self.edit(area.start().get(), |leaf, at| {
-            leaf.is_free(area, at)
-                .then(|| map.take().map(|map| leaf.insert(map, at)))?
-        });
-        if let Some(edges) = edges.flatten() {
-            self.join_across(area, edges);
-        }
-        match map {
-            None => Ok(()),
-            Some(map) => match self.reserve_insert(area) {
-                Ok(()) => {
-                    self.insert(map);
-                    Ok(())
-                }
-                Err(error) => Err((error, map)),
-            },
+        let map = match self.insert_here(area.start().get(), map) {
+            Ok(()) => return Ok(()),
+            Err(map) => map,
+        };
+        match self.reserve_insert(area) {
+            Ok(()) => {
+                self.insert(map, Relief::Share);
+                Ok(())
+            }
+            Err(error) => self.insert_before(map).map_err(|map| (error, map)),
         }
     }
 
-    /// Puts `map` where nothing is, and joins it with its neighbours. Reserved.
-    pub(crate) fn insert(&mut self, map: VirtualMemoryMap<T>) {
-        let area = map.vmarea();
+    /// Puts `map` where nothing is, and joins it with its neighbours. Reserved, or with room made by the same verb.
+    pub(crate) fn insert(&mut self, map: VirtualMemoryMap<T>, relief: Relief) {
         self.plant();
-        let edges = self.edit(area.start().get(), |leaf, at| leaf.insert(map, at));
-        if let Some(edges) = edges {
-            self.join_across(area, edges);
-        }
-    }
-
-    /// As [`insert`](Self::insert), where room may still have to be made, with nodes that were set aside.
-    pub(crate) fn insert_with_spare(&mut self, map: VirtualMemoryMap<T>) {
-        self.make_room(map.vmarea().start().get());
-        self.insert(map);
-    }
-
-    /// Joins what was put at `area` with neighbours in other leaves, when it is the first or the last in its own.
-    #[inline]
-    fn join_across(&mut self, area: MemoryArea, (is_first, is_last): (bool, bool)) {
-        if is_last {
-            area.next().into_iter().for_each(|next| self.join_at(next));
-        }
-        if is_first {
-            self.join_at(area.start());
-        }
-    }
-
-    /// Puts `map` where nothing is, and joins it with nothing. Reserved.
-    pub(super) fn place(&mut self, map: VirtualMemoryMap<T>) {
-        self.plant();
-        self.edit(map.vmarea().start().get(), |leaf, at| {
-            leaf.place_at(at, map);
-        });
-    }
-
-    /// Sees to it that there is a leaf.
-    fn plant(&mut self) {
-        if self.root.is_none() {
-            self.root = self.pool.take().map(|mut leaf| {
-                leaf.0 = Kind::Leaf(Leaf::new());
-                leaf
+        let start = map.vmarea().start().get();
+        let inserted = self
+            .insert_here(start, map)
+            .or_else(|map| self.insert_before(map))
+            .or_else(|map| {
+                self.make_room(start, 1, relief);
+                self.insert_here(start, map)
             });
+        debug_assert!(inserted.is_ok(), "no room was made for a map");
+    }
+
+    /// Puts `map` into the leaf where `addr` is or would be, if nothing is there and it has room, or if the map becomes a
+    /// part of a neighbour.
+    #[inline]
+    fn insert_here(
+        &mut self,
+        addr: usize,
+        map: VirtualMemoryMap<T>,
+    ) -> Result<(), VirtualMemoryMap<T>> {
+        let area = map.vmarea();
+        let mut map = Some(map);
+        let edges = self.edit(addr, |leaf, at| leaf.insert(&mut map, at));
+        if let Some((is_first, is_last)) = edges.flatten() {
+            // Neighbours in other leaves.
+            if is_last {
+                area.next().into_iter().for_each(|next| self.join_at(next));
+            }
+            if is_first {
+                self.join_at(area.start());
+            }
+        }
+        map.map_or(Ok(()), Err)
+    }
+
+    /// As [`insert_here`](Self::insert_here), behind the last map of the leaf before, when `map` would come first in its
+    /// own.
+    fn insert_before(&mut self, map: VirtualMemoryMap<T>) -> Result<(), VirtualMemoryMap<T>> {
+        let start = map.vmarea().start();
+        let is_first = self
+            .leaf(start.get())
+            .is_some_and(|(leaf, at)| at == 0 && map.vmarea().end().get() < leaf.low());
+        let before = self.predecessor(start.get()).filter(|_| is_first);
+        match before.map(|before| before.vmarea().end().get()) {
+            Some(end) => self.insert_here(end, map),
+            None => Err(map),
         }
     }
 
     /// Joins all neighbours that have become one.
-    pub(super) fn join_all(&mut self) {
+    pub(crate) fn join_all(&mut self) {
         let mut next = self.successor(VirtAddr::new(0)).map(|map| map.vmarea());
         while let Some(area) = next {
             self.join_at(area.start());
@@ -94,7 +94,7 @@ impl<T: Payload> Tree<T> {
     }
 
     /// Joins the map that starts at `addr` with the one that ends before it, in whatever leaves they are, if they have
-    /// become one.
+    /// become one. The one behind is dropped when that is done.
     pub(super) fn join_at(&mut self, addr: VirtAddr) {
         let pair = self.predecessor(addr.get()).zip(self.successor(addr));
         let Some((left, right)) = pair.filter(|(left, right)| left.can_join(*right)) else {
@@ -106,42 +106,65 @@ impl<T: Payload> Tree<T> {
             leaf.settle(old, (leaf.gap_before(at), 0));
             gone
         });
-        if gone.flatten().is_some() {
-            self.edit(left_end, |leaf, at| {
-                let old = leaf.gap_before(at + 1);
-                leaf.set_end(at, right.end().get());
-                leaf.settle((old, 0), (leaf.gap_before(at + 1), 0));
+        self.edit(left_end, |leaf, at| {
+            let old = leaf.gap_before(at + 1);
+            leaf.set_end(at, right.end().get());
+            leaf.settle((old, 0), (leaf.gap_before(at + 1), 0));
+        });
+        drop(gone);
+    }
+}
+
+impl<T> Tree<T> {
+    /// Sees to it that there is a leaf.
+    pub(super) fn plant(&mut self) {
+        if self.root.is_none() {
+            self.root = self.pool.take().map(|mut leaf| {
+                leaf.0 = Kind::Leaf(Leaf::new());
+                leaf
             });
         }
     }
 }
 
-impl<T: Payload> Leaf<T> {
-    /// Whether `area`, whose place is `at`, is free in this leaf, and there is room.
+impl<T> Leaf<T> {
+    /// Puts `map` at `at`, where nothing is. There is room.
     #[inline]
-    fn is_free(&self, area: MemoryArea, at: usize) -> bool {
-        self.has_room() && (at == self.len() || area.end().get() < self.start(at))
+    pub(super) fn place_at(&mut self, at: usize, map: VirtualMemoryMap<T>) {
+        let (area, content) = map.into_parts();
+        let old = self.gap_before(at);
+        self.open(at, area, content);
+        self.settle((old, 0), self.gaps_at(at));
     }
+}
 
-    /// Puts `map` at `at`, where nothing is, and joins it with its neighbours in this leaf. Answers whether it, or what
-    /// it has become a part of, is now the first, and whether it is the last: then there may be neighbours in other
-    /// leaves.
-    fn insert(&mut self, map: VirtualMemoryMap<T>, at: usize) -> (bool, bool) {
-        let at = match self.left_of(map.view(), at) {
-            Some(left) => {
-                self.append(left, map);
-                left
-            }
-            None if self.is_right_of(map.view(), at) => {
-                self.prepend(at, map);
-                at
-            }
-            None => {
-                self.place_at(at, map);
-                at
-            }
+impl<T: Payload> Leaf<T> {
+    /// Puts the map at `at`, or behind the last map when that is before it, where nothing may be, and joins it with its
+    /// neighbours in this leaf. `None`, and the map stays, when something is there, or when there is no room.
+    ///
+    /// Answers whether it, or the map that it has become a part of, is now the first, and whether it is the last: then
+    /// there may be neighbours in other leaves.
+    fn insert(&mut self, map: &mut Option<VirtualMemoryMap<T>>, at: usize) -> Option<(bool, bool)> {
+        let new = map.as_ref()?.view();
+        // Whoever looked for the last map of this leaf wants the place behind it.
+        let at =
+            at + usize::from(at + 1 == self.len() && self.end(at) < new.vmarea().start().get());
+        if at < self.len() && self.start(at) <= new.vmarea().end().get() {
+            return None;
+        }
+        let at = if let Some(left) = self.left_of(new, at) {
+            self.append(left, map.take()?);
+            left
+        } else if self.is_right_of(new, at) {
+            self.prepend(at, map.take()?);
+            at
+        } else if self.has_room_for(1) {
+            self.place_at(at, map.take()?);
+            at
+        } else {
+            return None;
         };
-        (at == 0, at + 1 == self.len())
+        Some((at == 0, at + 1 == self.len()))
     }
 
     /// The map before the place `at`, if `map` there continues it.
@@ -160,7 +183,8 @@ impl<T: Payload> Leaf<T> {
             && self.get(at).is_some_and(|right| map.can_join(right))
     }
 
-    /// Lets the map at `at` grow over `map`, and over the next one where that continues both.
+    /// Lets the map at `at` grow over `map`, and over the next one where that continues both. Both are dropped when that
+    /// is done.
     #[inline]
     fn append(&mut self, at: usize, map: VirtualMemoryMap<T>) {
         let old = self.gap_before(at + 1);
@@ -168,32 +192,26 @@ impl<T: Payload> Leaf<T> {
         let whole = self.slot(at, both);
         if whole.is_some_and(|whole| self.is_right_of(whole, at + 1)) {
             let end = self.end(at + 1);
-            drop(self.close(at + 1));
+            let gone = self.close(at + 1);
             self.set_end(at, end);
             self.settle((old, 0), (0, 0));
+            drop(gone);
         } else {
             self.set_end(at, both.end().get());
             self.settle((old, 0), (self.gap_before(at + 1), 0));
         }
     }
 
-    /// Lets the map at `at` grow over `map`, which lies before it.
+    /// Lets the map at `at` grow over `map`, which lies before it. Its old content is dropped when that is done.
     #[inline]
     fn prepend(&mut self, at: usize, map: VirtualMemoryMap<T>) {
         let old = self.gap_before(at);
         let (area, content) = map.into_parts();
         self.set_start(at, area.start().get());
-        if let Some(right) = self.content_mut(at) {
-            *right = content;
-        }
+        let gone = self
+            .content_mut(at)
+            .map(|right| core::mem::replace(right, content));
         self.settle((old, 0), (self.gap_before(at), 0));
-    }
-
-    #[inline]
-    fn place_at(&mut self, at: usize, map: VirtualMemoryMap<T>) {
-        let (area, content) = map.into_parts();
-        let old = self.gap_before(at);
-        self.open(at, area, content);
-        self.settle((old, 0), self.gaps_at(at));
+        drop(gone);
     }
 }

@@ -5,13 +5,10 @@ use core::ops::Range;
 use arrayvec::ArrayVec;
 
 use super::keys::{Keys, LINE};
-use super::size::{LEAF, LEAF_LINES};
+use super::size::{FULL, LEAF, LEAF_LINES};
 use super::widest::{Pair, Widest, pair};
 use crate::area::MemoryArea;
 use crate::map::{Content, MapRef, Payload, VirtualMemoryMap};
-
-/// How many more maps must fit before an edit: one is cut in two, and two come in its middle.
-pub(super) const ROOM: usize = 3;
 
 /// Maps in address order. Their ends stand apart, so that searches read nothing else.
 pub(super) struct Leaf<T> {
@@ -36,10 +33,10 @@ impl<T> Leaf<T> {
         }
     }
 
-    /// Whether an edit fits.
+    /// Whether this many maps more may stay here.
     #[inline]
-    pub(super) fn has_room(&self) -> bool {
-        self.len() + ROOM <= LEAF
+    pub(super) fn has_room_for(&self, growth: usize) -> bool {
+        self.len() + growth <= FULL
     }
 
     #[inline]
@@ -182,6 +179,11 @@ impl<T> Leaf<T> {
         self.gap = gap;
     }
 
+    /// Makes the largest gap true again, whatever has changed.
+    pub(super) fn settle_all(&mut self) {
+        self.gap = Widest::of(self.widest());
+    }
+
     /// The largest gap of all, looked for.
     fn widest(&self) -> usize {
         let steps = self
@@ -222,24 +224,6 @@ impl<T> Leaf<T> {
         }
     }
 
-    /// Puts two maps at `at`. There is room.
-    #[inline]
-    pub(super) fn open_two(&mut self, at: usize, maps: [(MemoryArea, Content<T>); 2]) {
-        let len = self.len();
-        let ends = maps.each_ref().map(|(area, _)| area.end().get());
-        let [left, right] = maps.map(|(area, content)| Slot {
-            start: area.start().get(),
-            content,
-        });
-        let opened = len + 2 <= LEAF
-            && self.slots.try_insert(at, right).is_ok()
-            && self.slots.try_insert(at, left).is_ok();
-        debug_assert!(opened, "no room was made for two maps");
-        if opened {
-            self.ends.insert(at, ends, len);
-        }
-    }
-
     /// Takes the map at `at` out.
     #[inline]
     pub(super) fn close(&mut self, at: usize) -> Option<VirtualMemoryMap<T>> {
@@ -250,17 +234,20 @@ impl<T> Leaf<T> {
         Some(VirtualMemoryMap::from_parts(area, content))
     }
 
-    /// Takes the maps at `range` out, one by one in order, for `sink`.
+    /// Takes the maps at `range` out, one by one in order, for `sink`. When that panics, those that it has not got are
+    /// dropped.
     pub(super) fn drain(&mut self, range: Range<usize>, mut sink: impl FnMut(VirtualMemoryMap<T>)) {
         let len = self.len();
-        let ends = self.ends.all().iter().skip(range.start);
-        for (Slot { start, content }, &end) in self.slots.drain(range.clone()).zip(ends) {
-            sink(VirtualMemoryMap::from_parts(
-                MemoryArea::bounds(start, end),
-                content,
-            ));
+        let ends = Leftover {
+            ends: &mut self.ends,
+            range: range.clone(),
+            len,
+        };
+        for (at, slot) in (range.start..).zip(self.slots.drain(range)) {
+            let end = ends.ends.get(at).unwrap_or(usize::MAX);
+            let area = MemoryArea::bounds(slot.start, end);
+            sink(VirtualMemoryMap::from_parts(area, slot.content));
         }
-        self.ends.remove(range, len);
     }
 
     /// Moves the maps from `at` on to the front of `right`, which has room.
@@ -271,8 +258,8 @@ impl<T> Leaf<T> {
             right.open(to, area, content);
             to += 1;
         });
-        self.gap = Widest::of(self.widest());
-        right.gap = Widest::of(right.widest());
+        self.settle_all();
+        right.settle_all();
     }
 
     /// Moves the first `count` maps to the end of `left`, which has room.
@@ -283,8 +270,8 @@ impl<T> Leaf<T> {
             left.open(at, area, content);
             at += 1;
         });
-        self.gap = Widest::of(self.widest());
-        left.gap = Widest::of(left.widest());
+        self.settle_all();
+        left.settle_all();
     }
 }
 
@@ -311,21 +298,23 @@ impl<T: Payload> Leaf<T> {
         }
     }
 
-    /// Lets the map before `range` grow over the maps there.
+    /// Lets the map before `range`, of one or two maps, grow over the maps there. They are dropped when that is done.
     #[inline]
     pub(super) fn swallow(&mut self, range: Range<usize>) {
         let (before, len) = (range.start.wrapping_sub(1), self.len());
         let end = self.end(range.end - 1);
-        self.slots.drain(range.clone());
+        let gone: ArrayVec<Slot<T>, 2> = self.slots.drain(range.clone()).take(2).collect();
         self.ends.remove(range, len);
         self.set_end(before, end);
+        drop(gone);
     }
 
     /// Cuts the map at `at` before `addr`, which it holds and does not start with. There is room.
     #[inline]
     pub(super) fn split(&mut self, at: usize, addr: usize) {
         let (start, end) = (self.start(at), self.end(at));
-        if start < addr && addr <= end {
+        debug_assert!(self.len() < LEAF, "no room was made for a split");
+        if start < addr && addr <= end && self.len() < LEAF {
             if let Some(right) = self
                 .content_mut(at)
                 .and_then(|content| content.split_at(addr - start))
@@ -337,28 +326,54 @@ impl<T: Payload> Leaf<T> {
     }
 
     /// Cuts the map at `at` in three at the borders of `area`, which it is larger than on both sides. Answers the
-    /// middle. There is room.
+    /// middle. There is room. Each part is a map of its own before the payload is asked to split again.
     #[inline]
     pub(super) fn carve(&mut self, at: usize, area: MemoryArea) -> Option<&mut Content<T>> {
-        let (start, end) = (self.start(at), self.end(at));
-        let content = self.content_mut(at)?;
-        let right = content.split_at(area.end().get() + 1 - start)?;
-        let middle = content.split_at(area.start().get() - start)?;
-        self.set_end(at, area.start().get() - 1);
-        let rest = MemoryArea::bounds(area.end().get() + 1, end);
-        self.open_two(at + 1, [(area, middle), (rest, right)]);
+        self.split(at, area.end().get() + 1);
+        self.split(at, area.start().get());
         self.content_mut(at + 1)
     }
 
     /// Takes the middle out of the map at `at`, which is larger than `area` on both sides. There is room.
     #[inline]
     pub(super) fn punch(&mut self, at: usize, area: MemoryArea) -> Option<VirtualMemoryMap<T>> {
+        self.split(at, area.end().get() + 1);
+        self.cut_tail(at, area.start().get())
+    }
+
+    /// Takes what the map at `at` has from `addr` on, which it holds and does not start with.
+    #[inline]
+    pub(super) fn cut_tail(&mut self, at: usize, addr: usize) -> Option<VirtualMemoryMap<T>> {
         let (start, end) = (self.start(at), self.end(at));
+        let tail = self.content_mut(at)?.split_at(addr - start)?;
+        self.set_end(at, addr - 1);
+        let area = MemoryArea::bounds(addr, end);
+        Some(VirtualMemoryMap::from_parts(area, tail))
+    }
+
+    /// Takes what the map at `at` has before `addr`, which it holds and does not start with.
+    #[inline]
+    pub(super) fn cut_head(&mut self, at: usize, addr: usize) -> Option<VirtualMemoryMap<T>> {
+        let start = self.start(at);
         let content = self.content_mut(at)?;
-        let right = content.split_at(area.end().get() + 1 - start)?;
-        let middle = content.split_at(area.start().get() - start)?;
-        self.set_end(at, area.start().get() - 1);
-        self.open(at + 1, MemoryArea::bounds(area.end().get() + 1, end), right);
-        Some(VirtualMemoryMap::from_parts(area, middle))
+        let rest = content.split_at(addr - start)?;
+        let head = core::mem::replace(content, rest);
+        self.set_start(at, addr);
+        let area = MemoryArea::bounds(start, addr - 1);
+        Some(VirtualMemoryMap::from_parts(area, head))
+    }
+}
+
+/// The ends of maps that are being taken out. They go when the maps have, even if a panic takes the last of those.
+struct Leftover<'a> {
+    ends: &'a mut Keys<LEAF_LINES>,
+    range: Range<usize>,
+    len: usize,
+}
+
+impl Drop for Leftover<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.ends.remove(self.range.clone(), self.len);
     }
 }

@@ -24,12 +24,14 @@ mod protect;
 mod rank;
 mod room;
 mod scratch;
+mod shift;
 mod size;
 mod spot;
 mod store;
 mod widest;
 
 pub use node::Node;
+pub(crate) use room::Relief;
 pub(crate) use scratch::Scratch;
 pub(crate) use spot::Spot;
 pub(crate) use store::Tree;

@@ -114,10 +114,10 @@ impl<T> Node<T> {
         }
     }
 
-    /// Whether an edit below or in it might not fit.
-    pub(super) fn is_tight(&self) -> bool {
+    /// Whether it has no room for this many maps more, or below it for the splits of an edit.
+    pub(super) fn is_tight(&self, growth: usize) -> bool {
         match &self.0 {
-            Kind::Leaf(leaf) => !leaf.has_room(),
+            Kind::Leaf(leaf) => !leaf.has_room_for(growth),
             Kind::Inner(inner) => inner.len() + INNER_ROOM > INNER,
             Kind::Spare(_) => false,
         }

@@ -2,7 +2,7 @@
 
 /// The positions on the way down to a map, the root's in the lowest bits.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Path {
+pub(crate) struct Path {
     bits: usize,
     shift: u32,
 }

@@ -9,6 +9,8 @@ use crate::error::MapError;
 pub(super) struct Pool<T: 'static> {
     first: Option<NodeRef<T>>,
     len: usize,
+    /// How many of them are from the heap.
+    heap: usize,
     /// Whether the heap may be asked for more.
     grows: bool,
 }
@@ -16,23 +18,25 @@ pub(super) struct Pool<T: 'static> {
 impl<T> Pool<T> {
     /// No nodes; the heap is asked for them, where there is one.
     pub(super) const fn new() -> Self {
+        Self::empty(cfg!(feature = "alloc"))
+    }
+
+    /// No nodes; those of another pool at most, where the heap may not be asked.
+    pub(super) const fn empty(grows: bool) -> Self {
         Self {
             first: None,
             len: 0,
-            grows: cfg!(feature = "alloc"),
+            heap: 0,
+            grows,
         }
     }
 
     /// These nodes and no others.
     pub(super) fn fixed(nodes: &'static mut [Node<T>]) -> Self {
-        let mut pool = Self {
-            first: None,
-            len: 0,
-            grows: false,
-        };
+        let mut pool = Self::empty(false);
         nodes
             .iter_mut()
-            .for_each(|node| pool.push(NodeRef::Fixed(node)));
+            .for_each(|node| pool.give(NodeRef::Fixed(node)));
         pool
     }
 
@@ -42,52 +46,75 @@ impl<T> Pool<T> {
         self.grows = true;
     }
 
-    /// Sees to it that there are `needed` spare nodes.
+    /// Sees to it that there are `needed` spare nodes. On failure there are as many as before.
     pub(super) fn reserve(&mut self, needed: usize) -> Result<(), MapError> {
+        let before = self.len;
         while self.len < needed {
             let node = if self.grows { allocate() } else { None };
-            self.push(node.ok_or(MapError::OutOfNodes { needed })?);
+            let Some(node) = node else {
+                while self.len > before {
+                    drop(self.take());
+                }
+                return Err(MapError::OutOfNodes { needed });
+            };
+            self.give(node);
         }
         Ok(())
     }
 
+    /// Sees to it that there are `needed` spare nodes, with nodes of `home`.
+    pub(super) fn borrow(&mut self, needed: usize, home: &mut Self) -> Result<(), MapError> {
+        let missing = needed.saturating_sub(self.len);
+        home.reserve(missing)
+            .map_err(|_| MapError::OutOfNodes { needed })?;
+        for _ in 0..missing {
+            home.take().into_iter().for_each(|node| self.give(node));
+        }
+        Ok(())
+    }
+
+    /// A spare node; the one that came last.
     pub(super) fn take(&mut self) -> Option<NodeRef<T>> {
         let mut node = self.first.take()?;
         self.len -= 1;
+        self.heap -= usize::from(!node.is_fixed());
         if let Kind::Spare(next) = &mut node.0 {
             self.first = next.take();
         }
         Some(node)
     }
 
-    /// Takes a node back, and drops what was in it.
-    pub(super) fn give(&mut self, node: NodeRef<T>) {
-        if self.len < KEPT || node.is_fixed() {
-            self.push(node);
+    /// Takes a node that has nothing in it. It stays until the verb ends, which may want it.
+    pub(super) fn give(&mut self, mut node: NodeRef<T>) {
+        self.len += 1;
+        self.heap += usize::from(!node.is_fixed());
+        node.0 = Kind::Spare(self.first.take());
+        self.first = Some(node);
+    }
+
+    /// The end of a verb: what the next one is not likely to want goes back to the heap. O(1) when that is nothing.
+    #[inline]
+    pub(super) fn trim(&mut self) {
+        if self.heap > KEPT {
+            self.trim_some();
         }
     }
 
-    /// All the nodes; what is left has none, and asks for more as before.
-    pub(super) fn take_all(&mut self) -> Self {
-        let rest = Self {
-            first: None,
-            len: 0,
-            grows: self.grows,
-        };
-        core::mem::replace(self, rest)
+    #[cold]
+    fn trim_some(&mut self) {
+        let mut all = core::mem::replace(self, Self::empty(self.grows));
+        while let Some(node) = all.take() {
+            if node.is_fixed() || self.heap < KEPT {
+                self.give(node);
+            }
+        }
     }
 
     /// Takes over the nodes of `other`.
-    pub(super) fn absorb(&mut self, mut other: Self) {
+    pub(super) fn absorb(&mut self, other: &mut Self) {
         while let Some(node) = other.take() {
             self.give(node);
         }
-    }
-
-    fn push(&mut self, mut node: NodeRef<T>) {
-        node.0 = Kind::Spare(self.first.take());
-        self.first = Some(node);
-        self.len += 1;
     }
 }
 

@@ -1,56 +1,141 @@
-//! Changing permissions, and moving.
+//! Changing permissions.
 
+use super::cut::behind;
 use super::leaf::Leaf;
+use super::room::Relief;
 use super::size::LEAF;
 use super::spot::Spot;
 use super::store::Tree;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::error::MapError;
-use crate::map::{Payload, VirtualMemoryMap};
+use crate::map::{MapRef, Payload};
 use crate::permissions::Permissions;
 
 impl<T: Payload> Tree<T> {
+    /// Sets nodes aside for a change of permissions in an area in which there must be no hole. Maps that have them
+    /// already are not cut.
+    #[inline]
+    pub(crate) fn reserve_protect(
+        &mut self,
+        area: MemoryArea,
+        permissions: Permissions,
+    ) -> Result<Spot, MapError> {
+        let (start, end) = (area.start().get(), area.end().get());
+        if let Some((leaf, at, path)) = self.way(start) {
+            let covers = leaf.start(at) <= start && end <= leaf.end(at);
+            if covers && leaf.has_room_for(2) && path.is_whole() {
+                return Ok(Spot::At(path));
+            }
+        }
+        match self.first_hole(area) {
+            Some(hole) => Err(MapError::NotMapped { hole }),
+            None => self.reserve_borders(area, permissions),
+        }
+    }
+
+    fn reserve_borders(
+        &mut self,
+        area: MemoryArea,
+        permissions: Permissions,
+    ) -> Result<Spot, MapError> {
+        let borders = self.cut_borders(area, permissions);
+        let [left, right] =
+            borders.map(|border| border.map_or(0, |at| self.needed_at(at.get(), 2)));
+        // The first may fill the nodes above both.
+        let both = if left > 0 && right > 0 {
+            self.height() + 2
+        } else {
+            0
+        };
+        match self.pool.reserve(left + right + both) {
+            Ok(()) if left + right == 0 => Ok(Spot::Roomy),
+            Ok(()) => Ok(Spot::Tight),
+            Err(_) if self.ends_with_no_more(area, permissions, borders) => Ok(Spot::Roomy),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The borders of `area` at which a map is cut: those inside a map that has other permissions.
+    fn cut_borders(&self, area: MemoryArea, permissions: Permissions) -> [Option<VirtAddr>; 2] {
+        [Some(area.start()), area.next()].map(|border| {
+            let map = self.successor(border?)?;
+            let is_cut = map.vmarea().start() < border? && map.permissions() != permissions;
+            border.filter(|_| is_cut)
+        })
+    }
+
+    /// Whether as many maps join as are cut, and leaves can hold the parts until they do. So the edit needs no node.
+    fn ends_with_no_more(
+        &self,
+        area: MemoryArea,
+        permissions: Permissions,
+        borders: [Option<VirtAddr>; 2],
+    ) -> bool {
+        let cuts = borders.iter().flatten().count();
+        let fits = borders.into_iter().flatten().all(|border| {
+            let leaf = self.leaf(border.get());
+            leaf.is_some_and(|(leaf, _)| leaf.len() + cuts <= LEAF)
+        });
+        fits && self
+            .joins_in(area, permissions)
+            .nth(cuts.saturating_sub(1))
+            .is_some()
+    }
+
+    /// The maps that will have become one with the map before them, once all that lies in `area` has these permissions.
+    fn joins_in(
+        &self,
+        area: MemoryArea,
+        permissions: Permissions,
+    ) -> impl Iterator<Item = MapRef<'_, T>> {
+        let mut left = self.predecessor(area.start().get());
+        let rights = self.iter_from(area.start());
+        let last = area.next().unwrap_or(area.end());
+        let rights = rights.take_while(move |map| map.vmarea().start() <= last);
+        let after = move |map: MapRef<'_, T>, addr| {
+            if area.contains(addr) {
+                permissions
+            } else {
+                map.permissions()
+            }
+        };
+        rights.filter(move |&right| {
+            let left = left.replace(right);
+            left.is_some_and(|left| {
+                let left_after = after(left, left.vmarea().end());
+                left_after == after(right, right.vmarea().start())
+                    && left.permissions() != right.permissions()
+                    && left.continues_in(right)
+            })
+        })
+    }
+
     /// Gives what lies in `area` these permissions; maps that have them already are not cut. Reserved; `spot` is what
-    /// [`reserve_protect`](Self::reserve_protect) has answered, or nothing.
+    /// [`reserve_protect`](Self::reserve_protect) has answered.
+    ///
+    /// When a payload panics, the tree is sound: some maps in `area` may have the old permissions.
     pub(crate) fn protect(&mut self, area: MemoryArea, mut spot: Spot, permissions: Permissions) {
+        if matches!(spot, Spot::Tight) {
+            for border in self.cut_borders(area, permissions).into_iter().flatten() {
+                self.make_room(border.get(), 2, Relief::Share);
+            }
+        }
         let mut rest = Some(area);
         while let Some(area) = rest {
             let (start, end) = (area.start().get(), area.end().get());
-            let spot = core::mem::take(&mut spot);
+            let spot = core::mem::replace(&mut spot, Spot::Roomy);
             let span = self.edit_at(spot, start, |leaf, at| leaf.protect(area, at, permissions));
             let Some((low, high)) = span else { return };
             // What is first or last in its leaf may continue what is in another.
             if start <= low {
                 self.join_at(VirtAddr::new(low));
             }
-            let next = high.checked_add(1).map(VirtAddr::new);
             if end == high {
-                next.into_iter().for_each(|next| self.join_at(next));
+                area.next().into_iter().for_each(|next| self.join_at(next));
             }
-            rest = next.and_then(|next| MemoryArea::new(next, area.end()).ok());
+            rest = behind(area, high);
         }
-    }
-
-    /// Moves what lies in `from` to `to`, which is free and of the same size. Reserved for both, and by
-    /// [`reserve_shift`](Self::reserve_shift).
-    pub(crate) fn shift(&mut self, from: MemoryArea, to: MemoryArea) {
-        while let Some(map) = self.take_first(from) {
-            let (area, content) = map.into_parts();
-            let moved = from
-                .offset_of(area.start())
-                .and_then(|offset| MemoryArea::from_start_size(to.at(offset)?, area.size()).ok());
-            if let Some(moved) = moved {
-                self.insert_with_spare(VirtualMemoryMap::from_parts(moved, content));
-            }
-        }
-    }
-
-    /// Sets nodes aside for moving all maps in `area` anywhere.
-    pub(crate) fn reserve_shift(&mut self, area: MemoryArea) -> Result<(), MapError> {
-        // Every split makes room for a quarter of a leaf at least, and may split all the nodes above.
-        let splits = self.count_in(area).div_ceil(LEAF / 4) + 1;
-        self.pool.reserve(splits * (self.height() + 1) + 1)
     }
 }
 

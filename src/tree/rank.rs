@@ -75,6 +75,15 @@ impl<T> Tree<T> {
         self.lower_bound(area.end().get()) + usize::from(end) - self.lower_bound(area.start().get())
     }
 
+    /// How many maps lie in `area` with all of their bytes.
+    pub(super) fn count_inside(&self, area: MemoryArea) -> usize {
+        let (start, next) = (area.start().get(), area.next());
+        let upto = next.map_or(self.len(), |next| self.lower_bound(next.get()));
+        let first = self.successor(area.start()).map(MapRef::vmarea);
+        let is_cut = first.is_some_and(|map| map.start() < area.start() && map.end() <= area.end());
+        upto - self.lower_bound(start) - usize::from(is_cut)
+    }
+
     /// How many levels of inner nodes there are.
     pub(super) fn height(&self) -> usize {
         let mut height = 0;

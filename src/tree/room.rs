@@ -1,138 +1,201 @@
-//! Memory before anything changes: room in the leaves that an edit will touch.
+//! Room for more maps: how many nodes an edit may want, set aside before anything changes, and where they go.
+//!
+//! A leaf keeps up to [`FULL`] maps. An edit that leaves no more maps than before needs no node, however full the leaves
+//! are; any other finds room in its leaf, or asks for nodes to split that leaf and the nodes above it.
 
 use super::inner::Inner;
 use super::node::{Kind, Node};
 use super::pool::Pool;
-use super::size::LEAF;
+use super::size::{FULL, INNER, LEAF};
 use super::spot::Spot;
 use super::store::Tree;
-use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::error::MapError;
-use crate::map::MapRef;
+
+/// How room is made in a leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Relief {
+    /// A neighbour that has room takes some of its maps; where none has, a new node does.
+    Share,
+    /// A new node takes half of its maps: for many maps in address order, of which each is to find that much room.
+    Split,
+}
+
+/// For how many maps in address order a leaf has room once it was split.
+const HALF: usize = LEAF / 2 - 1;
+
+/// For how many children an inner node has room once it was split.
+const INNER_HALF: usize = INNER / 2 - 1;
 
 impl<T> Tree<T> {
-    /// Makes room for a map at `area`, where nothing may be; when there is no memory, the tree stays as it is.
+    /// Sets nodes aside for a map at `area`, where nothing may be.
     pub(crate) fn reserve_insert(&mut self, area: MemoryArea) -> Result<(), MapError> {
         let start = area.start().get();
-        if let Some((leaf, at)) = self.leaf(start) {
-            if leaf.start(at) <= area.end().get() && at < leaf.len() {
-                return Err(MapError::Overlap {
-                    existing: leaf.area(at),
-                });
-            }
-            if leaf.has_room() {
-                return Ok(());
-            }
+        match self.first_overlap(area) {
+            Some(existing) => Err(MapError::Overlap { existing }),
+            None => self.pool.reserve(self.needed_at(start, 1)),
         }
-        self.reserve_at(start)
     }
 
-    /// How many nodes it takes at most to add all of `maps`.
-    ///
-    /// In each leaf that takes any, the first may split it; from then on there is room for a quarter of a leaf more at
-    /// least before the next split. Every split may split all the nodes above.
-    pub(super) fn needed_for(&self, maps: &Self) -> usize {
-        let mut splits = 0_usize;
-        let mut leaf_end = None;
-        let mut added = 0_usize;
-        for map in maps.iter() {
-            let start = map.vmarea().start().get();
-            if leaf_end.is_none_or(|end| end < start) {
-                let high = self.leaf(start).map(|(leaf, _)| leaf.high());
-                leaf_end = high.filter(|&end| end >= start).or(Some(usize::MAX));
-                splits += 1;
-                added = 0;
-            }
-            added += 1;
-            splits += usize::from(added % (LEAF / 4) == 0);
-        }
-        splits * (self.height() + 1) + self.height() + 1
-    }
-
-    /// Makes room for an edit that cuts maps at the borders of `area`; when there is no memory, the maps stay as they
-    /// are. Where no map crosses a border, nothing is cut, and nothing is needed. Answers where the edit will be.
+    /// Sets nodes aside for an edit that takes out what lies in `area`. Only an area inside one map leaves a map more.
     #[inline]
     pub(crate) fn reserve_cut(&mut self, area: MemoryArea) -> Result<Spot, MapError> {
-        if let Some((leaf, _, path)) = self.way(area.start().get()) {
-            if leaf.has_room() && area.end().get() < leaf.high() && path.is_whole() {
-                return Ok(Spot(Some(path)));
-            }
-        }
-        self.reserve_borders(area).map(|()| Spot::default())
-    }
-
-    /// As [`reserve_cut`](Self::reserve_cut), for an area in which there must be no hole.
-    #[inline]
-    pub(crate) fn reserve_protect(&mut self, area: MemoryArea) -> Result<Spot, MapError> {
         let (start, end) = (area.start().get(), area.end().get());
         if let Some((leaf, at, path)) = self.way(start) {
-            let covers = leaf.start(at) <= start && end <= leaf.end(at);
-            if covers && leaf.has_room() && path.is_whole() {
-                return Ok(Spot(Some(path)));
+            let punches = leaf.start(at) < start && end < leaf.end(at);
+            if end < leaf.high() && path.is_whole() && (!punches || leaf.has_room_for(1)) {
+                return Ok(Spot::At(path));
             }
         }
-        match self.first_hole(area) {
-            Some(hole) => Err(MapError::NotMapped { hole }),
-            None => self.reserve_cut(area),
-        }
+        self.reserve_punch(area).map(|()| Spot::Tight)
     }
 
-    fn reserve_borders(&mut self, area: MemoryArea) -> Result<(), MapError> {
-        let crosses = |tree: &Self, border: VirtAddr| {
-            let map = tree.successor(border).map(MapRef::vmarea);
-            map.filter(|map| map.start() < border).is_some()
-        };
-        for border in [Some(area.start()), area.next()].into_iter().flatten() {
-            if crosses(self, border) {
-                self.reserve_at(border.get())?;
-            }
+    /// Sets nodes aside for the map that an area inside one map leaves more.
+    fn reserve_punch(&mut self, area: MemoryArea) -> Result<(), MapError> {
+        if self.reaches_past(area) {
+            return self.pool.reserve(self.needed_at(area.start().get(), 1));
         }
         Ok(())
     }
 
-    /// Makes room for an edit that cuts out what lies in `area` and puts a map there; when there is no memory, the maps
-    /// stay as they are.
+    /// Sets nodes aside for an edit that takes out what lies in `area`, and puts one map there.
     pub(crate) fn reserve_replace(&mut self, area: MemoryArea) -> Result<(), MapError> {
-        self.reserve_cut(area)?;
-        let start = area.start().get();
-        match self.leaf(start) {
-            Some((leaf, _)) if leaf.has_room() && area.end().get() < leaf.high() => Ok(()),
-            // The cut may leave nothing of that leaf behind `start`: then another takes the map, and may be full.
-            _ => self.pool.reserve(self.height() + 2),
-        }
-    }
-
-    /// Makes room for up to three more maps at `addr`; when there is no memory, the maps stay as they are.
-    pub(crate) fn reserve_at(&mut self, addr: usize) -> Result<(), MapError> {
-        self.pool.reserve(self.tight(addr).0)?;
-        self.make_room(addr);
-        Ok(())
-    }
-
-    /// How many nodes it takes to make room at `addr`, and the last byte of the leaf there.
-    pub(super) fn tight(&self, addr: usize) -> (usize, usize) {
-        let Some(root) = self.root.as_deref() else {
-            return (1, usize::MAX);
+        let Some((leaf, _)) = self.leaf(area.start().get()) else {
+            return self.pool.reserve(1);
         };
-        let mut needed = usize::from(root.is_tight());
+        let stays = area.end().get() < leaf.high() || self.height() == 0;
+        if stays && leaf.has_room_for(2) {
+            return Ok(());
+        }
+        let gone = self.count_inside(area);
+        let growth = 1 + usize::from(self.reaches_past(area));
+        // A map that goes leaves its place, or an empty node below the only one above.
+        let has_place = || {
+            let mut borders = [area.start(), area.end()].into_iter();
+            self.height() <= 1 || borders.any(|border| self.leaves_a_place(area, border.get()))
+        };
+        if stays && leaf.len() + growth <= FULL + gone || growth <= gone && has_place() {
+            return Ok(());
+        }
+        self.pool.reserve(self.height() + 2)
+    }
+
+    /// Whether the leaf at `border` of `area` loses some of its maps, but not all, when what lies in `area` goes.
+    fn leaves_a_place(&self, area: MemoryArea, border: usize) -> bool {
+        let is_inside = |map: MemoryArea| area.contains_area(map);
+        let leaf = self.leaf(border).map(|(leaf, _)| leaf);
+        let gone = leaf.map(|leaf| {
+            let inside = (0..leaf.len()).filter(|&at| is_inside(leaf.area(at)));
+            (inside.count(), leaf.len())
+        });
+        gone.is_some_and(|(gone, len)| gone > 0 && gone < len)
+    }
+
+    /// Sets nodes aside for an edit that takes out what lies in `new` and in `old`, and puts what was in `head`, the
+    /// beginning of `old`, to `new`.
+    pub(crate) fn reserve_shift(
+        &mut self,
+        old: MemoryArea,
+        head: MemoryArea,
+        new: MemoryArea,
+    ) -> Result<(), MapError> {
+        let Some((leaf, at)) = self.leaf(new.start().get()) else {
+            return Ok(());
+        };
+        let height = self.height();
+        let moved = self.count_in(head);
+        let punches = [old, new].map(|area| usize::from(self.reaches_past(area)));
+        let growth = moved + punches.iter().sum::<usize>();
+        let len = leaf.len();
+        let needed = if height == 0 {
+            // All maps are in one leaf: what goes from it makes room before what comes wants it.
+            let gone = self.count_inside(old) + self.count_inside(new);
+            splits(len + growth, gone)
+        } else {
+            // The leaf takes what comes; or another does, of which nothing is known, when all that it has may go.
+            let stays = new.end().get() < leaf.high() || at == len;
+            let len = if stays { len } else { FULL + 1 };
+            let comes = splits(len + growth, 0);
+            let cuts = [old, head].map(|area| self.cut_cost(area));
+            comes + cuts.iter().sum::<usize>()
+        };
+        if needed == 0 {
+            return Ok(());
+        }
+        self.pool.reserve(needed + above(needed, height))
+    }
+
+    /// How many leaves may be split where `area` is cut out of one map, whatever else happens there.
+    fn cut_cost(&self, area: MemoryArea) -> usize {
+        let has_room = self
+            .leaf(area.start().get())
+            .is_some_and(|(leaf, _)| leaf.has_room_for(2));
+        usize::from(self.reaches_past(area) && !has_room)
+    }
+
+    /// How many nodes it takes at most to add all of `maps`, in address order and by [`Relief::Split`].
+    pub(super) fn needed_for(&self, maps: &Self) -> usize {
+        let mut needed = 0;
+        let mut leaves = 0;
+        let last = self.root.as_deref().map(Node::high);
+        let mut starts = maps.iter().map(|map| map.vmarea().start().get()).peekable();
+        while let Some(start) = starts.next() {
+            let Some((leaf, _)) = self.leaf(start) else {
+                return 0;
+            };
+            // Maps behind the last leaf go to the last.
+            let high = Some(leaf.high()).filter(|&high| Some(high) != last);
+            let mut added = 1;
+            while starts
+                .next_if(|&start| high.is_none_or(|high| start <= high))
+                .is_some()
+            {
+                added += 1;
+            }
+            let split = splits(leaf.len() + added, 0);
+            if split > 0 {
+                leaves += split;
+                needed += split - 1 + self.needed_at(start, added);
+            }
+        }
+        // Nodes above that have room for one more, and get more.
+        if leaves > 1 {
+            needed += above(leaves, self.height());
+        }
+        needed
+    }
+
+    /// How many nodes it takes to make room for `growth` more maps at `addr`: none where its leaf has it.
+    pub(super) fn needed_at(&self, addr: usize, growth: usize) -> usize {
+        let Some(root) = self.root.as_deref() else {
+            return 1;
+        };
+        let mut tight = usize::from(root.is_tight(growth));
         let mut node = root;
         loop {
-            needed += usize::from(node.is_tight());
+            tight += usize::from(node.is_tight(growth));
             match &node.0 {
                 Kind::Inner(inner) => match inner.child(inner.place(addr)) {
                     Some(child) => node = child,
-                    None => return (needed, usize::MAX),
+                    None => return tight,
                 },
-                _ => return (needed, node.high()),
+                Kind::Leaf(leaf) if leaf.has_room_for(growth) => return 0,
+                Kind::Leaf(_) | Kind::Spare(_) => return tight,
             }
         }
     }
 
-    /// Splits every tight node on the way to `addr`, from the root down, with the nodes that are spare.
-    pub(super) fn make_room(&mut self, addr: usize) {
+    /// Makes room for `growth` more maps, one or two, in the leaf at `addr`: splits it, and every tight node above it,
+    /// from the root down, with the nodes that are spare.
+    pub(super) fn make_room(&mut self, addr: usize, growth: usize, relief: Relief) {
+        if self
+            .leaf(addr)
+            .is_none_or(|(leaf, _)| leaf.has_room_for(growth))
+        {
+            return;
+        }
         let Self { root, pool, .. } = self;
-        if root.as_deref().is_some_and(Node::is_tight) {
+        if root.as_deref().is_some_and(|root| root.is_tight(growth)) {
             if let Some(mut above) = pool.take() {
                 let mut inner = Inner::new();
                 root.take()
@@ -145,25 +208,48 @@ impl<T> Tree<T> {
         let mut node = root.as_deref_mut();
         while let Some(Node(Kind::Inner(inner))) = node {
             let at = inner.place(addr);
-            if inner.child(at).is_some_and(Node::is_tight) {
-                relieve(inner, at, addr, pool);
+            if inner.child(at).is_some_and(|child| child.is_tight(growth)) {
+                relieve(inner, at, addr, pool, relief);
             }
             node = inner.child_mut(inner.place(addr));
         }
     }
 }
 
-/// Makes room in the child at `at`: a neighbour takes some of what it has, or a new node does.
-fn relieve<T>(inner: &mut Inner<T>, at: usize, addr: usize, pool: &mut Pool<T>) {
-    if share(inner, at) {
+/// How many times a leaf is split at most that has `len` maps when all have come, in address order, and `gone` of which
+/// went before.
+const fn splits(len: usize, gone: usize) -> usize {
+    match len.saturating_sub(gone).checked_sub(FULL) {
+        None | Some(0) => 0,
+        Some(more) => 1 + more / HALF,
+    }
+}
+
+/// How many nodes above leaves that are split so many times may be split, those that were tight before aside but for one
+/// a level and place; and how many new ones may come above all.
+const fn above(leaves: usize, height: usize) -> usize {
+    // A node that has room for one child comes to be tight by the second; from then on there is room for half a node.
+    let splits = leaves.div_ceil(2) + leaves / INNER_HALF + 1;
+    let (mut nodes, mut children) = (1 + height * splits, leaves);
+    while children > INNER_HALF {
+        children = children / INNER_HALF + 1;
+        nodes += children;
+    }
+    nodes
+}
+
+/// Makes room in the child at `at`: a neighbour takes some of its maps, or a new node does.
+fn relieve<T>(inner: &mut Inner<T>, at: usize, addr: usize, pool: &mut Pool<T>, relief: Relief) {
+    if relief == Relief::Share && share(inner, at) {
         return;
     }
     let (Some(child), Some(mut right)) = (inner.child_mut(at), pool.take()) else {
         return;
     };
-    // Maps that come in address order fill their leaves: what is split off is all that is behind them, or before.
+    // Maps that come in address order fill their leaves: all maps behind them are split off, or all before. Where maps
+    // follow that are not the next in order, those must not meet a leaf that is nearly full.
     let cut = match (&child.0, child.place(addr)) {
-        (Kind::Leaf(_), 0) => 1,
+        (Kind::Leaf(_), 0) if relief == Relief::Share => 1,
         (Kind::Leaf(_), place) if place >= child.len() => child.len() - 1,
         _ => child.len() / 2,
     };
@@ -198,5 +284,5 @@ fn share<T>(inner: &mut Inner<T>, at: usize) -> bool {
     false
 }
 
-/// After leaves have evened out, both have room.
-const _: () = assert!(LEAF * 7 / 8 + super::leaf::ROOM <= LEAF);
+/// After leaves have evened out, both have room for what one edit may bring.
+const _: () = assert!((FULL + LEAF * 3 / 4).div_ceil(2) + 2 <= FULL);

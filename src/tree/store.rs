@@ -32,7 +32,12 @@ impl<T> Tree<T> {
         Self::with_pool(Pool::fixed(nodes))
     }
 
-    pub(super) const fn with_pool(pool: Pool<T>) -> Self {
+    /// A tree that grows by nodes that are lent to it.
+    pub(super) const fn lent() -> Self {
+        Self::with_pool(Pool::empty(false))
+    }
+
+    const fn with_pool(pool: Pool<T>) -> Self {
         Self {
             root: None,
             pool,
@@ -164,7 +169,7 @@ impl<T> Tree<T> {
         addr: usize,
         edit: impl FnOnce(&mut Leaf<T>, usize) -> R,
     ) -> Option<R> {
-        self.edit_at(Spot(None), addr, edit)
+        self.edit_at(Spot::Tight, addr, edit)
     }
 
     /// As [`edit`](Self::edit), without looking for `addr` where `spot` says how to get there.
@@ -175,10 +180,19 @@ impl<T> Tree<T> {
         addr: usize,
         edit: impl FnOnce(&mut Leaf<T>, usize) -> R,
     ) -> Option<R> {
-        let Self { root, pool, .. } = self;
-        let answer = edit_below(root.as_mut()?, spot, addr, pool, edit);
-        self.lower();
-        answer
+        let path = match spot {
+            Spot::At(path) => Some(path),
+            Spot::Roomy | Spot::Tight => None,
+        };
+        let edited = Edited(self);
+        let Self { root, pool, .. } = &mut *edited.0;
+        edit_below(root.as_mut()?, path, addr, pool, edit)
+    }
+
+    /// The end of a verb, done or refused: spare nodes that the next one is not likely to want go back to the heap.
+    #[inline]
+    pub(crate) fn trim(&mut self) {
+        self.pool.trim();
     }
 
     /// Takes away a root that is empty, or that has a single child.
@@ -246,26 +260,63 @@ fn last<T>(mut node: &Node<T>) -> Option<MapRef<'_, T>> {
 
 fn edit_below<T, R>(
     node: &mut Node<T>,
-    mut spot: Spot,
+    mut path: Option<Path>,
     addr: usize,
     pool: &mut Pool<T>,
     edit: impl FnOnce(&mut Leaf<T>, usize) -> R,
 ) -> Option<R> {
-    let known = spot.0.as_mut().map(Path::step);
+    let known = path.as_mut().map(Path::step);
     match &mut node.0 {
         Kind::Leaf(leaf) => {
             let at = known.unwrap_or_else(|| leaf.lower_bound(addr));
-            Some(edit(leaf, at))
+            let leaf = Unsettled(leaf);
+            let answer = edit(leaf.0, at);
+            core::mem::forget(leaf);
+            Some(answer)
         }
         Kind::Inner(inner) => {
             let at = known.unwrap_or_else(|| inner.place(addr));
-            let answer = edit_below(inner.child_mut(at)?, spot, addr, pool, edit);
-            if inner.refresh(at) {
-                mend(inner, at, pool);
-            }
-            answer
+            let below = Below { inner, at, pool };
+            edit_below(below.inner.child_mut(at)?, path, addr, below.pool, edit)
         }
         Kind::Spare(_) => None,
+    }
+}
+
+/// A tree in which a leaf is edited. When that ends, even by a panic of a payload or of whoever takes pieces, the root is
+/// one that a tree can have.
+struct Edited<'a, T: 'static>(&'a mut Tree<T>);
+
+impl<T> Drop for Edited<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.lower();
+    }
+}
+
+/// An inner node in which something below the child at `at` is edited. When that ends, even by a panic, the node knows
+/// its child again.
+struct Below<'a, T: 'static> {
+    inner: &'a mut Inner<T>,
+    at: usize,
+    pool: &'a mut Pool<T>,
+}
+
+impl<T> Drop for Below<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.inner.refresh(self.at) {
+            mend(self.inner, self.at, self.pool);
+        }
+    }
+}
+
+/// A leaf that is edited. An edit that a panic ends leaves its maps in order, but may not have got to the largest gap.
+struct Unsettled<'a, T>(&'a mut Leaf<T>);
+
+impl<T> Drop for Unsettled<'_, T> {
+    fn drop(&mut self) {
+        self.0.settle_all();
     }
 }
 

@@ -16,7 +16,8 @@ use kernel_vm::{MapError, Node, VirtualMemoryMap};
 
 use allocator::{failing, held};
 use verbs::{
-    AWAY, Fill, LONG, PAGE, SHORT, STRIDE, Space, Verb, add, map, maps, pages, scatter, space,
+    AWAY, Fill, LONG, PAGE, SHORT, STRIDE, Space, THRIFTY, Verb, add, map, maps, pages, scatter,
+    space,
 };
 
 /// A map, a leaf that is full (of small nodes, and of those of any kernel), a tree of two levels, and one of three.
@@ -98,6 +99,95 @@ fn every_failed_allocation_leaves_an_empty_space_empty() {
         let allocations = fail_each(verb, 0, Fill::Ascending, 0);
         assert!(allocations > 0, "{} asked for no memory", verb.name);
     }
+}
+
+#[test]
+fn a_verb_that_leaves_no_more_maps_asks_for_no_memory() {
+    for verb in &THRIFTY {
+        for fill in FILLS {
+            for size in SIZES {
+                for at in (0..size).step_by(size.div_ceil(POSITIONS)) {
+                    let mut space = space(size, verb.has_holes, fill);
+                    let (answer, allocations) = failing(1, || (verb.run)(&mut space, at));
+                    let context = format!("{} at {at} of {size}, {fill:?}", verb.name);
+                    assert_eq!((answer, allocations), (Ok(()), 0), "{context}");
+                    space.check_invariants().unwrap();
+                    assert!(space.memory_maps().len() <= size, "{context}");
+                }
+            }
+        }
+    }
+}
+
+/// How many spare nodes a space may keep.
+const KEPT: isize = 4;
+
+#[test]
+fn a_move_of_many_maps_keeps_no_more_nodes_than_it_says() {
+    const MAPS: usize = 4_096;
+    let start = held();
+    let mut moving = space(MAPS, true, Fill::Ascending);
+    let before = held();
+    let (old, new) = (pages(0, STRIDE * MAPS - 1), pages(AWAY, STRIDE * MAPS - 1));
+    for at in (0..MAPS).rev() {
+        moving.unmap(pages(STRIDE * at + 3, 1)).unwrap();
+    }
+    let refused = moving.remap(old, new).unwrap_err();
+    assert!(matches!(refused, MapError::NotMapped { .. }));
+    drop(moving);
+    assert_eq!(held(), start);
+    let mut moving = space(MAPS, false, Fill::Ascending);
+    let (old, new) = (pages(0, STRIDE * MAPS), pages(AWAY, STRIDE * MAPS));
+    for n in [1, 5, 20] {
+        let (answer, _) = failing(n, || moving.remap(old, new));
+        assert!(matches!(answer, Err(MapError::OutOfNodes { .. })));
+        assert!(
+            held() <= before + KEPT,
+            "refused: {} more nodes",
+            held() - before
+        );
+    }
+    for (from, to) in [(old, new), (new, old)] {
+        moving.remap(from, to).unwrap();
+        moving.check_invariants().unwrap();
+        assert!(
+            held() <= before + KEPT,
+            "moved: {} more nodes",
+            held() - before
+        );
+    }
+    moving.unmap(old).unwrap();
+    assert!(held() <= start + KEPT, "unmapped: {} nodes", held() - start);
+}
+
+#[test]
+fn restoring_maps_keeps_no_more_nodes_than_it_says() {
+    const MAPS: usize = 3_000;
+    let start = held();
+    let mut space = space(MAPS, true, Fill::Scattered);
+    let before = held();
+    let few = || (0..MAPS).step_by(30).map(|at| map(STRIDE * at + 3, 1));
+    let (refused, asked) = failing(0, || {
+        space.restore_memory_maps(few().chain([map(0, 1)])).is_err()
+    });
+    assert!(refused && asked < 40, "{asked} nodes asked for");
+    assert!(
+        held() <= before + KEPT,
+        "refused: {} more nodes",
+        held() - before
+    );
+    let (answer, asked) = failing(0, || {
+        space.restore_memory_maps(few()).map_err(MapError::from)
+    });
+    assert_eq!(answer, Ok(()));
+    assert!(asked < 150, "{asked} nodes asked for");
+    assert!(
+        held() < before + 40,
+        "restored: {} more nodes",
+        held() - before
+    );
+    drop(space);
+    assert_eq!(held(), start);
 }
 
 #[test]

@@ -64,12 +64,9 @@ pub const SHORT: [Verb; 7] = [
 ];
 
 /// Verbs that touch many.
-pub const LONG: [Verb; 7] = [
+pub const LONG: [Verb; 6] = [
     verb("replace over many maps", false, |space, at| {
         replace(space, first(at) + 1, STRIDE * MANY)
-    }),
-    verb("unmap over many maps", false, |space, at| {
-        unmap(space, first(at) + 1, STRIDE * MANY)
     }),
     verb("protect over many maps", false, |space, at| {
         let count = STRIDE * MANY.min(space.memory_maps().len() - at);
@@ -94,6 +91,28 @@ pub const LONG: [Verb; 7] = [
     }),
     verb("restore many maps", true, |space, at| {
         restore(space, at, MANY)
+    }),
+];
+
+/// Verbs that leave no more maps than before, whatever they touch.
+pub const THRIFTY: [Verb; 5] = [
+    verb("unmap over many maps", false, |space, at| {
+        unmap(space, first(at) + 1, STRIDE * MANY)
+    }),
+    verb("unmap the beginning of a map", false, |space, at| {
+        unmap(space, first(at), 1)
+    }),
+    verb("replace a map", false, |space, at| {
+        replace(space, first(at), STRIDE)
+    }),
+    verb("protect a map", false, |space, at| {
+        space.protect(pages(first(at), STRIDE), READ)
+    }),
+    verb("add what continues a map", true, |space, at| {
+        let frame = PhysAddr::new(((2 * first(at) + STRIDE) * PAGE) as u64);
+        let pmarea = MemoryArea::from_start_size(frame, PAGE)?;
+        let map = VirtualMemoryMap::new(pages(first(at) + STRIDE - 1, 1), pmarea, RW, false)?;
+        Ok(space.add_memory_map(map)?)
     }),
 ];
 

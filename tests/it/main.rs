@@ -27,6 +27,7 @@ mod room;
 mod satp;
 mod subject;
 mod sv39;
+mod thrift;
 mod traces;
 mod tree;
 mod values;

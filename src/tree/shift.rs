@@ -1,0 +1,38 @@
+//! Moving maps to other addresses.
+
+use super::room::Relief;
+use super::store::Tree;
+use crate::area::MemoryArea;
+use crate::map::{Payload, VirtualMemoryMap};
+
+impl<T: Payload> Tree<T> {
+    /// Moves what lies in `from` to `to`, which is free and of the same size, and joins it with its neighbours there.
+    /// Reserved by [`reserve_shift`](Self::reserve_shift).
+    ///
+    /// No payload is asked anything while its map is on the way: a map whose memory is already mapped at its new place is
+    /// not dropped by a panic.
+    pub(crate) fn shift(&mut self, from: MemoryArea, to: MemoryArea) {
+        while let Some(map) = self.take_first(from) {
+            let (area, content) = map.into_parts();
+            let moved = from
+                .offset_of(area.start())
+                .and_then(|offset| MemoryArea::from_start_size(to.at(offset)?, area.size()).ok());
+            if let Some(moved) = moved {
+                self.place(VirtualMemoryMap::from_parts(moved, content), Relief::Split);
+            }
+        }
+        // Those that have moved were apart before; only the first and the last have new neighbours.
+        self.join_at(to.start());
+        to.next().into_iter().for_each(|next| self.join_at(next));
+    }
+}
+
+impl<T> Tree<T> {
+    /// Puts `map` where nothing is, and joins it with nothing. Reserved.
+    pub(super) fn place(&mut self, map: VirtualMemoryMap<T>, relief: Relief) {
+        self.plant();
+        let start = map.vmarea().start().get();
+        self.make_room(start, 1, relief);
+        self.edit(start, |leaf, at| leaf.place_at(at, map));
+    }
+}

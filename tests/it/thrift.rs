@@ -1,0 +1,252 @@
+//! Verbs that end with no more maps than before need no node: giving memory back does not fail for want of memory.
+
+use kernel_vm::backend::mock::NoPageTable;
+use kernel_vm::{MapError, Permissions, VirtualMemoryMap};
+
+use crate::subject::{PAGE, map, pages};
+use crate::tree::{Random, Space, leak};
+
+const READ: Permissions = Permissions::READ;
+const RW: Permissions = READ.union(Permissions::WRITE);
+
+/// The pages from one map to the next, of which a map has three.
+const STRIDE: usize = 4;
+
+/// Three pages at position `at`, read-only at odd positions, whose frames continue nothing.
+fn three(at: usize) -> VirtualMemoryMap {
+    let permissions = if at % 2 == 0 { RW } else { READ };
+    let first = ((10_000 + 8 * at) * PAGE) as u64;
+    map(STRIDE * at * PAGE, first, 3 * PAGE, permissions)
+}
+
+/// A space in so many nodes of its own, filled to the last map that they take; and how many those are.
+fn full(nodes: usize) -> (Space, usize) {
+    let mut space = Space::with_nodes(NoPageTable::new(), leak(nodes));
+    let count = (0..)
+        .take_while(|&at| space.add_memory_map(three(at)).is_ok())
+        .count();
+    (space, count)
+}
+
+type Verb = fn(&mut Space, usize) -> Result<(), MapError>;
+
+fn first_page(at: usize) -> usize {
+    STRIDE * at
+}
+
+/// A page that continues the map at `at`, in virtual and in physical memory.
+fn behind(at: usize) -> VirtualMemoryMap {
+    let first = ((10_000 + 8 * at + 3) * PAGE) as u64;
+    let permissions = three(at).permissions();
+    map((first_page(at) + 3) * PAGE, first, PAGE, permissions)
+}
+
+const VERBS: [(&str, Verb); 8] = [
+    ("replace a map by another of its size", |space, at| {
+        let new = map(first_page(at) * PAGE, 0, 3 * PAGE, READ);
+        Ok(space.replace_memory_map(new)?)
+    }),
+    ("replace ten maps by one", |space, at| {
+        let new = map(first_page(at) * PAGE, 0, 10 * STRIDE * PAGE, READ);
+        Ok(space.replace_memory_map(new)?)
+    }),
+    ("unmap the first page of a map", |space, at| {
+        space.unmap(pages(first_page(at), 1))
+    }),
+    ("unmap the last page of a map", |space, at| {
+        space.unmap(pages(first_page(at) + 2, 1))
+    }),
+    ("unmap from one map to the tenth behind", |space, at| {
+        space.unmap(pages(first_page(at) + 1, 10 * STRIDE))
+    }),
+    ("add a page that continues a map", |space, at| {
+        Ok(space.add_memory_map(behind(at))?)
+    }),
+    (
+        "protect a page that joins the map before it",
+        |space, at| {
+            space.add_memory_map(behind(at))?;
+            space.unmap(pages(first_page(at), 1))?;
+            let page = pages(first_page(at) + 3, 1);
+            // Apart first, in the place of the page that has gone; then one again.
+            space.unmap(page)?;
+            let other = if three(at).permissions() == RW {
+                READ
+            } else {
+                RW
+            };
+            space.protect(pages(first_page(at) + 1, 2), other)
+        },
+    ),
+    ("restore nothing", |space, _| {
+        Ok(space.restore_memory_maps([])?)
+    }),
+];
+
+#[test]
+fn verbs_that_leave_no_more_maps_need_no_node() {
+    for nodes in [1, 2, 4, 7, 20, 45] {
+        for (name, verb) in VERBS {
+            let count = full(nodes).1;
+            for at in (0..count).step_by(count.div_ceil(70)) {
+                let (mut space, count) = full(nodes);
+                let done = verb(&mut space, at);
+                assert_eq!(done, Ok(()), "{name} at {at} of {count}, {nodes} nodes");
+                space.check_invariants().unwrap();
+                assert!(space.memory_maps().len() <= count, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_page_that_joins_its_neighbour_is_protected_without_a_node() {
+    for nodes in [1, 4, 7] {
+        // Two maps that differ in permissions and continue each other, then maps apart until the nodes are full.
+        let fill = || {
+            let mut space = Space::with_nodes(NoPageTable::new(), leak(nodes));
+            let mut count = 0;
+            for pair in 0.. {
+                let first = 10 * pair;
+                let left = map(first * PAGE, (100 * pair * PAGE) as u64, 3 * PAGE, READ);
+                let phys = ((100 * pair + 3) * PAGE) as u64;
+                let right = map((first + 3) * PAGE, phys, 3 * PAGE, RW);
+                for map in [left, right] {
+                    if space.add_memory_map(map).is_err() {
+                        return (space, count);
+                    }
+                    count += 1;
+                }
+            }
+            unreachable!()
+        };
+        let (_, count) = fill();
+        for pair in 0..count / 2 {
+            let (mut space, count) = fill();
+            let first = 10 * pair;
+            space.protect(pages(first + 3, 1), READ).unwrap();
+            space.check_invariants().unwrap();
+            space.protect(pages(first + 2, 2), RW).unwrap();
+            space.check_invariants().unwrap();
+            assert_eq!(space.memory_maps().len(), count);
+        }
+    }
+}
+
+#[test]
+fn any_map_in_a_full_node_can_move() {
+    let (_, count) = full(1);
+    for at in 0..count {
+        for to in [first_page((at + 7) % count), 1 << 20] {
+            let (mut space, _) = full(1);
+            space.remap(pages(first_page(at), 3), pages(to, 3)).unwrap();
+            space.check_invariants().unwrap();
+            assert!(space.memory_maps().len() <= count);
+        }
+    }
+}
+
+#[test]
+fn the_only_map_in_the_only_node_can_move() {
+    let mut space = Space::with_nodes(NoPageTable::new(), leak(1));
+    space.add_memory_map(three(0)).unwrap();
+    space.remap(pages(0, 3), pages(100, 3)).unwrap();
+    space.remap(pages(101, 1), pages(0, 1)).unwrap();
+    space.check_invariants().unwrap();
+    assert_eq!(space.memory_maps().len(), 3);
+}
+
+/// How many maps a random move can want room for.
+const MAX_MOVED: usize = 62;
+
+/// A random verb. Answers which it was, and what came of it.
+fn random_verb(
+    space: &mut Space,
+    random: &mut Random,
+    limit: usize,
+) -> (usize, Result<(), MapError>) {
+    let first = random.below(limit);
+    let most = if random.below(8) == 0 { 60 } else { 6 };
+    let count = 1 + random.below(most);
+    let permissions = if random.below(2) == 0 { READ } else { RW };
+    let verb = random.below(5);
+    let answer = match verb {
+        0 => space.unmap(pages(first, count)),
+        1 => space.protect(pages(first, count), permissions),
+        2 => {
+            let new = map(
+                first * PAGE,
+                (first * PAGE) as u64,
+                count * PAGE,
+                permissions,
+            );
+            space.add_memory_map(new).map_err(MapError::from)
+        }
+        3 => {
+            // Mostly continues what is there.
+            let frame = first + random.below(8) / 7;
+            let new = map(
+                first * PAGE,
+                (frame * PAGE) as u64,
+                count * PAGE,
+                permissions,
+            );
+            space.replace_memory_map(new).map_err(MapError::from)
+        }
+        _ => {
+            let to = random.below(limit);
+            space.remap(pages(first, count), pages(to, count))
+        }
+    };
+    (verb, answer)
+}
+
+#[test]
+fn a_full_space_does_what_one_with_a_heap_does_or_would_end_with_more_maps() {
+    for nodes in [1, 2, 4, 9] {
+        let mut random = Random(7 + nodes as u64);
+        let mut space = Space::with_nodes(NoPageTable::new(), leak(nodes));
+        let mut twin = Space::new(NoPageTable::new());
+        let limit = 400 * nodes;
+        let (mut refused, mut done) = (0, 0);
+        for step in 0..30_000 {
+            let before = twin.memory_maps().len();
+            let (seed, mut spare) = (random.0, Random(random.0));
+            let (verb, answer) = random_verb(&mut space, &mut random, limit);
+            let maps: Vec<_> = twin.memory_maps().map(|map| map.to_map()).collect();
+            let (_, expected) = random_verb(&mut twin, &mut spare, limit);
+            space.check_invariants().unwrap();
+            match answer {
+                Err(MapError::OutOfNodes { .. }) => {
+                    refused += 1;
+                    assert_eq!(expected, Ok(()));
+                    let after = twin.memory_maps().len();
+                    // A reservation knows nothing of joins of what comes; and a move may want room where others are.
+                    let joins = match verb {
+                        0..3 => 0,
+                        3 => 2,
+                        _ => MAX_MOVED,
+                    };
+                    assert!(
+                        after + joins > before,
+                        "step {step}, seed {seed:#x}, {nodes} nodes: {before} maps"
+                    );
+                    twin = Space::new(NoPageTable::new());
+                    twin.restore_memory_maps(maps).unwrap();
+                }
+                answer => {
+                    done += usize::from(answer.is_ok());
+                    assert_eq!(answer, expected);
+                }
+            }
+            assert!(
+                space.memory_maps().eq(twin.memory_maps()),
+                "step {step}, seed {seed:#x}"
+            );
+        }
+        assert!(
+            refused > 20 && done > 5_000,
+            "{refused} refused, {done} done, {nodes} nodes"
+        );
+    }
+}
