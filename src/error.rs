@@ -98,6 +98,11 @@ pub enum MapError {
         /// How many frames the verb needs in all.
         needed: usize,
     },
+    /// The page table was given a frame of another allocator than its own.
+    ForeignFrame {
+        /// Where the frame is, in that allocator's memory.
+        addr: PhysAddr,
+    },
     /// A page table was to be shared as a kernel half, and is none.
     NotKernelHalf,
     /// A verb was ended by a panic, of a hook of the platform or of a payload, and entries in this area may disagree with
@@ -157,6 +162,9 @@ impl fmt::Display for MapError {
             }
             Self::OutOfFrames { needed } => {
                 write!(f, "out of frames: {needed} needed for the page table")
+            }
+            Self::ForeignFrame { addr } => {
+                write!(f, "frame at {addr} is of another allocator")
             }
             Self::NotKernelHalf => f.write_str("page table is not a kernel half"),
             Self::Unfinished { area } => {

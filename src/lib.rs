@@ -31,7 +31,7 @@ pub use asid::{Activation, AsidAllocator, AsidCpu, AsidSlot};
 pub use attributes::{Attributes, MemoryType};
 pub use error::MapError;
 pub use flush::{Flush, Retired, Tlb};
-pub use frame::{FRAME_SIZE, Frame, FrameAllocator};
+pub use frame::{AllocatorId, FRAME_SIZE, Frame, FrameAllocator};
 pub use free_search::FreeSearch;
 pub use manager::{Refused, RemovedMaps, Unrestored, VirtualMemoryManager};
 pub use map::{MapRef, Payload, VirtualMemoryMap};

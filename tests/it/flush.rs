@@ -7,8 +7,8 @@ use std::rc::Rc;
 use kernel_vm::backend::mock::HostFrames;
 use kernel_vm::backend::sv39::Sv39;
 use kernel_vm::{
-    Asid, Flush, Frame, FrameAllocator, MemoryArea, Payload, Permissions, PhysAddr, Tlb,
-    VirtualMemoryManager, VirtualMemoryMap,
+    AllocatorId, Asid, Flush, Frame, FrameAllocator, MemoryArea, Payload, Permissions, PhysAddr,
+    Tlb, VirtualMemoryManager, VirtualMemoryMap,
 };
 
 use crate::subject::{PAGE, area, map};
@@ -46,6 +46,10 @@ impl Diary {
 #[expect(unsafe_code, reason = "a platform")]
 // SAFETY: `HostFrames` keeps the promises, and every call goes to it.
 unsafe impl FrameAllocator for Diary {
+    fn id(&self) -> AllocatorId {
+        self.frames.id()
+    }
+
     fn alloc(&self) -> Option<Frame> {
         self.frames.alloc()
     }

@@ -109,7 +109,7 @@ fn take_and_give(frames: &HostFrames) -> Vec<PhysAddr> {
 fn a_double_free_is_caught() {
     let frames = HostFrames::new(1);
     let frame = frames.alloc().unwrap();
-    let twin = forged(frame.addr());
+    let twin = forged(&frames, frame.addr());
     frames.release(frame, false);
     frames.release(twin, false);
 }
@@ -117,7 +117,53 @@ fn a_double_free_is_caught() {
 #[test]
 #[should_panic = "double free: no frame is in use at 0x1000"]
 fn the_release_of_a_stranger_is_caught() {
-    HostFrames::new(1).release(forged(PhysAddr::new(0x1000)), false);
+    let frames = HostFrames::new(1);
+    frames.release(forged(&frames, PhysAddr::new(0x1000)), false);
+}
+
+#[test]
+fn the_release_of_another_allocators_frame_is_refused_before_anything_changes() {
+    let [ours, theirs] = [1, 1].map(HostFrames::new);
+    let [own, frame] = [&ours, &theirs].map(|frames| frames.alloc().unwrap());
+    assert_eq!(
+        (own.allocator(), frame.allocator()),
+        (ours.id(), theirs.id())
+    );
+    assert_ne!(ours.id(), theirs.id());
+    let at = frame.addr();
+    let here = ours.clone();
+    let refused = thread::spawn(move || here.release(frame, false)).join();
+    let message = refused.unwrap_err().downcast::<String>().unwrap();
+    let named = [
+        at.to_string(),
+        format!("{:?}", theirs.id()),
+        format!("{:?}", ours.id()),
+    ];
+    assert!(
+        message.starts_with("frame of another allocator"),
+        "{message}"
+    );
+    assert!(named.iter().all(|name| message.contains(name)), "{message}");
+    assert_eq!((ours.frames_in_use(), theirs.frames_in_use()), (1, 1));
+    // What is the machine's is nobody's here, wherever it is.
+    #[expect(unsafe_code, reason = "the mistake that is to be caught")]
+    // SAFETY: the allocator refuses it before it uses it.
+    let machine = unsafe { Frame::from_addr(own.addr()) };
+    let here = ours.clone();
+    assert!(
+        thread::spawn(move || here.release(machine, false))
+            .join()
+            .is_err()
+    );
+    ours.release(own, false);
+    assert_eq!(ours.frames_in_use(), 0);
+}
+
+#[test]
+fn clones_are_one_allocator() {
+    let frames = HostFrames::new(1);
+    let clone = frames.clone();
+    assert_eq!((clone.id(), (&clone).id()), (frames.id(), frames.id()));
 }
 
 #[test]
@@ -125,7 +171,7 @@ fn the_release_of_a_stranger_is_caught() {
 fn the_release_of_half_a_frame_is_caught() {
     let frames = HostFrames::new(1);
     let frame = frames.alloc().unwrap();
-    frames.release(forged(frame.addr().checked_add(8).unwrap()), false);
+    frames.release(forged(&frames, frame.addr().checked_add(8).unwrap()), false);
 }
 
 #[test]
@@ -168,9 +214,9 @@ fn a_write_after_free_is_caught() {
     unsafe_code,
     reason = "a forged frame is the mistake that is to be caught"
 )]
-fn forged(addr: PhysAddr) -> Frame {
+fn forged(frames: &HostFrames, addr: PhysAddr) -> Frame {
     // SAFETY: the allocator checks what it is given before it uses it.
-    unsafe { Frame::from_addr(addr) }
+    unsafe { Frame::of(frames.id(), addr) }
 }
 
 #[expect(unsafe_code, reason = "bytes are behind pointers")]

@@ -4,7 +4,7 @@
 use core::cell::Cell;
 use core::ptr::{self, NonNull};
 
-use kernel_vm::{FRAME_SIZE, Flush, Frame, FrameAllocator, PhysAddr, Tlb};
+use kernel_vm::{AllocatorId, FRAME_SIZE, Flush, Frame, FrameAllocator, PhysAddr, Tlb};
 
 /// All of a static array, for the test that runs this line: it must run once.
 macro_rules! fixed {
@@ -38,15 +38,18 @@ pub struct Platform {
     /// A bit for each frame that nobody uses.
     free: Cell<u64>,
     flushes: Cell<usize>,
+    id: AllocatorId,
 }
 
 impl Platform {
     pub fn new(memory: &'static mut [Page]) -> Self {
         assert!(memory.len() < 64);
+        let id = AllocatorId::of(&memory[0]);
         Self {
             free: Cell::new((1 << memory.len()) - 1),
             first: memory.as_mut_ptr().expose_provenance(),
             flushes: Cell::new(0),
+            id,
         }
     }
 
@@ -61,16 +64,21 @@ impl Platform {
 
 // SAFETY: each frame is a `Page` of memory that `new` was given for good, and its bit says who has it.
 unsafe impl FrameAllocator for Platform {
+    fn id(&self) -> AllocatorId {
+        self.id
+    }
+
     fn alloc(&self) -> Option<Frame> {
         let free = self.free.get();
         let frame = free.trailing_zeros();
         self.free.set(free & free.wrapping_sub(1));
         let addr = PhysAddr::new((self.first + frame as usize * FRAME_SIZE) as u64);
         // SAFETY: its bit was set until just now.
-        (free != 0).then(|| unsafe { Frame::from_addr(addr) })
+        (free != 0).then(|| unsafe { Frame::of(self.id, addr) })
     }
 
     fn release(&self, frame: Frame, _dirty: bool) {
+        assert_eq!(frame.allocator(), self.id, "another allocator's");
         let offset = usize::try_from(frame.into_addr().get()).unwrap() - self.first;
         let bit = 1 << (offset / FRAME_SIZE);
         assert_eq!(self.free.get() & bit, 0, "freed twice");

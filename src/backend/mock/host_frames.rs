@@ -12,7 +12,7 @@ use super::countdown::Countdown;
 use super::host_memory::HostMemory;
 use crate::addr::PhysAddr;
 use crate::flush::{Flush, Tlb};
-use crate::frame::{FRAME_SIZE, Frame, FrameAllocator};
+use crate::frame::{AllocatorId, FRAME_SIZE, Frame, FrameAllocator};
 
 /// What a frame that nobody uses is filled with. As a page-table word it is valid on most machines: a table that was
 /// not cleared is not taken for an empty one.
@@ -125,6 +125,11 @@ impl Host {
             .for_each(|mark| mark.store(in_use, Relaxed));
     }
 
+    /// As unique as the place of the memory, while frames are handed out.
+    fn id(&self) -> AllocatorId {
+        AllocatorId::at(self.memory.place())
+    }
+
     /// The number of the frame that holds `at`, and how many bytes lie before it there.
     #[inline]
     pub(super) fn locate(&self, at: PhysAddr) -> Option<(usize, usize)> {
@@ -145,8 +150,14 @@ impl Host {
 // SAFETY: `alloc` hands out frames that lie in memory of this value's own, one at a time: `take` answers those that are
 // free under the pool's lock, and they are not free again before `release`. Until then nobody here touches their
 // bytes. The clones of the handle share the memory, which lives as long as any of them. `reach` answers pointers into
-// it, with the provenance of all of it, and its frames are aligned to `FRAME_SIZE`, as their addresses are.
+// it, with the provenance of all of it, and its frames are aligned to `FRAME_SIZE`, as their addresses are. The id is the
+// memory's place: who answers it, too, is a clone, as no other memory can be there while a frame is handed out.
 unsafe impl FrameAllocator for HostFrames {
+    /// Where its memory is, which stays allocated while a frame is handed out.
+    fn id(&self) -> AllocatorId {
+        self.host.id()
+    }
+
     /// # Panics
     /// When a frame that was free has been written ('write after free').
     fn alloc(&self) -> Option<Frame> {
@@ -156,13 +167,22 @@ unsafe impl FrameAllocator for HostFrames {
         }
         let index = self.host.take(&mut pool)?;
         self.host.mark(index, true);
-        // SAFETY: the frame was free, and is not handed out again before it is released.
-        Some(unsafe { Frame::from_addr(self.host.addr(index)) })
+        let at = self.host.addr(index);
+        // SAFETY: the frame was free, and is not handed out again before it is released. Who has this id shares this
+        // memory: no other memory is at the same place while a frame of this one is handed out.
+        Some(unsafe { Frame::of(self.host.id(), at) })
     }
 
     /// # Panics
-    /// When the frame is not in use, or none of these ('double free').
+    /// When the frame is another allocator's ('frame of another allocator'), or is not in use, or none of these ('double
+    /// free'). Nothing has changed then.
     fn release(&self, frame: Frame, _dirty: bool) {
+        let (whose, own) = (frame.allocator(), self.host.id());
+        assert!(
+            whose == own,
+            "frame of another allocator: the one at {} is of {whose:?}, and was given to {own:?}",
+            frame.addr()
+        );
         let mut pool = self.host.pool.lock();
         let index = self
             .host

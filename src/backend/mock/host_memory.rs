@@ -2,6 +2,7 @@
 
 use alloc::alloc::{alloc_zeroed, dealloc};
 use core::alloc::Layout;
+use core::num::NonZeroUsize;
 use core::ptr::NonNull;
 use core::sync::atomic::AtomicBool;
 
@@ -70,7 +71,13 @@ impl HostMemory {
     /// Where the frames begin.
     #[inline]
     pub(super) fn address(&self) -> usize {
-        self.base.addr().get()
+        self.place().get()
+    }
+
+    /// Where the frames begin: nothing else is there while the memory is.
+    #[inline]
+    pub(super) fn place(&self) -> NonZeroUsize {
+        self.base.addr()
     }
 
     /// The byte of the frame with this number that has `within` others before it.

@@ -93,7 +93,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     ///
     /// # Errors
     /// The frame comes back, and the page is as it was: with what is there, when that is not `old` (or [`Entry::Busy`],
-    /// while another CPU is at it); with [`MapError::NotMapped`] when `old` is no single page; with what
+    /// while another CPU is at it); with [`MapError::NotMapped`] when `old` is no single page; with
+    /// [`MapError::ForeignFrame`] when the frame is another allocator's; with what
     /// [`check_edit`](crate::backend::check_edit) refuses.
     pub fn exchange(
         &self,
@@ -103,13 +104,14 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         asid: Asid,
     ) -> Result<Option<Replaced>, Lost> {
         let page = old.area.start();
+        let own = self.check_frame(&frame);
         let checked = self.check_page(page, frame.addr(), attributes);
         let whole = if old.area.size() == FRAME_SIZE {
             Ok(())
         } else {
             Err(MapError::NotMapped { hole: old.area })
         };
-        if let Err(error) = checked.and(whole) {
+        if let Err(error) = own.and(checked).and(whole) {
             return Err(Lost::refused(frame, error));
         }
         let Some(word) = self.find_page(page) else {

@@ -30,8 +30,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     ///
     /// # Errors
     /// The frame comes back, and the page is as it was: with what is there, when another CPU was first; with
-    /// [`MapError::OutOfFrames`], when no table was reserved; with what
-    /// [`check_edit`](crate::backend::check_edit) refuses.
+    /// [`MapError::OutOfFrames`], when no table was reserved; with [`MapError::ForeignFrame`], when it is another
+    /// allocator's; with what [`check_edit`](crate::backend::check_edit) refuses.
     pub fn install(
         &self,
         page: VirtAddr,
@@ -39,6 +39,9 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         attributes: Attributes,
         with: &mut Reserved,
     ) -> Result<(), Lost> {
+        if let Err(error) = self.check_frame(&frame) {
+            return Err(Lost::refused(frame, error));
+        }
         let run = match self.check_page(page, frame.addr(), attributes) {
             Ok(run) => run,
             Err(error) => return Err(Lost::refused(frame, error)),
@@ -83,6 +86,14 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             }
             Err(found) => Err(entry::<F>(found, addr, level)),
         }
+    }
+
+    /// Whether `frame` can be given back where this page table gives its frames back.
+    pub(super) fn check_frame(&self, frame: &Frame) -> Result<(), MapError> {
+        if frame.allocator() == self.allocator() {
+            return Ok(());
+        }
+        Err(MapError::ForeignFrame { addr: frame.addr() })
     }
 
     /// The page at `page` as a run, if a frame at `first` can be mapped there so.

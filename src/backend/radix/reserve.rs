@@ -55,14 +55,16 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         link.store(reserved.top, Relaxed);
         *reserved = Reserved {
             top: at.get(),
-            owner: self.root_addr(),
+            allocator: self.allocator(),
+            root: self.root_addr(),
         };
     }
 
     /// Frames that were reserved for another page table stay where they are: they may be another allocator's.
     #[inline]
     fn pop(&self, reserved: &mut Reserved) -> Option<PhysAddr> {
-        if reserved.top == LAST || reserved.owner != self.root_addr() {
+        let is_own = reserved.root == self.root_addr() && reserved.allocator == self.allocator();
+        if reserved.top == LAST || !is_own {
             return None;
         }
         let at = PhysAddr::new(reserved.top);

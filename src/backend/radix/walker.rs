@@ -14,7 +14,7 @@ use super::table::Table;
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::flush::{Flush, Tlb};
-use crate::frame::{Frame, FrameAllocator};
+use crate::frame::{AllocatorId, Frame, FrameAllocator};
 
 /// A page table of format `F` in frames of platform `P`.
 ///
@@ -28,6 +28,8 @@ use crate::frame::{Frame, FrameAllocator};
 /// Dropping it flushes, and gives every frame back; no CPU may use it then.
 pub struct Radix<F: Format, P: FrameAllocator + Tlb> {
     platform: P,
+    /// Whose frames its tables are in.
+    allocator: AllocatorId,
     root: PhysAddr,
     features: Features,
     /// What every leaf has beside its address and attributes.
@@ -50,26 +52,34 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         ranges: Ranges,
         is_kernel: bool,
     ) -> Option<Self> {
-        let root = alloc_table::<F, P>(&platform)?;
+        let allocator = platform.id();
+        let root = alloc_table::<F, P>(&platform, allocator)?;
+        // Before it is anybody's root: who drops a page table follows what is in there.
+        clear(words(&platform, root));
         let preset = features.accessed_dirty == AccessedDirty::Preset;
         let used = if preset { F::ACCESSED | F::DIRTY } else { 0 };
         let global = if is_kernel { F::GLOBAL } else { F::LOCAL };
-        let radix = Self {
+        Some(Self {
             platform,
+            allocator,
             root,
             features,
             common: used | global,
             ranges,
             is_kernel,
             format: PhantomData,
-        };
-        radix.clear(root);
-        Some(radix)
+        })
     }
 
     /// The platform that it was made with.
     pub const fn platform(&self) -> &P {
         &self.platform
+    }
+
+    /// What the platform answers as its id.
+    #[inline]
+    pub(super) const fn allocator(&self) -> AllocatorId {
+        self.allocator
     }
 
     /// What it was told of the MMU.
@@ -114,18 +124,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     /// The words of the table in the frame at `at`, which must be one that this page table owns: the root, one that
     /// an entry of ours points to, or one that is set aside.
     #[inline]
-    #[expect(unsafe_code, reason = "a table is a frame of physical memory")]
     pub(super) fn table(&self, at: PhysAddr) -> &Table {
-        let words = self.platform.reach(at).cast::<Table>();
-        // SAFETY: every address that comes here was answered by `alloc`, and was not released since: addresses come
-        // from `root`, from `Reserved` with our root as owner (frames keep their bytes until they are released, even
-        // when their allocator goes, so no other page table with frames set aside ever had this root), or from words in
-        // such tables, which only this module writes, in a format that is this crate's own; `release_table` is called
-        // with `&mut self`, in `drop`, or for tables that were never published, and no borrow of those is alive. So
-        // `reach` promises a frame's worth of bytes, aligned as the address is (to `FRAME_SIZE`, since `alloc` promises
-        // that of frames), that nobody else uses. Any bytes are valid words, and all accesses are atomic, but for those
-        // of `alike`, which says why it may; so the MMU and other CPUs may write meanwhile.
-        unsafe { words.as_ref() }
+        words(&self.platform, at)
     }
 
     /// Lets `fill` write a table that was just taken from a reservation, before anybody can see it.
@@ -167,14 +167,12 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
 
     /// A frame for a table.
     pub(super) fn alloc_table(&self) -> Option<PhysAddr> {
-        alloc_table::<F, P>(&self.platform)
+        alloc_table::<F, P>(&self.platform, self.allocator)
     }
 
     /// Empties a table that nobody else uses.
     pub(super) fn clear(&self, at: PhysAddr) {
-        self.table(at)
-            .iter()
-            .for_each(|word| word.store(0, Relaxed));
+        clear(self.table(at));
     }
 
     /// Gives the frame of a table back.
@@ -190,8 +188,9 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     )]
     pub(super) const fn take_frame(&self, at: PhysAddr) -> Frame {
         // SAFETY: `at` came as one reference: from `alloc`, for a table, or in a `Frame`, for an owned leaf; the word
-        // that held it (only this module writes such words) holds it no more.
-        unsafe { Frame::from_addr(at) }
+        // that held it (only this module writes such words) holds it no more. Those frames had the platform's id, which
+        // was checked when they came, and it is the same ever since.
+        unsafe { Frame::of(self.allocator, at) }
     }
 }
 
@@ -205,14 +204,43 @@ fn differences(first: u64, words: impl Iterator<Item = u64>) -> u64 {
 /// [`take_table`](Radix::take_table) alone.
 pub(super) struct NewTable(pub(super) PhysAddr);
 
-/// A frame that an entry can point to. One that the format has no bits for is as good as none.
-fn alloc_table<F: Format, P: FrameAllocator>(platform: &P) -> Option<PhysAddr> {
+/// A frame that an entry can point to. One that the format has no bits for is as good as none, and so is one that the
+/// platform hands out as another allocator's, which it must not.
+fn alloc_table<F: Format, P: FrameAllocator>(
+    platform: &P,
+    allocator: AllocatorId,
+) -> Option<PhysAddr> {
     let frame = platform.alloc()?;
-    if !MemoryArea::low_bits(F::PHYSICAL_BITS).contains(frame.addr()) {
+    let fits = MemoryArea::low_bits(F::PHYSICAL_BITS).contains(frame.addr());
+    if !fits || frame.allocator() != allocator {
         platform.release(frame, false);
         return None;
     }
     Some(frame.into_addr())
+}
+
+/// The words of the table in the frame at `at`, which must be one that a page table on this platform owns: see
+/// [`Radix::table`].
+#[inline]
+#[expect(unsafe_code, reason = "a table is a frame of physical memory")]
+fn words<P: FrameAllocator>(platform: &P, at: PhysAddr) -> &Table {
+    let words = platform.reach(at).cast::<Table>();
+    // SAFETY: every address that comes here is of a frame that an allocator with this platform's id has handed out, and
+    // that was not released since, and the platform reaches all of those. Addresses come from `root`; from words in such
+    // tables, which only this module writes, in a format that is this crate's own; or from a `Reserved` with our root
+    // and our allocator's id. Frames in that are handed out, and nobody else's, as long as it has them: even when the
+    // page table that reserved them has gone and ours has its root frame, or its allocator has gone, as no other may
+    // have that id meanwhile. `release_table` is called with `&mut self`, in `drop`, or for tables that were never
+    // published, and no borrow of those is alive. So `reach` promises a frame's worth of bytes, aligned as the address
+    // is (to `FRAME_SIZE`, since `alloc` promises that of frames), that nobody else uses. Any bytes are valid words, and
+    // all accesses are atomic, but for those of `alike`, which says why it may; so the MMU and other CPUs may write
+    // meanwhile.
+    unsafe { words.as_ref() }
+}
+
+/// Empties a table that nobody else uses.
+fn clear(table: &Table) {
+    table.iter().for_each(|word| word.store(0, Relaxed));
 }
 
 impl<F: Format, P: FrameAllocator + Tlb> Drop for Radix<F, P> {

@@ -246,7 +246,7 @@ fn a_cached_pointer_leads_into_a_table_that_was_given_back() {
     tables.write(GIB, 2, 0);
     #[expect(unsafe_code, reason = "the test owns the table")]
     // SAFETY: `table` gave up the `Frame` and kept the address, and nothing else is made of it.
-    let frame = unsafe { Frame::from_addr(lower) };
+    let frame = unsafe { Frame::of(tables.machine.id(), lower) };
     tables.machine.release(frame, false);
     let outcomes = cpu.outcomes(VirtAddr::new(GIB), Access::Read);
     assert!(

@@ -114,9 +114,9 @@ impl Found for Entry {
 }
 
 #[expect(unsafe_code, reason = "no allocator hands such frames out")]
-fn forged(at: u64) -> Frame {
+fn forged(table: &Radix<impl Shape, Witness>, at: u64) -> Frame {
     // SAFETY: it is refused, and nobody uses or releases it.
-    unsafe { Frame::from_addr(PhysAddr::new(at)) }
+    unsafe { Frame::of(table.platform().id(), PhysAddr::new(at)) }
 }
 
 fn a_frame_that_no_entry_can_hold_comes_back<F: Shape>() {
@@ -126,7 +126,7 @@ fn a_frame_that_no_entry_can_hold_comes_back<F: Shape>() {
         let lost = table
             .install(
                 VirtAddr::new(PAGE),
-                forged(at),
+                forged(&table, at),
                 allowing(RW),
                 &mut Reserved::default(),
             )

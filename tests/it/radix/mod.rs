@@ -9,6 +9,7 @@ macro_rules! on_every_format {
     };
 }
 
+mod allocators;
 mod exchange;
 mod failing;
 mod flushes;

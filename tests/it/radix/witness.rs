@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use kernel_vm::backend::mock::HostFrames;
-use kernel_vm::{Asid, FRAME_SIZE, Flush, Frame, FrameAllocator, MemoryArea, PhysAddr, Tlb};
+use kernel_vm::{
+    AllocatorId, Asid, FRAME_SIZE, Flush, Frame, FrameAllocator, MemoryArea, PhysAddr, Tlb,
+};
 
 use super::shape::{set_word, word};
 
@@ -115,6 +117,10 @@ impl Witness {
 #[expect(unsafe_code, reason = "a platform")]
 // SAFETY: `HostFrames` keeps the promises, and every call goes to it.
 unsafe impl FrameAllocator for Witness {
+    fn id(&self) -> AllocatorId {
+        self.frames.id()
+    }
+
     fn alloc(&self) -> Option<Frame> {
         self.frames.alloc()
     }

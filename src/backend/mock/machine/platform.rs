@@ -11,7 +11,7 @@ use super::state::State;
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::area::MemoryArea;
 use crate::flush::{Flush, Tlb};
-use crate::frame::{FRAME_SIZE, Frame, FrameAllocator};
+use crate::frame::{AllocatorId, FRAME_SIZE, Frame, FrameAllocator};
 
 /// Up to how many pages are fenced one by one.
 const FEW: usize = 64;
@@ -37,6 +37,10 @@ impl Machine {
 // SAFETY: `HostFrames` keeps the promises, and every call goes to it. That CPUs reach the frames of others, too, whoever
 // made the machine has answered for.
 unsafe impl FrameAllocator for Machine {
+    fn id(&self) -> AllocatorId {
+        self.frames().id()
+    }
+
     /// # Panics
     /// As that of [`HostFrames`](crate::backend::mock::HostFrames).
     fn alloc(&self) -> Option<Frame> {

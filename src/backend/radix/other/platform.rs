@@ -9,7 +9,7 @@ use spin::Mutex;
 use crate::addr::PhysAddr;
 use crate::backend::mock::HostFrames;
 use crate::flush::{Flush, Tlb};
-use crate::frame::{Frame, FrameAllocator};
+use crate::frame::{AllocatorId, Frame, FrameAllocator};
 
 /// What the platform was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,10 @@ impl Platform {
 #[expect(unsafe_code, reason = "a platform")]
 // SAFETY: `HostFrames` keeps the promises, and every call goes to it.
 unsafe impl FrameAllocator for Platform {
+    fn id(&self) -> AllocatorId {
+        self.frames.id()
+    }
+
     fn alloc(&self) -> Option<Frame> {
         self.frames.alloc()
     }

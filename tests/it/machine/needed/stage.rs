@@ -9,7 +9,8 @@ use kernel_vm::backend::mock::machine::{Call, Features, Machine, Stale};
 use kernel_vm::backend::radix::{self, Radix};
 use kernel_vm::backend::riscv::Satp;
 use kernel_vm::{
-    Asid, FRAME_SIZE, Flush, Frame, FrameAllocator, MemoryArea, PhysAddr, Tlb, VirtAddr,
+    AllocatorId, Asid, FRAME_SIZE, Flush, Frame, FrameAllocator, MemoryArea, PhysAddr, Tlb,
+    VirtAddr,
 };
 
 use crate::machine::mmu::Mmu;
@@ -91,6 +92,10 @@ fn few(range: MemoryArea) -> MemoryArea {
 #[expect(unsafe_code, reason = "a platform")]
 // SAFETY: the machine keeps the promises, and every call goes to it.
 unsafe impl FrameAllocator for Platform {
+    fn id(&self) -> AllocatorId {
+        self.machine.id()
+    }
+
     fn alloc(&self) -> Option<Frame> {
         self.machine.alloc()
     }

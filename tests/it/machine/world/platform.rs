@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use kernel_vm::backend::mock::machine::Machine;
 use kernel_vm::{
-    Asid, AsidSlot, FRAME_SIZE, Flush, Frame, FrameAllocator, PhysAddr, Tlb, VirtAddr,
+    AllocatorId, Asid, AsidSlot, FRAME_SIZE, Flush, Frame, FrameAllocator, PhysAddr, Tlb, VirtAddr,
 };
 
 pub const CPUS: usize = 4;
@@ -89,6 +89,10 @@ pub struct Platform {
 #[expect(unsafe_code, reason = "a platform")]
 // SAFETY: the machine keeps the promises, and every call goes to it.
 unsafe impl FrameAllocator for Platform {
+    fn id(&self) -> AllocatorId {
+        self.shared.machine.id()
+    }
+
     fn alloc(&self) -> Option<Frame> {
         self.shared.machine.alloc()
     }
