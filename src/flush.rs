@@ -14,7 +14,7 @@ const MAX_RANGES: usize = 4;
 ///
 /// A backend fills it while it edits, and empties it in
 /// [`PageTableBackend::retire`](crate::backend::PageTableBackend::retire).
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 #[must_use = "what was taken out must be flushed: give it to `PageTableBackend::retire`"]
 pub struct Retired {
     ranges: ArrayVec<MemoryArea, MAX_RANGES>,
@@ -70,6 +70,30 @@ impl Retired {
         }
     }
 
+    /// All translations changed, and maybe tables were taken out.
+    #[cfg(target_pointer_width = "64")]
+    pub(crate) fn note_everything(&mut self) {
+        self.everything = true;
+        self.tables = true;
+        self.ranges.clear();
+    }
+
+    /// What the other has noted, too.
+    #[cfg(target_pointer_width = "64")]
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        if other.everything {
+            self.everything = true;
+            self.ranges.clear();
+        }
+        other.ranges.iter().for_each(|&area| self.note(area));
+        other
+            .waiting
+            .iter()
+            .for_each(|&area| self.note_waiting(area));
+        self.tables |= other.tables;
+        self.entries |= other.entries;
+    }
+
     /// Whether there is nothing to flush and nothing to give back.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -109,9 +133,14 @@ impl Retired {
     /// What the platform is to flush, in the space with this root and ASID.
     #[must_use]
     pub fn flush(&self, root: PhysAddr, asid: Asid) -> Flush<'_> {
+        self.flush_under(root, Some(asid))
+    }
+
+    /// The same, under every ASID that the space may have had, if none is named.
+    pub(crate) fn flush_under(&self, root: PhysAddr, asid: Option<Asid>) -> Flush<'_> {
         Flush {
             root,
-            asid: Some(asid),
+            asid,
             ranges: self.ranges(),
             tables: self.tables,
             is_global: false,

@@ -75,7 +75,9 @@ impl<B: PageTableBackend, U: Fn(&B) -> usize> Space<B, U> {
                 self.backend.retire(take(&mut out), Asid::new(1));
             }
             match edit {
-                Edit::Map(run) => self.backend.map(run, &mut with),
+                Edit::Map(run) if out.is_empty() => self.backend.map(run, &mut with),
+                // While something waits, the page table is nobody else's.
+                Edit::Map(run) => self.backend.map_exclusive(run, &mut with),
                 Edit::Unmap(area) => self.backend.unmap(area, &mut with, &mut out),
                 Edit::Shift { from, to } => self.backend.shift(from, to, &mut with, &mut out),
                 Edit::Protect(area, permissions) => {

@@ -19,8 +19,8 @@ struct Content {
 }
 
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
-    /// No word waits for a flush, no table but the root (and what it keeps for other spaces) is empty, leaves are
-    /// aligned to their size, and pointers know of owned leaves below.
+    /// No word waits for a flush that is not owed, no table but the root (and what it keeps for other spaces) is empty,
+    /// unless a verb was left by a panic, leaves are aligned to their size, and pointers know of owned leaves below.
     pub(super) fn audit(&self) -> Result<(), Violation> {
         let mut ranges = self.ranges.as_slice().iter();
         ranges.try_for_each(|&range| {
@@ -47,13 +47,15 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
                 (Word::Table(child), Some(below)) => {
                     let below = self.audit_in(self.table(child), below, slot.piece())?;
                     let says_so = below.owned & !word & F::OWNED == 0;
-                    (below.words > 0 || self.is_pinned(level)) && says_so
+                    let may_be_empty = self.is_pinned(level) || self.owed.is_torn();
+                    (below.words > 0 || may_be_empty) && says_so
                 }
                 (Word::Leaf(leaf), _) => {
                     let fits = level <= F::HIGHEST_LEAF && F::addr(leaf).is_aligned(span(level));
                     fits && (level == 0 || leaf & F::OWNED == 0)
                 }
-                _ => false,
+                (Word::RetiredTable(_) | Word::RetiredLeaf(_), _) => self.owed.is_any(),
+                (Word::Table(_), None) => false,
             };
             if !sound {
                 return Err(wrong);

@@ -8,7 +8,7 @@ use crate::area::MemoryArea;
 use crate::asid::Asid;
 use crate::attributes::Attributes;
 use crate::backend::check::{check_area, check_edit, check_run};
-use crate::backend::page_table::{Edit, PageTableBackend};
+use crate::backend::page_table::Edit;
 use crate::backend::run::Run;
 use crate::error::MapError;
 use crate::flush::{Retired, Tlb};
@@ -83,10 +83,9 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     ) -> Result<(), MapError> {
         let mut reserved = Reserved::default();
         self.set_aside(needed, &mut reserved)?;
-        let mut out = Retired::new();
-        edit(self, &mut reserved, &mut out);
+        let was_settled = self.change_at_once(|table, out| edit(table, &mut reserved, out));
         self.give_back(reserved);
-        self.retire(out, asid);
+        self.settle(was_settled.then_some(asid));
         Ok(())
     }
 }

@@ -85,6 +85,19 @@ impl fmt::Display for Lost {
 
 impl Error for Lost {}
 
+/// A leaf that is broken until it is flushed. It is put back if that is left by a panic: nobody else would make another
+/// of it.
+struct Broken<'a> {
+    word: &'a AtomicU64,
+    leaf: u64,
+}
+
+impl Drop for Broken<'_> {
+    fn drop(&mut self) {
+        self.word.store(self.leaf, Release);
+    }
+}
+
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     /// Maps the page that `old` is to `frame` instead, which becomes the page table's own, if the page is still as
     /// `old` says: what [`entry`](crate::backend::PageTableBackend::entry) answered, accessed and dirty bits aside.
@@ -146,13 +159,16 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             };
             is_run::<F>(found, old).then_some(next)
         })?;
-        // What was hidden was in no TLB.
-        if before & F::VALID != 0 {
-            self.flush_leaves(old.area, asid);
-        }
         if breaks(before) {
+            let leaf = before;
+            let broken = Broken { word, leaf };
+            self.flush_leaves(old.area, asid);
+            core::mem::forget(broken);
             // It is still what we have made of it: nobody takes that for a leaf, or for nothing.
             word.store(new, Release);
+        } else if before & F::VALID != 0 {
+            // What was hidden was in no TLB.
+            self.flush_leaves(old.area, asid);
         }
         if new & F::VALID != 0 && (breaks(before) || before & F::VALID == 0) {
             self.made_valid(old.area, New::Leaves);

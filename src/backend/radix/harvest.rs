@@ -29,6 +29,10 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     /// ([`AccessedDirty::Preset`]), they are always set, and stay.
     /// O(populated).
     pub fn harvest(&mut self, area: MemoryArea, out: &mut Retired, mut sink: impl FnMut(Usage)) {
+        self.change(out, |table, out| table.harvest_area(area, out, &mut sink));
+    }
+
+    fn harvest_area(&mut self, area: MemoryArea, out: &mut Retired, sink: &mut impl FnMut(Usage)) {
         let used = F::ACCESSED | F::DIRTY;
         let clears = self.features().accessed_dirty != AccessedDirty::Preset;
         for part in self.canonical(area) {

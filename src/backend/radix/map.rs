@@ -31,9 +31,10 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         self.map_run::<Shared>(page, F::OWNED, with)
     }
 
-    /// As [`map_alone`](Self::map_alone), inside a verb that has the page table to itself, with these bits more.
-    pub(super) fn map_moved(&self, run: &Run, bits: u64, with: &mut Reserved) {
-        self.map_run::<Alone>(run, bits, with);
+    /// As [`map_alone`](Self::map_alone), inside a verb that has the page table to itself, with these bits more. Answers whether
+    /// any page was mapped.
+    pub(super) fn map_moved(&self, run: &Run, bits: u64, with: &mut Reserved) -> bool {
+        self.map_run::<Alone>(run, bits, with)
     }
 
     fn map_run<T: Take>(&self, run: &Run, bits: u64, with: &mut Reserved) -> bool {
@@ -110,8 +111,11 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
                     self.map_in::<T>(self.table(child), below, slot.piece(), edit)
                 }
                 Word::Empty => self.map_below::<T>(slot, table, level, edit),
-                Word::RetiredTable(child) => self.map_again::<T>(slot, table, child, level, edit),
-                Word::Leaf(_) | Word::RetiredLeaf(_) => false,
+                Word::RetiredTable(child) if T::IS_ALONE => {
+                    self.map_again(slot, table, child, level, edit)
+                }
+                // To whoever shares the page table, what waits is busy: others may come to it at the same time.
+                Word::RetiredTable(_) | Word::Leaf(_) | Word::RetiredLeaf(_) => false,
             };
         }
         wrote
@@ -141,10 +145,10 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         self.map_slots::<T>(table, level, slot.piece(), edit)
     }
 
-    /// Puts a table back that the same verb has taken out, emptied, and fills it: the flush is yet to come, so its
-    /// frame must stay where a stale pointer leads, and frames that it owns where stale leaves lead. No other CPU is
-    /// here: what was taken out is retired before anybody shares the page table again.
-    fn map_again<T: Take>(
+    /// Fills a table that was taken out and waits for its flush, emptied, and puts it back if anything could be written:
+    /// its frame must stay where a stale pointer leads, and frames that it owns where stale leaves lead. Only for who
+    /// has the page table alone: others would come upon words that are read and written in two steps.
+    fn map_again(
         &self,
         slot: Slot,
         table: &Table,
@@ -155,7 +159,6 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         let Some(below) = level.checked_sub(1) else {
             return false;
         };
-        edit.new = New::Tables;
         let again = self.table(child);
         for word in again {
             // The MMU may follow a stale pointer here, and set bits until the leaf is gone.
@@ -166,10 +169,14 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             };
             word.store(self.retired(old, below), Relaxed);
         }
+        if !self.map_in::<Alone>(again, below, slot.piece(), edit) {
+            return false;
+        }
+        edit.new = New::Tables;
         let owned = slot.of(table).load(Relaxed) & F::OWNED;
         slot.of(table)
             .store(edit.pointer::<F>(child, level) | owned, Release);
-        self.map_in::<T>(again, below, slot.piece(), edit)
+        true
     }
 
     /// What is left of a word that is taken out: something while it waits for the flush.

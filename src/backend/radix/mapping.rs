@@ -12,6 +12,9 @@ use crate::backend::run::Run;
 
 /// How entries are taken.
 pub(super) trait Take {
+    /// Whether nobody else has the page table meanwhile.
+    const IS_ALONE: bool;
+
     /// Writes `new` into an empty entry; false when it is not empty. Release: whoever reads a pointer there sees the
     /// table behind it filled.
     fn take(word: &AtomicU64, new: u64) -> bool;
@@ -24,6 +27,8 @@ pub(super) enum Alone {}
 pub(super) enum Shared {}
 
 impl Take for Alone {
+    const IS_ALONE: bool = true;
+
     #[inline]
     fn take(word: &AtomicU64, new: u64) -> bool {
         let is_empty = word.load(Relaxed) == 0;
@@ -35,6 +40,8 @@ impl Take for Alone {
 }
 
 impl Take for Shared {
+    const IS_ALONE: bool = false;
+
     #[inline]
     fn take(word: &AtomicU64, new: u64) -> bool {
         word.load(Relaxed) == 0 && word.compare_exchange(0, new, Release, Relaxed).is_ok()

@@ -41,6 +41,7 @@ mod mapping;
 #[cfg(test)]
 #[cfg(feature = "alloc")]
 mod other;
+mod owed;
 mod page;
 mod page_table;
 mod protect;
@@ -49,6 +50,7 @@ mod ranges;
 mod reap;
 mod reserve;
 mod reserved;
+mod retire;
 mod rewrite;
 mod shift;
 mod split;

@@ -92,7 +92,9 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             return false;
         }
         word.store(0, Relaxed);
+        let torn = self.owed.unless_forgotten();
         self.flush_leaves(area, asid);
+        core::mem::forget(torn);
         true
     }
 

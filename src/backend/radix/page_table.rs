@@ -90,7 +90,7 @@ impl<F: Format, P: FrameAllocator + Tlb> PageTableBackend for Radix<F, P> {
     }
 
     fn unmap(&mut self, area: MemoryArea, with: &mut Reserved, out: &mut Retired) {
-        self.unmap_area(area, with, out);
+        self.change(out, |table, out| table.unmap_area(area, with, out));
     }
 
     fn protect(
@@ -100,23 +100,24 @@ impl<F: Format, P: FrameAllocator + Tlb> PageTableBackend for Radix<F, P> {
         with: &mut Reserved,
         out: &mut Retired,
     ) {
-        match check_edit(self, Edit::Protect(area, permissions)) {
-            Ok(()) => self.protect_area(area, permissions, with, out),
-            Err(_) => self.unmap_area(area, with, out),
-        }
+        let is_sound = check_edit(self, Edit::Protect(area, permissions)).is_ok();
+        self.change(out, |table, out| {
+            if is_sound {
+                table.protect_area(area, permissions, with, out);
+            } else {
+                table.unmap_area(area, with, out);
+            }
+        });
     }
 
     fn shift(&mut self, from: MemoryArea, to: MemoryArea, with: &mut Reserved, out: &mut Retired) {
         if check_edit(self, Edit::Shift { from, to }).is_ok() {
-            self.shift_area(from, to, with, out);
+            self.change(out, |table, out| table.shift_area(from, to, with, out));
         }
     }
 
     fn retire(&mut self, retired: Retired, asid: Asid) {
-        if retired.needs_flush() {
-            self.flush(retired.flush(self.root_addr(), asid));
-        }
-        self.reap(&retired);
+        self.retire_told(&retired, asid);
     }
 
     fn check_invariants(&self) -> Result<(), Violation> {

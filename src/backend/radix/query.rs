@@ -136,8 +136,8 @@ pub(super) fn entry<F: Format>(word: u64, addr: VirtAddr, level: usize) -> Entry
     match Word::read::<F>(word, level) {
         Word::Leaf(_) if word & F::VALID != 0 => Entry::Leaf(run),
         Word::Leaf(_) => Entry::Hidden(run),
-        Word::RetiredLeaf(_) => Entry::Busy,
-        Word::Empty | Word::Table(_) | Word::RetiredTable(_) => Entry::Empty,
+        Word::RetiredLeaf(_) | Word::RetiredTable(_) => Entry::Busy,
+        Word::Empty | Word::Table(_) => Entry::Empty,
     }
 }
 

@@ -9,14 +9,14 @@ use super::walker::Radix;
 use super::word::Word;
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
-use crate::flush::{Retired, Tlb};
+use crate::flush::Tlb;
 use crate::frame::FrameAllocator;
 
 impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
-    /// The second pass of an unmap: gives back every table and frame that was taken out. The flush has been waited
-    /// for.
-    pub(super) fn reap(&mut self, retired: &Retired) {
-        for area in retired.waiting() {
+    /// The second pass of an unmap: gives back every table and frame that was taken out of these areas. The flush has
+    /// been waited for, and nobody else is here. Each word is emptied before what it led to is given back.
+    pub(super) fn reap(&self, areas: &[MemoryArea]) {
+        for area in areas {
             for area in self.canonical(*area) {
                 self.reap_in(self.root_table(), Self::TOP, area);
             }

@@ -4,7 +4,6 @@ use core::sync::atomic::Ordering::{Relaxed, Release};
 
 use super::format::Format;
 use super::leaves::Leaf;
-use super::query::is_run;
 use super::reserved::Reserved;
 use super::unmap::Changed;
 use super::walker::Radix;
@@ -69,29 +68,30 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     ) {
         let mut changed = Changed::default();
         for moved in self.shifted(from, to) {
-            let owned = if moved.page.is_some() { F::OWNED } else { 0 };
-            self.map_moved(&moved.run, owned | moved.used, with);
             if let Some(page) = moved.page {
-                self.move_page(page, moved.run, &mut changed);
-            } else if self.is_written_by_hardware() {
+                self.move_page(page, &moved.run, with, &mut changed);
+                continue;
+            }
+            self.map_moved(&moved.run, moved.used, with);
+            if self.is_written_by_hardware() {
                 self.move_used(moved.run.area, from, to, &mut changed);
             }
         }
         changed.tell(out);
     }
 
-    /// Moves the word of the owned page at `from` to where a leaf for `run` is; what else it says goes along. Without
-    /// such a leaf, for want of a reservation, it stays, to be unmapped.
-    fn move_page(&self, from: VirtAddr, run: Run, changed: &mut Changed) {
-        let to = run.area.start();
-        let words = self.find_page(from).zip(self.find_page(to));
-        let Some((old, new)) = words.filter(|(_, new)| is_run::<F>(new.load(Relaxed), run)) else {
+    /// Moves the leaf of the owned page at `from` to where `run` says, with all that was set in it by then. It stays, to
+    /// be unmapped, where it cannot be mapped for want of a reservation.
+    fn move_page(&self, from: VirtAddr, run: &Run, with: &mut Reserved, changed: &mut Changed) {
+        let Some(place) = self.find_page(from) else {
             return;
         };
-        let word = old.swap(0, Relaxed);
-        // The rest is there already, and so may be what the MMU has set since.
-        new.fetch_or(word, Release);
-        if word & F::VALID != 0 {
+        // Before it is anywhere else: hooks are called in between, and should one panic, no two leaves own the frame.
+        let leaf = place.swap(0, Relaxed);
+        let bits = leaf & (F::OWNED | F::ACCESSED | F::DIRTY);
+        if !self.map_moved(run, bits, with) {
+            place.store(leaf, Release);
+        } else if leaf & F::VALID != 0 {
             changed.leaves(MemoryArea::block(from, run.area.size()));
         }
     }

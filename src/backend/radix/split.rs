@@ -32,6 +32,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     ) -> Option<PhysAddr> {
         let word = slot.of(table);
         let at = self.smaller_leaves(leaf, level, with)?;
+        let parts = self.table(at);
         let breaks = F::BREAK_BEFORE_MAKE && leaf & F::VALID != 0;
         let pointer = F::table(at, level);
         let last = if breaks {
@@ -47,7 +48,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         // What the MMU has set since the leaf was read holds for each of the parts.
         let late = last & !leaf & (F::ACCESSED | F::DIRTY);
         if late != 0 {
-            for entry in self.table(at) {
+            for entry in parts {
                 entry.fetch_or(late, Relaxed);
             }
         }
@@ -73,7 +74,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         Some(at)
     }
 
-    /// Makes a valid leaf invalid, and waits until no CPU uses it. Answers what it was at last.
+    /// Makes a valid leaf invalid, and waits until no CPU uses it. Answers what it was at last. What is there meanwhile
+    /// waits: should the flush be left by a panic, that is what there is.
     fn break_leaf(&self, word: &AtomicU64, leaf: u64, area: MemoryArea) -> u64 {
         let last = word.swap(retired_leaf::<F>(leaf), Relaxed);
         let ranges = [area];

@@ -9,6 +9,7 @@ use arrayvec::ArrayVec;
 
 use super::features::{AccessedDirty, Features};
 use super::format::Format;
+use super::owed::Owed;
 use super::ranges::Ranges;
 use super::table::Table;
 use crate::addr::PhysAddr;
@@ -36,6 +37,7 @@ pub struct Radix<F: Format, P: FrameAllocator + Tlb> {
     common: u64,
     /// What can be mapped: both halves, or a part of them.
     pub(super) ranges: Ranges,
+    pub(super) owed: Owed,
     /// Whether it is the kernel half of others: its root's entries stay, and its leaves are global.
     is_kernel: bool,
     format: PhantomData<fn() -> F>,
@@ -66,6 +68,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
             features,
             common: used | global,
             ranges,
+            owed: Owed::default(),
             is_kernel,
             format: PhantomData,
         })
@@ -245,7 +248,7 @@ fn clear(table: &Table) {
 
 impl<F: Format, P: FrameAllocator + Tlb> Drop for Radix<F, P> {
     fn drop(&mut self) {
-        if self.is_in_use() {
+        if self.owed.is_any() || self.is_in_use() {
             self.flush(Flush::everything(self.root));
         }
         self.release_all();

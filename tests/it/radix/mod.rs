@@ -26,4 +26,5 @@ mod sequences;
 mod shape;
 mod steps;
 mod usage;
+mod waiting;
 mod witness;

@@ -1,0 +1,68 @@
+//! What verbs have taken out or changed, and nobody has retired.
+
+use core::sync::atomic::AtomicBool;
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::format::Format;
+use super::walker::Radix;
+use crate::flush::{Retired, Tlb};
+use crate::frame::FrameAllocator;
+
+/// What must be flushed, and where something waits for that. Kept by the page table itself, so that it is right whatever
+/// becomes of the [`Retired`] that a verb has told.
+#[derive(Debug, Default)]
+pub(super) struct Owed {
+    pub(super) told: Retired,
+    /// Whether a verb was left by a panic: then all may have changed and anything may wait, more than was told.
+    is_torn: AtomicBool,
+}
+
+/// Says that a verb was left by a panic, unless it is forgotten.
+pub(super) struct Torn<'a>(&'a AtomicBool);
+
+impl Drop for Torn<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+impl Owed {
+    /// Whether entries may wait, or must be flushed.
+    pub(super) fn is_any(&self) -> bool {
+        self.is_torn() || !self.told.is_empty()
+    }
+
+    /// Whether a verb was left by a panic.
+    pub(super) fn is_torn(&self) -> bool {
+        self.is_torn.load(Relaxed)
+    }
+
+    /// For a verb that does nothing but call hooks any more: forgotten when those have returned, which costs nothing.
+    pub(super) const fn unless_forgotten(&self) -> Torn<'_> {
+        Torn(&self.is_torn)
+    }
+}
+
+impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+    /// Makes an edit that takes entries out or changes them; what it tells is owed from then on, and told to `out`.
+    pub(super) fn change(&mut self, out: &mut Retired, edit: impl FnOnce(&mut Self, &mut Retired)) {
+        let mut new = Retired::new();
+        let was_torn = core::mem::replace(self.owed.is_torn.get_mut(), true);
+        edit(self, &mut new);
+        *self.owed.is_torn.get_mut() = was_torn;
+        self.owed.told.absorb(&new);
+        out.absorb(&new);
+    }
+
+    /// As [`change`](Self::change), for an edit that is settled in the same call. Answers whether nothing was owed
+    /// before.
+    pub(super) fn change_at_once(&mut self, edit: impl FnOnce(&mut Self, &mut Retired)) -> bool {
+        let was_settled = !self.owed.is_any();
+        let was_torn = core::mem::replace(self.owed.is_torn.get_mut(), true);
+        let mut told = core::mem::take(&mut self.owed.told);
+        edit(self, &mut told);
+        self.owed.told = told;
+        *self.owed.is_torn.get_mut() = was_torn;
+        was_settled
+    }
+}
