@@ -13,7 +13,8 @@ const MAX_RANGES: usize = 4;
 /// and where memory waits for the flush, to be given back.
 ///
 /// A backend fills it while it edits, and empties it in
-/// [`PageTableBackend::retire`](crate::backend::PageTableBackend::retire).
+/// [`PageTableBackend::retire`](crate::backend::PageTableBackend::retire). The backend keeps the same in mind: a value
+/// that is dropped delays the flush until something else is retired, and what waits stays busy until then.
 #[derive(Debug, Default, PartialEq, Eq)]
 #[must_use = "what was taken out must be flushed: give it to `PageTableBackend::retire`"]
 pub struct Retired {
@@ -285,6 +286,10 @@ impl<'a> Flush<'a> {
 ///
 /// *For who calls it:* when [`flush`](Self::flush) returns, no CPU uses a translation of the named ranges that was
 /// cached before the call. Frames are reused only after that.
+///
+/// A hook that panics leaves the page table sound, and makes it leak at most: see
+/// [`backend::radix`](crate::backend::radix#when-a-hook-panics). A flush that panics is asked for once more, by the next
+/// verb that retires something or by the drop.
 ///
 /// [`FrameAllocator`]: crate::FrameAllocator
 pub trait Tlb {

@@ -112,6 +112,9 @@ impl Frame {
 /// or panics before anything has changed. [`AllocatorId::MACHINE`] is the exception, as all who answer that share one
 /// memory.
 ///
+/// A method that panics leaves the page table sound, and makes it leak at most the frames that
+/// [`backend::radix`](crate::backend::radix#when-a-hook-panics) lists.
+///
 /// # Safety
 /// The crate writes page tables through what [`reach`](Self::reach) answers, so for every frame that
 /// [`alloc`](Self::alloc) has handed out, until it is released, even if this value is dropped before:

@@ -24,8 +24,9 @@ pub enum Entry {
     Leaf(Run),
     /// A leaf without permissions: invalid to the MMU, address kept.
     Hidden(Run),
-    /// Another CPU is replacing the leaf, on an architecture where that takes a flush between (Arm's
-    /// break-before-make): look again.
+    /// Nothing, and nothing can be put there yet: what was there waits for its flush. It has been taken out, and is not
+    /// retired; or another CPU is replacing it, on an architecture where that takes a flush between (Arm's
+    /// break-before-make). Look again when the verb that is at it has ended.
     Busy,
 }
 

@@ -21,6 +21,7 @@ mod model;
 mod neighbours;
 mod nonsense;
 mod ops;
+mod panics;
 mod properties;
 mod radix;
 mod room;

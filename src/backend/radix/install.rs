@@ -29,7 +29,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     /// Nothing is flushed, since nothing was valid there.
     ///
     /// # Errors
-    /// The frame comes back, and the page is as it was: with what is there, when another CPU was first; with
+    /// The frame comes back, and the page is as it was: with what is there, when another CPU was first, or
+    /// [`Entry::Busy`], where something waits to be retired; with
     /// [`MapError::OutOfFrames`], when no table was reserved; with [`MapError::ForeignFrame`], when it is another
     /// allocator's; with what [`check_edit`](crate::backend::check_edit) refuses.
     pub fn install(

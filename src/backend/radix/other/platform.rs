@@ -1,8 +1,12 @@
-//! A platform that looks at one page whenever it is told something.
+//! A platform that looks at one page whenever it is told something, or panics.
 
+extern crate std;
+
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU64, Ordering::Acquire};
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
+use core::sync::atomic::{AtomicU64, AtomicUsize};
 
 use spin::Mutex;
 
@@ -18,11 +22,16 @@ pub(super) enum Told {
     Valid,
 }
 
+/// What a panic carries.
+pub(super) struct Struck;
+
 pub(super) struct Platform {
     pub(super) frames: HostFrames,
     /// What was told, and the watched word at that moment.
     notes: Mutex<Vec<(Told, u64)>>,
     watched: Mutex<Option<PhysAddr>>,
+    /// Which call from now on panics; 0: none.
+    struck: AtomicUsize,
 }
 
 impl Platform {
@@ -31,7 +40,13 @@ impl Platform {
             frames: HostFrames::new(frames),
             notes: Mutex::default(),
             watched: Mutex::default(),
+            struck: AtomicUsize::new(0),
         }
+    }
+
+    /// Lets the `n`-th call from now on panic, before it has done anything; 0: none.
+    pub(super) fn strike(&self, n: usize) {
+        self.struck.store(n, Relaxed);
     }
 
     /// Looks at the word at `at` from now on.
@@ -53,6 +68,10 @@ impl Platform {
     }
 
     fn note(&self, told: Told) {
+        let next = |n: usize| n.checked_sub(1);
+        if self.struck.fetch_update(Relaxed, Relaxed, next) == Ok(1) {
+            std::panic::resume_unwind(Box::new(Struck));
+        }
         let watched = *self.watched.lock();
         let seen = watched.map_or(0, |at| self.word(at));
         self.notes.lock().push((told, seen));

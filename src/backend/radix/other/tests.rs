@@ -18,28 +18,28 @@ use crate::permissions::Permissions;
 
 type Table = Radix<ArmLike, Platform>;
 
-const PAGE: usize = 0x1000;
-const LARGE: usize = 0x20_0000;
-const ASID: Asid = Asid::new(3);
-const READ: Permissions = Permissions::READ;
+pub(super) const PAGE: usize = 0x1000;
+pub(super) const LARGE: usize = 0x20_0000;
+pub(super) const ASID: Asid = Asid::new(3);
+pub(super) const READ: Permissions = Permissions::READ;
 const RW: Permissions = READ.union(Permissions::WRITE);
 
 fn table() -> Table {
     Table::new(Platform::new(64)).unwrap()
 }
 
-fn area(start: usize, size: usize) -> MemoryArea {
+pub(super) fn area(start: usize, size: usize) -> MemoryArea {
     MemoryArea::from_start_size(VirtAddr::new(start), size).unwrap()
 }
 
-fn attributes(permissions: Permissions) -> Attributes {
+pub(super) fn attributes(permissions: Permissions) -> Attributes {
     Attributes {
         permissions,
         memory_type: MemoryType::Normal,
     }
 }
 
-fn run(start: usize, first: u64, size: usize) -> Run {
+pub(super) fn run(start: usize, first: u64, size: usize) -> Run {
     Run {
         area: area(start, size),
         first: PhysAddr::new(first),
