@@ -163,7 +163,9 @@ fn the_release_of_another_allocators_frame_is_refused_before_anything_changes() 
 fn clones_are_one_allocator() {
     let frames = HostFrames::new(1);
     let clone = frames.clone();
-    assert_eq!((clone.id(), (&clone).id()), (frames.id(), frames.id()));
+    let borrowed = &clone;
+    let ids = [clone.id(), FrameAllocator::id(&borrowed)];
+    assert_eq!(ids, [frames.id(); 2]);
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub struct Platform {
 impl Platform {
     pub fn new(memory: &'static mut [Page]) -> Self {
         assert!(memory.len() < 64);
-        let id = AllocatorId::of(&memory[0]);
+        let id = memory.first().map_or(AllocatorId::MACHINE, AllocatorId::of);
         Self {
             free: Cell::new((1 << memory.len()) - 1),
             first: memory.as_mut_ptr().expose_provenance(),

@@ -54,8 +54,9 @@ pub use unreserved::{
     frames_out_of_range_are_not_mistaken_for_others,
 };
 pub use verbs::{
-    edits_reserved_together_can_be_made_together, one_flush_retires_any_number_of_edits,
-    pages_can_move_within_one_leaf, retiring_nothing_changes_nothing,
+    a_dropped_retired_is_settled_by_the_next, edits_reserved_together_can_be_made_together,
+    one_flush_retires_any_number_of_edits, pages_can_move_within_one_leaf,
+    retiring_nothing_changes_nothing,
 };
 
 use crate::backend::page_table::PageTableBackend;
@@ -88,6 +89,7 @@ pub fn check<B: PageTableBackend>(make: impl Fn() -> B, in_use: impl Fn(&B) -> u
     pages_can_move_within_one_leaf(make, in_use);
     one_flush_retires_any_number_of_edits(make, in_use);
     retiring_nothing_changes_nothing(make, in_use);
+    a_dropped_retired_is_settled_by_the_next(make, in_use);
     edits_without_a_reservation_leave_out_at_worst(make, in_use);
     absurd_edits_do_not_panic(make, in_use);
     frames_out_of_range_are_not_mistaken_for_others(make, in_use);

@@ -8,6 +8,7 @@ use super::space::Space;
 use crate::area::MemoryArea;
 use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::run::Run;
+use crate::flush::Retired;
 
 /// Edits that were reserved together do all that they should, in their order: each finds what the ones before have
 /// left, and none of it has been flushed yet.
@@ -131,6 +132,32 @@ pub fn one_flush_retires_any_number_of_edits<B: PageTableBackend>(
 /// How far apart nine places in `area` can lie.
 fn pages_between<B: PageTableBackend>(area: MemoryArea) -> usize {
     area.size() / B::PAGE_SIZE / 16
+}
+
+/// What was taken out is sound while it waits, and when its [`Retired`] is dropped, it goes with the next that is retired.
+pub fn a_dropped_retired_is_settled_by_the_next<B: PageTableBackend>(
+    make: impl Fn() -> B,
+    in_use: impl Fn(&B) -> usize,
+) {
+    let mut space = Space::new("a dropped retired is settled by the next", make, in_use);
+    let run = small_block(&space.backend);
+    for area in [run.area, part::<B>(run.area, 7, 9)] {
+        let rest: Vec<_> = run.outside(area).collect();
+        let edit = Edit::Unmap(area);
+        space.verb(&[Edit::Map(run)]);
+        let mut with = space.reserve(&[edit]);
+        let mut lost = Retired::new();
+        space.backend.unmap(area, &mut with, &mut lost);
+        drop(lost);
+        let sound = space.backend.check_invariants();
+        assert_eq!(sound, Ok(()), "{}: what waits is not sound", space.law);
+        space.holds(&rest);
+        space.finish(with, Retired::new(), &[edit]);
+        space.verb(&[Edit::Map(run)]);
+        space.verb(&[Edit::Unmap(run.area)]);
+        space.is_as_at_first();
+    }
+    space.end();
 }
 
 /// A verb that has taken nothing out can retire that.

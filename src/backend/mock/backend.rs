@@ -29,7 +29,8 @@ const RANGES: [MemoryArea; 2] = [
 /// 4 KiB page, and a TLB for every CPU that asks.
 ///
 /// It is for tests, of this crate and of kernels. It keeps its entries on the heap, and aborts when that is full. All
-/// memory types can be mapped. It is stricter than it need be: nothing is mapped without a reservation.
+/// memory types can be mapped. It is stricter than it need be: nothing is mapped without a reservation, and
+/// what a dropped [`Retired`] has noted is flushed by nobody.
 ///
 /// A TLB has no limit, and forgets only what a flush names: so a flush that is missing or names too little shows as an
 /// [`access`](Self::access) that still succeeds.
