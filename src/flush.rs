@@ -79,18 +79,34 @@ impl Retired {
         self.ranges.clear();
     }
 
-    /// What the other has noted, too.
+    /// Nothing was taken out any more.
+    #[cfg(target_pointer_width = "64")]
+    pub(crate) fn clear(&mut self) {
+        self.ranges.clear();
+        self.waiting.clear();
+        (self.everything, self.tables, self.entries) = (false, false, false);
+    }
+
+    /// What the other has noted, too. What comes to nothing is copied as it is: mostly it does.
     #[cfg(target_pointer_width = "64")]
     pub(crate) fn absorb(&mut self, other: &Self) {
         if other.everything {
             self.everything = true;
             self.ranges.clear();
         }
-        other.ranges.iter().for_each(|&area| self.note(area));
-        other
-            .waiting
-            .iter()
-            .for_each(|&area| self.note_waiting(area));
+        if self.ranges.is_empty() && !self.everything {
+            self.ranges.clone_from(&other.ranges);
+        } else {
+            other.ranges.iter().for_each(|&area| self.note(area));
+        }
+        if self.waiting.is_empty() {
+            self.waiting.clone_from(&other.waiting);
+        } else {
+            other
+                .waiting
+                .iter()
+                .for_each(|&area| self.note_waiting(area));
+        }
         self.tables |= other.tables;
         self.entries |= other.entries;
     }

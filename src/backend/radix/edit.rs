@@ -83,9 +83,10 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     ) -> Result<(), MapError> {
         let mut reserved = Reserved::default();
         self.set_aside(needed, &mut reserved)?;
-        let was_settled = self.change_at_once(|table, out| edit(table, &mut reserved, out));
-        self.give_back(reserved);
-        self.settle(was_settled.then_some(asid));
+        self.change_at_once(asid, |table, out| {
+            edit(table, &mut reserved, out);
+            table.give_back(reserved);
+        });
         Ok(())
     }
 }

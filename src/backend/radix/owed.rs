@@ -5,6 +5,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use super::format::Format;
 use super::walker::Radix;
+use crate::asid::Asid;
 use crate::flush::{Retired, Tlb};
 use crate::frame::FrameAllocator;
 
@@ -37,6 +38,12 @@ impl Owed {
         self.is_torn.load(Relaxed)
     }
 
+    /// All is settled.
+    pub(super) fn clear(&mut self) {
+        self.told.clear();
+        *self.is_torn.get_mut() = false;
+    }
+
     /// For a verb that does nothing but call hooks any more: forgotten when those have returned, which costs nothing.
     pub(super) const fn unless_forgotten(&self) -> Torn<'_> {
         Torn(&self.is_torn)
@@ -54,15 +61,23 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         out.absorb(&new);
     }
 
-    /// As [`change`](Self::change), for an edit that is settled in the same call. Answers whether nothing was owed
-    /// before.
-    pub(super) fn change_at_once(&mut self, edit: impl FnOnce(&mut Self, &mut Retired)) -> bool {
-        let was_settled = !self.owed.is_any();
+    /// As [`change`](Self::change), for an edit that is retired in the same call, under `asid`, behind what `edit` does.
+    /// That has nobody to tell, and is owed only if it is left by a panic: then all is.
+    pub(super) fn change_at_once(
+        &mut self,
+        asid: Asid,
+        edit: impl FnOnce(&mut Self, &mut Retired),
+    ) {
+        let is_more = self.owed.is_any();
         let was_torn = core::mem::replace(self.owed.is_torn.get_mut(), true);
-        let mut told = core::mem::take(&mut self.owed.told);
-        edit(self, &mut told);
-        self.owed.told = told;
-        *self.owed.is_torn.get_mut() = was_torn;
-        was_settled
+        let mut out = Retired::new();
+        edit(self, &mut out);
+        if is_more {
+            self.owed.told.absorb(&out);
+            *self.owed.is_torn.get_mut() = was_torn;
+            return self.settle(None);
+        }
+        self.flush_and_reap(&out, Some(asid));
+        *self.owed.is_torn.get_mut() = false;
     }
 }

@@ -3,7 +3,6 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::format::Format;
-use super::owed::Owed;
 use super::table::{Table, slots};
 use super::unmap::{Changed, is_vacant};
 use super::walker::Radix;
@@ -33,13 +32,16 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         if is_torn {
             self.own_up();
         }
-        let told = &self.owed.told;
-        if told.needs_flush() {
-            let asid = asid.filter(|_| !is_torn);
-            self.flush(told.flush_under(self.root_addr(), asid));
+        self.flush_and_reap(&self.owed.told, asid.filter(|_| !is_torn));
+        self.owed.clear();
+    }
+
+    /// Flushes what was taken out, under this ASID or any, and gives back what waits for that. Nobody else is here.
+    pub(super) fn flush_and_reap(&self, retired: &Retired, asid: Option<Asid>) {
+        if retired.needs_flush() {
+            self.flush(retired.flush_under(self.root_addr(), asid));
         }
-        self.reap(told.waiting());
-        self.owed = Owed::default();
+        self.reap(retired.waiting());
     }
 
     /// After a panic: tables that were left empty are taken out, and all is flushed and looked through. O(tables).

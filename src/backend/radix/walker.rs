@@ -27,6 +27,8 @@ use crate::frame::{AllocatorId, Frame, FrameAllocator};
 /// page is unmapped.
 ///
 /// Dropping it flushes, and gives every frame back; no CPU may use it then.
+///
+/// What a platform's hook that panics leaves behind is [listed](crate::backend::radix#when-a-hook-panics).
 pub struct Radix<F: Format, P: FrameAllocator + Tlb> {
     platform: P,
     /// Whose frames its tables are in.
