@@ -304,8 +304,8 @@ impl<'a> Flush<'a> {
 /// cached before the call. Frames are reused only after that.
 ///
 /// A hook that panics leaves the page table sound, and makes it leak at most: see
-/// [`backend::radix`](crate::backend::radix#when-a-hook-panics). A flush that panics is asked for once more, by the next
-/// verb that retires something or by the drop.
+/// [`backend::radix`](crate::backend::radix#when-a-hook-panics). A flush that panics is asked for once more, by the
+/// next verb that retires something or by the drop.
 ///
 /// [`FrameAllocator`]: crate::FrameAllocator
 pub trait Tlb {

@@ -108,9 +108,9 @@ impl Frame {
 /// *For who calls it:* a frame is yours until you release it, at most once, to an allocator with the
 /// [id](Frame::allocator) that it came with. After `None`, nothing has changed, and a later call may succeed.
 ///
-/// Safe code may call `release` with the frame of another allocator. Its id tells: an implementation leaks such a frame,
-/// or panics before anything has changed. [`AllocatorId::MACHINE`] is the exception, as all who answer that share one
-/// memory.
+/// Safe code may call `release` with the frame of another allocator. Its id tells: an implementation leaks such a
+/// frame, or panics before anything has changed. [`AllocatorId::MACHINE`] is the exception, as all who answer that
+/// share one memory.
 ///
 /// A method that panics leaves the page table sound, and makes it leak at most the frames that
 /// [`backend::radix`](crate::backend::radix#when-a-hook-panics) lists.

@@ -49,14 +49,15 @@ pub enum Edit {
 /// - A leaf without permissions ([`Permissions::allow_any`] is false) is *hidden*: invalid to the MMU, but it keeps
 ///   its address, and `protect` makes it valid again.
 /// - The page table itself keeps in mind what `unmap`, `protect` and `shift` have taken out or changed. A [`Retired`]
-///   that is dropped delays, and loses nothing: the next [`retire`](Self::retire), or the drop, settles it too. One that
-///   says too little, or is another page table's, does no harm.
+///   that is dropped delays, and loses nothing: the next [`retire`](Self::retire), or the drop, settles it too. One
+///   that says too little, or is another page table's, does no harm.
 /// - No memory that the MMU may still reach is given back before a flush of it has returned, whatever the [`Retired`]
 ///   says that `retire` is given.
 /// - What waits for its flush is busy to `&self` methods, which leave it as it is. `map_exclusive` may map there.
 /// - A backend that is dropped gives everything back, flushed before.
-/// - A hook of the platform that panics may leak memory, and may leave entries out. It leaves no memory with two owners,
-///   and no page table that is not sound: other verbs go on as ever, and the next `retire` makes up for the flush.
+/// - A hook of the platform that panics may leak memory, and may leave entries out. It leaves no memory with two
+///   owners, and no page table that is not sound: other verbs go on as ever, and the next `retire` makes up for the
+///   flush.
 pub trait PageTableBackend: Sized {
     /// Memory set aside by [`reserve`](Self::reserve). The default is none. A value that is lost leaks its memory.
     type Reserved: Default;
@@ -151,9 +152,9 @@ pub trait PageTableBackend: Sized {
         out: &mut Retired,
     );
 
-    /// Flushes what was taken out, if anything, with one call, and gives its memory back: all that no `retire` has settled
-    /// yet, of which `retired` need not tell. Under `asid`, unless there is more than it tells: then under every ASID, as
-    /// a verb before may have had another. `O(tables taken out)`, and after a panic `O(tables)`.
+    /// Flushes what was taken out, if anything, with one call, and gives its memory back: all that no `retire` has
+    /// settled yet, of which `retired` need not tell. Under `asid`, unless there is more than it tells: then under
+    /// every ASID, as a verb before may have had another. `O(tables taken out)`, and after a panic `O(tables)`.
     fn retire(&mut self, retired: Retired, asid: Asid);
 
     /// Walks the whole page table and checks what must always hold between verbs. `O(entries)`.

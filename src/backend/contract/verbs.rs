@@ -134,7 +134,7 @@ fn pages_between<B: PageTableBackend>(area: MemoryArea) -> usize {
     area.size() / B::PAGE_SIZE / 16
 }
 
-/// What was taken out is sound while it waits, and when its [`Retired`] is dropped, it goes with the next that is retired.
+/// What waits is sound, and goes with the next that is retired when its own [`Retired`] is dropped.
 pub fn a_dropped_retired_is_settled_by_the_next<B: PageTableBackend>(
     make: impl Fn() -> B,
     in_use: impl Fn(&B) -> usize,

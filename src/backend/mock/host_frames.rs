@@ -148,9 +148,9 @@ impl Host {
 
 #[expect(unsafe_code, reason = "the promises of the trait")]
 // SAFETY: `alloc` hands out frames that lie in memory of this value's own, one at a time: `take` answers those that are
-// free under the pool's lock, and they are not free again before `release`. Until then nobody here touches their
-// bytes. The clones of the handle share the memory, which lives as long as any of them. `reach` answers pointers into
-// it, with the provenance of all of it, and its frames are aligned to `FRAME_SIZE`, as their addresses are. The id is the
+// free under the pool's lock, and they are not free again before `release`. Until then nobody here touches their bytes.
+// The clones of the handle share the memory, which lives as long as any of them. `reach` answers pointers into it, with
+// the provenance of all of it, and its frames are aligned to `FRAME_SIZE`, as their addresses are. The id is the
 // memory's place: who answers it, too, is a clone, as no other memory can be there while a frame is handed out.
 unsafe impl FrameAllocator for HostFrames {
     /// Where its memory is, which stays allocated while a frame is handed out.
@@ -173,9 +173,8 @@ unsafe impl FrameAllocator for HostFrames {
         Some(unsafe { Frame::of(self.host.id(), at) })
     }
 
-    /// # Panics
-    /// When the frame is another allocator's ('frame of another allocator'), or is not in use, or none of these ('double
-    /// free'). Nothing has changed then.
+    /// # Panics When the frame is another allocator's ('frame of another allocator'), or is not in use, or none of
+    /// these ('double free'). Nothing has changed then.
     fn release(&self, frame: Frame, _dirty: bool) {
         let (whose, own) = (frame.allocator(), self.host.id());
         assert!(

@@ -31,8 +31,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         self.map_run::<Shared>(page, F::OWNED, with)
     }
 
-    /// As [`map_alone`](Self::map_alone), inside a verb that has the page table to itself, with these bits more. Answers whether
-    /// any page was mapped.
+    /// As [`map_alone`](Self::map_alone), inside a verb that has the page table to itself, with these bits more.
+    /// Answers whether any page was mapped.
     pub(super) fn map_moved(&self, run: &Run, bits: u64, with: &mut Reserved) -> bool {
         self.map_run::<Alone>(run, bits, with)
     }
@@ -145,9 +145,9 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         self.map_slots::<T>(table, level, slot.piece(), edit)
     }
 
-    /// Fills a table that was taken out and waits for its flush, emptied, and puts it back if anything could be written:
-    /// its frame must stay where a stale pointer leads, and frames that it owns where stale leaves lead. Only for who
-    /// has the page table alone: others would come upon words that are read and written in two steps.
+    /// Fills a table that was taken out and waits for its flush, emptied, and puts it back if anything could be
+    /// written: its frame must stay where a stale pointer leads, and frames that it owns where stale leaves lead. Only
+    /// for who has the page table alone: others would come upon words that are read and written in two steps.
     fn map_again(
         &self,
         slot: Slot,

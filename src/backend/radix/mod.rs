@@ -25,13 +25,13 @@
 //! # When a hook panics
 //!
 //! The platform's hooks ([`Tlb`](crate::Tlb), [`FrameAllocator`](crate::FrameAllocator)) and the sink of
-//! [`harvest`](Radix::harvest) are somebody else's code, and a panic of theirs unwinds through a verb. The page table is
-//! sound then, and can be used: each frame has one owner, and the invariants hold. The next
-//! [`retire`](crate::backend::PageTableBackend::retire), or the drop, flushes everything under every ASID before it gives
-//! any of it back. It costs O(tables).
+//! [`harvest`](Radix::harvest) are somebody else's code, and a panic of theirs unwinds through a verb. The page table
+//! is sound then, and can be used: each frame has one owner, and the invariants hold. The next
+//! [`retire`](crate::backend::PageTableBackend::retire), or the drop, flushes everything under every ASID before it
+//! gives any of it back. It costs O(tables).
 //!
-//! A verb that is left so may be half done: entries are missing at worst, and what is there is right. Whether the MMU has
-//! used physical memory may be lost. These frames leak, and no others:
+//! A verb that is left so may be half done: entries are missing at worst, and what is there is right. Whether the MMU
+//! has used physical memory may be lost. These frames leak, and no others:
 //!
 //! | verb | what leaks |
 //! |---|---|
@@ -39,12 +39,13 @@
 //! | [`install`](Radix::install) | the frame that it was given, unless its entry was written |
 //! | [`exchange`](Radix::exchange) | the frame that it was given, unless its entry was written; else the old one, if it was the page table's own. Where [`Format::BREAK_BEFORE_MAKE`] is set, a flush that panics leaves the page as it was |
 //! | `shift` | the frame of one page of the page table's own, which was on its way |
+//! | `unreserve` | what it had not given back yet |
 //! | `retire`, and what retires in the same call | what hung below one pointer that was taken out |
 //! | drop | all that was not given back yet |
 //!
-//! Where [`Format::BREAK_BEFORE_MAKE`] is set, a large leaf that was to be split may be gone. Entries that were made valid
-//! may be there although [`Tlb::made_valid`](crate::Tlb::made_valid) was not told of them. A second panic, while a page
-//! table is dropped because of the first, aborts, as in any drop.
+//! Where [`Format::BREAK_BEFORE_MAKE`] is set, a large leaf that was to be split may be gone. Entries that were made
+//! valid may be there although [`Tlb::made_valid`](crate::Tlb::made_valid) was not told of them. A second panic, while
+//! a page table is dropped because of the first, aborts, as in any drop.
 
 mod absent;
 mod audit;

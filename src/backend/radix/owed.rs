@@ -9,8 +9,8 @@ use crate::asid::Asid;
 use crate::flush::{Retired, Tlb};
 use crate::frame::FrameAllocator;
 
-/// What must be flushed, and where something waits for that. Kept by the page table itself, so that it is right whatever
-/// becomes of the [`Retired`] that a verb has told.
+/// What must be flushed, and where something waits for that. Kept by the page table itself, so that it is right
+/// whatever becomes of the [`Retired`] that a verb has told.
 #[derive(Debug, Default)]
 pub(super) struct Owed {
     pub(super) told: Retired,
@@ -61,8 +61,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         out.absorb(&new);
     }
 
-    /// As [`change`](Self::change), for an edit that is retired in the same call, under `asid`, behind what `edit` does.
-    /// That has nobody to tell, and is owed only if it is left by a panic: then all is.
+    /// As [`change`](Self::change), for an edit that is retired in the same call, under `asid`, behind what `edit`
+    /// does. That has nobody to tell, and is owed only if it is left by a panic: then all is.
     pub(super) fn change_at_once(
         &mut self,
         asid: Asid,

@@ -80,8 +80,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         changed.tell(out);
     }
 
-    /// Moves the leaf of the owned page at `from` to where `run` says, with all that was set in it by then. It stays, to
-    /// be unmapped, where it cannot be mapped for want of a reservation.
+    /// Moves the leaf of the owned page at `from` to where `run` says, with all that was set in it by then. It stays,
+    /// to be unmapped, where it cannot be mapped for want of a reservation.
     fn move_page(&self, from: VirtAddr, run: &Run, with: &mut Reserved, changed: &mut Changed) {
         let Some(place) = self.find_page(from) else {
             return;

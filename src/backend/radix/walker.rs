@@ -231,14 +231,14 @@ fn alloc_table<F: Format, P: FrameAllocator>(
 fn words<P: FrameAllocator>(platform: &P, at: PhysAddr) -> &Table {
     let words = platform.reach(at).cast::<Table>();
     // SAFETY: every address that comes here is of a frame that an allocator with this platform's id has handed out, and
-    // that was not released since, and the platform reaches all of those. Addresses come from `root`; from words in such
-    // tables, which only this module writes, in a format that is this crate's own; or from a `Reserved` with our root
-    // and our allocator's id. Frames in that are handed out, and nobody else's, as long as it has them: even when the
-    // page table that reserved them has gone and ours has its root frame, or its allocator has gone, as no other may
-    // have that id meanwhile. `release_table` is called with `&mut self`, in `drop`, or for tables that were never
+    // that was not released since, and the platform reaches all of those. Addresses come from `root`; from words in
+    // such tables, which only this module writes, in a format that is this crate's own; or from a `Reserved` with our
+    // root and our allocator's id. Frames in that are handed out, and nobody else's, as long as it has them: even when
+    // the page table that reserved them has gone and ours has its root frame, or its allocator has gone, as no other
+    // may have that id meanwhile. `release_table` is called with `&mut self`, in `drop`, or for tables that were never
     // published, and no borrow of those is alive. So `reach` promises a frame's worth of bytes, aligned as the address
-    // is (to `FRAME_SIZE`, since `alloc` promises that of frames), that nobody else uses. Any bytes are valid words, and
-    // all accesses are atomic, but for those of `alike`, which says why it may; so the MMU and other CPUs may write
+    // is (to `FRAME_SIZE`, since `alloc` promises that of frames), that nobody else uses. Any bytes are valid words,
+    // and all accesses are atomic, but for those of `alike`, which says why it may; so the MMU and other CPUs may write
     // meanwhile.
     unsafe { words.as_ref() }
 }

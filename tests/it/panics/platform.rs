@@ -146,8 +146,8 @@ impl Panicky {
 }
 
 #[expect(unsafe_code, reason = "a platform")]
-// SAFETY: `HostFrames` keeps the promises, and every call that returns went to it. A frame that is on its way when a call
-// panics is lost.
+// SAFETY: `HostFrames` keeps the promises, and every call that returns went to it. A frame that is on its way when a
+// call panics is lost.
 unsafe impl FrameAllocator for Panicky {
     fn id(&self) -> AllocatorId {
         self.frames.id()

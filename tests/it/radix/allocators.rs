@@ -51,8 +51,8 @@ impl Guest {
 }
 
 #[expect(unsafe_code, reason = "a platform")]
-// SAFETY: each frame is a `Page` of memory that is this guest's own, and its bit says who has it. A guest that goes while
-// frames are in use leaks them.
+// SAFETY: each frame is a `Page` of memory that is this guest's own, and its bit says who has it. A guest that goes
+// while frames are in use leaks them.
 unsafe impl FrameAllocator for Guest {
     fn id(&self) -> AllocatorId {
         AllocatorId::of(&self.0.frames[0])

@@ -34,8 +34,8 @@ impl Machine {
 }
 
 #[expect(unsafe_code, reason = "the promises of the trait")]
-// SAFETY: `HostFrames` keeps the promises, and every call goes to it. That CPUs reach the frames of others, too, whoever
-// made the machine has answered for.
+// SAFETY: `HostFrames` keeps the promises, and every call goes to it. That CPUs reach the frames of others, too,
+// whoever made the machine has answered for.
 unsafe impl FrameAllocator for Machine {
     fn id(&self) -> AllocatorId {
         self.frames().id()
