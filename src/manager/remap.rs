@@ -30,7 +30,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     }
 
     /// As [`remap`](Self::remap), and hands the pieces that are cut out to `out`, those at `new` first, when nobody
-    /// reaches their memory any more. `out` must not panic: maps and page table would disagree then.
+    /// reaches their memory any more.
     ///
     /// # Errors
     /// As [`remap`](Self::remap); `out` is untouched then.

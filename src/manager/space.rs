@@ -27,6 +27,20 @@ use crate::tree::{Node, Tree};
 /// let twin = space.clone();
 /// ```
 ///
+/// # When something panics
+///
+/// A verb calls the platform's hooks, payloads, and whoever takes the pieces that are cut out. When one of them panics
+/// and the caller of the verb catches that:
+/// - maps and page table are sound, and each frame has one owner; [`check_invariants`](Self::check_invariants) agrees;
+/// - the verb is done for some maps and not for others. A map that was given may be dropped; pieces that were not yet
+///   handed out are dropped, or are still maps;
+/// - lost are a reservation that was under way, a frame on its way to the allocator with the tables below it, and owned
+///   pages that were on the move ([`Radix`](crate::backend::radix::Radix) lists them). Nothing is given back before its
+///   flush is acknowledged: the next verb flushes all that was not;
+/// - where permissions were changing, or memory moved, entries may disagree with the maps. The next verb that changes
+///   the layout empties those first, and [`populate`](Self::populate) is refused there until then
+///   ([`MapError::Unfinished`]).
+///
 /// `B` is the page table; `T` what the kernel keeps with each map.
 pub struct VirtualMemoryManager<B: PageTableBackend, T: Payload = ()> {
     pub(super) backend: B,
@@ -57,8 +71,12 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
 
     /// An empty space over `backend` that keeps its maps in `nodes` and nowhere else: for early boot, when the heap
     /// itself must still be mapped. One node holds up to 62 maps, two hold no more (a second leaf wants a node above
-    /// both), and many hold about 45 each; running out is [`OutOfNodes`](crate::MapError), and the nodes are the
-    /// space's for good. O(nodes), cannot fail.
+    /// both), and many hold about 45 each; the nodes are the space's for good. O(nodes), cannot fail.
+    ///
+    /// Running out is [`OutOfNodes`](MapError::OutOfNodes). A verb that ends with no more maps than before needs no node,
+    /// however full they are: unmapping never fails for want of one, unless it cuts a hole into a map. Two verbs may be
+    /// refused although they would end so: a replacement that joins the rest of the map that it is cut into, and a move,
+    /// where the maps take more than one node.
     ///
     /// ```
     /// use kernel_vm::{Node, VirtualMemoryManager, backend::mock::MockBackend};

@@ -25,6 +25,8 @@ struct Slot<T> {
 }
 
 impl<T> Leaf<T> {
+    /// Inlined, so that it is made where it will be: it may be more than a kernel stack.
+    #[inline(always)]
     pub(super) const fn new() -> Self {
         Self {
             ends: Keys::new(),

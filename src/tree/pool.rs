@@ -130,7 +130,8 @@ impl<T> Drop for Pool<T> {
 fn allocate<T>() -> Option<NodeRef<T>> {
     let mut one = alloc::vec::Vec::new();
     one.try_reserve_exact(1).ok()?;
-    one.push(Node::new());
+    // In place, which a push is not: a node of large payloads may be more than a kernel stack.
+    one.resize_with(1, Node::new);
     one.into_boxed_slice().try_into().ok().map(NodeRef::Heap)
 }
 

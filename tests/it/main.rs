@@ -22,6 +22,7 @@ mod neighbours;
 mod nonsense;
 mod ops;
 mod panics;
+mod payload;
 mod properties;
 mod radix;
 mod room;
