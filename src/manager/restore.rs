@@ -40,7 +40,8 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     ///
     /// # Errors
     /// All maps come back, and nothing has changed: as [`add_memory_map`](Self::add_memory_map), for the first map
-    /// that cannot be added; [`MapError::Overlap`] also when two of `maps` overlap.
+    /// that cannot be added; [`MapError::Overlap`] also when two of `maps` overlap. Whether one overlaps a map of the
+    /// space is asked when all have come.
     #[expect(clippy::result_large_err, reason = "the error holds what was given")]
     pub fn restore_memory_maps<I>(&mut self, maps: I) -> Result<(), Unrestored<'_, I::IntoIter, T>>
     where
@@ -56,9 +57,12 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         let mut taken = Scratch::new(tree);
         let mut rest = maps.into_iter();
         while let Some(map) = rest.next() {
-            let reserved = check_edit(backend, Edit::Map(run(map.view())))
-                .and_then(|()| taken.reserve(map.vmarea()));
-            if let Err(error) = reserved {
+            let checked: Result<(), MapError> = check_edit(backend, Edit::Map(run(map.view())));
+            let refused = match checked {
+                Ok(()) => taken.put(map).err(),
+                Err(error) => Some((error, map)),
+            };
+            if let Some((error, map)) = refused {
                 return Err(Unrestored {
                     error,
                     taken,
@@ -66,7 +70,6 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
                     rest,
                 });
             }
-            taken.put(map);
         }
         *unfinished = Unfinished::Joins;
         let merged = taken.merge();

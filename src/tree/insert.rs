@@ -70,11 +70,11 @@ impl<T: Payload> Tree<T> {
     /// As [`insert_here`](Self::insert_here), behind the last map of the leaf before, when `map` would come first in its
     /// own.
     fn insert_before(&mut self, map: VirtualMemoryMap<T>) -> Result<(), VirtualMemoryMap<T>> {
-        let start = map.vmarea().start();
+        let start = map.vmarea().start().get();
         let is_first = self
-            .leaf(start.get())
+            .leaf(start)
             .is_some_and(|(leaf, at)| at == 0 && map.vmarea().end().get() < leaf.low());
-        let before = self.predecessor(start.get()).filter(|_| is_first);
+        let before = is_first.then(|| self.predecessor(start)).flatten();
         match before.map(|before| before.vmarea().end().get()) {
             Some(end) => self.insert_here(end, map),
             None => Err(map),

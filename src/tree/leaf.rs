@@ -8,6 +8,7 @@ use super::keys::{Keys, LINE};
 use super::size::{FULL, LEAF, LEAF_LINES};
 use super::widest::{Pair, Widest, pair};
 use crate::area::MemoryArea;
+use crate::error::MapError;
 use crate::map::{Content, MapRef, Payload, VirtualMemoryMap};
 
 /// Maps in address order. Their ends stand apart, so that searches read nothing else.
@@ -112,6 +113,17 @@ impl<T> Leaf<T> {
             && self
                 .gap
                 .is_sound((1..self.len()).map(|at| self.gap_before(at)))
+    }
+
+    /// Whether nothing is in `area`, whose start is or would be at `at`.
+    #[inline]
+    pub(super) fn check_free(&self, area: MemoryArea, at: usize) -> Result<(), MapError> {
+        if at < self.len() && self.start(at) <= area.end().get() {
+            return Err(MapError::Overlap {
+                existing: self.area(at),
+            });
+        }
+        Ok(())
     }
 
     /// The map that holds `addr`.
@@ -232,6 +244,16 @@ impl<T> Leaf<T> {
         let (end, len) = (self.end(at), self.len());
         let Slot { start, content } = self.slots.pop_at(at)?;
         self.ends.remove(at..at + 1, len);
+        let area = MemoryArea::bounds(start, end);
+        Some(VirtualMemoryMap::from_parts(area, content))
+    }
+
+    /// Takes the last map out of a leaf that is in no tree any more.
+    #[inline]
+    pub(super) fn pop(&mut self) -> Option<VirtualMemoryMap<T>> {
+        let end = self.high();
+        let Slot { start, content } = self.slots.pop()?;
+        self.ends.remove(self.len()..self.len() + 1, self.len() + 1);
         let area = MemoryArea::bounds(start, end);
         Some(VirtualMemoryMap::from_parts(area, content))
     }

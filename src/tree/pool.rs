@@ -53,7 +53,7 @@ impl<T> Pool<T> {
             let node = if self.grows { allocate() } else { None };
             let Some(node) = node else {
                 while self.len > before {
-                    drop(self.take());
+                    self.take();
                 }
                 return Err(MapError::OutOfNodes { needed });
             };

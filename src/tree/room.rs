@@ -11,14 +11,18 @@ use super::spot::Spot;
 use super::store::Tree;
 use crate::area::MemoryArea;
 use crate::error::MapError;
+use crate::map::MapRef;
 
 /// How room is made in a leaf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Relief {
     /// A neighbour that has room takes some of its maps; where none has, a new node does.
     Share,
-    /// A new node takes half of its maps: for many maps in address order, of which each is to find that much room.
-    Split,
+    /// A new node takes half of its maps, so that each of many maps to come, in address order, finds that much room; or
+    /// takes none but the last, when all that come are behind it.
+    Ascending,
+    /// The same for maps that come in the reverse order.
+    Descending,
 }
 
 /// For how many maps in address order a leaf has room once it was split.
@@ -133,36 +137,37 @@ impl<T> Tree<T> {
         usize::from(self.reaches_past(area) && !has_room)
     }
 
-    /// How many nodes it takes at most to add all of `maps`, in address order and by [`Relief::Split`].
-    pub(super) fn needed_for(&self, maps: &Self) -> usize {
-        let mut needed = 0;
-        let mut leaves = 0;
+    /// How many nodes it takes at most to add all of `maps`, in address order or the reverse, by splits; or where one of
+    /// them would overlap. O(1) a map and O(log n) a leaf.
+    pub(super) fn needed_for(&self, maps: &Self) -> Result<usize, MapError> {
         let last = self.root.as_deref().map(Node::high);
-        let mut starts = maps.iter().map(|map| map.vmarea().start().get()).peekable();
-        while let Some(start) = starts.next() {
-            let Some((leaf, _)) = self.leaf(start) else {
-                return 0;
+        let (mut needed, mut split) = (0, 0);
+        let mut areas = maps.iter().map(MapRef::vmarea).peekable();
+        while let Some(area) = areas.next() {
+            let start = area.start().get();
+            let Some((leaf, at)) = self.leaf(start) else {
+                return Ok(0);
             };
+            leaf.check_free(area, at)?;
             // Maps behind the last leaf go to the last.
             let high = Some(leaf.high()).filter(|&high| Some(high) != last);
+            let is_here = |area: &MemoryArea| high.is_none_or(|high| area.start().get() <= high);
             let mut added = 1;
-            while starts
-                .next_if(|&start| high.is_none_or(|high| start <= high))
-                .is_some()
-            {
+            while let Some(area) = areas.next_if(is_here) {
+                leaf.check_free(area, leaf.lower_bound(area.start().get()))?;
                 added += 1;
             }
-            let split = splits(leaf.len() + added, 0);
-            if split > 0 {
-                leaves += split;
-                needed += split - 1 + self.needed_at(start, added);
+            let splits = splits(leaf.len() + added, 0);
+            if splits > 0 {
+                split += splits;
+                needed += splits - 1 + self.needed_at(start, added);
             }
         }
         // Nodes above that have room for one more, and get more.
-        if leaves > 1 {
-            needed += above(leaves, self.height());
+        if split > 1 {
+            needed += above(split, self.height());
         }
-        needed
+        Ok(needed)
     }
 
     /// How many nodes it takes to make room for `growth` more maps at `addr`: none where its leaf has it.
@@ -246,11 +251,13 @@ fn relieve<T>(inner: &mut Inner<T>, at: usize, addr: usize, pool: &mut Pool<T>, 
     let (Some(child), Some(mut right)) = (inner.child_mut(at), pool.take()) else {
         return;
     };
-    // Maps that come in address order fill their leaves: all maps behind them are split off, or all before. Where maps
-    // follow that are not the next in order, those must not meet a leaf that is nearly full.
+    // Maps that come in order fill their leaves: all maps behind them are split off, or all before. Where any may follow,
+    // none must meet a leaf that is nearly full.
     let cut = match (&child.0, child.place(addr)) {
-        (Kind::Leaf(_), 0) if relief == Relief::Share => 1,
-        (Kind::Leaf(_), place) if place >= child.len() => child.len() - 1,
+        (Kind::Leaf(_), 0) if relief != Relief::Ascending => 1,
+        (Kind::Leaf(_), place) if place >= child.len() && relief != Relief::Descending => {
+            child.len() - 1
+        }
         _ => child.len() / 2,
     };
     child.move_back(cut, &mut right);

@@ -1,5 +1,7 @@
 //! Maps that wait beside a tree until all of them can be added.
 
+use super::child::NodeRef;
+use super::node::{Kind, Node};
 use super::room::Relief;
 use super::store::Tree;
 use crate::area::MemoryArea;
@@ -11,6 +13,8 @@ use crate::map::{Payload, VirtualMemoryMap};
 pub(crate) struct Scratch<'a, T: Payload> {
     maps: Tree<T>,
     home: &'a mut Tree<T>,
+    /// The leaf that maps are taken from: it was the last of `maps`.
+    last: Option<NodeRef<T>>,
 }
 
 impl<'a, T: Payload> Scratch<'a, T> {
@@ -18,25 +22,45 @@ impl<'a, T: Payload> Scratch<'a, T> {
         Self {
             maps: Tree::lent(),
             home,
+            last: None,
         }
     }
 
-    /// Makes sure of room for a map at `area`, where nothing may be, neither among these maps nor in the tree.
-    pub(crate) fn reserve(&mut self, area: MemoryArea) -> Result<(), MapError> {
-        let existing = self.home.first_overlap(area);
-        if let Some(existing) = existing.or_else(|| self.maps.first_overlap(area)) {
+    /// Takes `map`; it comes back when it overlaps one of these maps, or when there is no memory. Whether the tree has a map
+    /// there is asked when all have come.
+    pub(crate) fn put(
+        &mut self,
+        map: VirtualMemoryMap<T>,
+    ) -> Result<(), (MapError, VirtualMemoryMap<T>)> {
+        let area = map.vmarea();
+        let mut map = Some(map);
+        self.maps.edit(area.start().get(), |leaf, at| {
+            if leaf.has_room_for(1) && leaf.check_free(area, at).is_ok() {
+                map.take()
+                    .into_iter()
+                    .for_each(|map| leaf.place_at(at, map));
+            }
+        });
+        let Some(map) = map else { return Ok(()) };
+        match self.reserve(area) {
+            Ok(()) => {
+                self.maps.place(map, Relief::Share);
+                Ok(())
+            }
+            Err(error) => Err((error, map)),
+        }
+    }
+
+    fn reserve(&mut self, area: MemoryArea) -> Result<(), MapError> {
+        if let Some(existing) = self.maps.first_overlap(area) {
             return Err(MapError::Overlap { existing });
         }
         let needed = self.maps.needed_at(area.start().get(), 1);
         self.maps.pool.borrow(needed, &mut self.home.pool)
     }
 
-    /// Takes `map`, for which there is room.
-    pub(crate) fn put(&mut self, map: VirtualMemoryMap<T>) {
-        self.maps.place(map, Relief::Share);
-    }
-
-    /// Moves all maps to the tree that they are for, and joins them there; none when there is no memory.
+    /// Moves all maps to the tree that they are for, and joins them there; none when one of them overlaps a map there, or
+    /// when there is no memory.
     #[expect(clippy::result_large_err, reason = "the error holds what was given")]
     pub(crate) fn merge(mut self) -> Result<(), (MapError, Self)> {
         if self.home.root.is_none() {
@@ -45,11 +69,11 @@ impl<'a, T: Payload> Scratch<'a, T> {
             return Ok(());
         }
         let needed = self.home.needed_for(&self.maps);
-        if let Err(error) = self.home.pool.reserve(needed) {
+        if let Err(error) = needed.and_then(|needed| self.home.pool.reserve(needed)) {
             return Err((error, self));
         }
-        while let Some(map) = self.maps.take_front() {
-            self.home.insert(map, Relief::Split);
+        while let Some(map) = self.next() {
+            self.home.insert(map, Relief::Descending);
         }
         Ok(())
     }
@@ -58,8 +82,20 @@ impl<'a, T: Payload> Scratch<'a, T> {
 impl<T: Payload> Iterator for Scratch<'_, T> {
     type Item = VirtualMemoryMap<T>;
 
+    /// The last map that is left.
     fn next(&mut self) -> Option<Self::Item> {
-        self.maps.take_front()
+        loop {
+            if let Some(Node(Kind::Leaf(leaf))) = self.last.as_deref_mut() {
+                if let Some(map) = leaf.pop() {
+                    return Some(map);
+                }
+            }
+            let empty = core::mem::replace(&mut self.last, self.maps.take_last_leaf());
+            empty
+                .into_iter()
+                .for_each(|empty| self.maps.pool.give(empty));
+            self.last.as_ref()?;
+        }
     }
 }
 

@@ -18,7 +18,10 @@ impl<T: Payload> Tree<T> {
                 .offset_of(area.start())
                 .and_then(|offset| MemoryArea::from_start_size(to.at(offset)?, area.size()).ok());
             if let Some(moved) = moved {
-                self.place(VirtualMemoryMap::from_parts(moved, content), Relief::Split);
+                self.place(
+                    VirtualMemoryMap::from_parts(moved, content),
+                    Relief::Ascending,
+                );
             }
         }
         // Those that have moved were apart before; only the first and the last have new neighbours.

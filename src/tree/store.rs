@@ -195,6 +195,17 @@ impl<T> Tree<T> {
         self.pool.trim();
     }
 
+    /// Takes the last leaf out, with all its maps. O(log n).
+    pub(super) fn take_last_leaf(&mut self) -> Option<NodeRef<T>> {
+        let Self { root, pool, .. } = self;
+        let leaf = match &mut root.as_mut()?.0 {
+            Kind::Inner(inner) => last_leaf(inner, pool),
+            Kind::Leaf(_) | Kind::Spare(_) => return root.take(),
+        };
+        self.lower();
+        leaf
+    }
+
     /// Takes away a root that is empty, or that has a single child.
     fn lower(&mut self) {
         while let Some(root) = &mut self.root {
@@ -207,6 +218,22 @@ impl<T> Tree<T> {
             old.into_iter().for_each(|old| self.pool.give(old));
         }
     }
+}
+
+/// Takes the last leaf below `inner` out, and nodes that are empty then.
+fn last_leaf<T>(inner: &mut Inner<T>, pool: &mut Pool<T>) -> Option<NodeRef<T>> {
+    let at = inner.len().checked_sub(1)?;
+    let Some(Node(Kind::Inner(child))) = inner.child_mut(at) else {
+        return inner.close(at);
+    };
+    let leaf = last_leaf(child, pool);
+    if child.len() > 0 {
+        inner.refresh(at);
+    } else {
+        let empty = inner.close(at);
+        empty.into_iter().for_each(|empty| pool.give(empty));
+    }
+    leaf
 }
 
 /// The map below `root` that `hint` leads to, if it is one that holds `addr`.

@@ -134,7 +134,9 @@ fn check<B: PageTableBackend>(
     after: &BTreeMap<usize, (u64, Permissions)>,
     context: &str,
 ) {
-    space.check_invariants().expect(context);
+    space
+        .check_invariants()
+        .unwrap_or_else(|error| panic!("{error}: {context}"));
     for (page, said) in view(space) {
         let is_known = before.get(&page) == Some(&said) || after.get(&page) == Some(&said);
         assert!(
@@ -146,11 +148,17 @@ fn check<B: PageTableBackend>(
     let elsewhere = tagged(ELSEWHERE, 2, RW);
     space.add_memory_map(elsewhere).unwrap();
     let everything = pages(0, 1 << 21);
-    space.populate(everything).expect(context);
-    space.check_invariants().expect(context);
+    space
+        .populate(everything)
+        .unwrap_or_else(|error| panic!("{error}: {context}"));
+    space
+        .check_invariants()
+        .unwrap_or_else(|error| panic!("{error}: {context}"));
     space.protect(pages(ELSEWHERE, 1), READ).unwrap();
     space.unmap(pages(ELSEWHERE + 1, 1)).unwrap();
-    space.check_invariants().expect(context);
+    space
+        .check_invariants()
+        .unwrap_or_else(|error| panic!("{error}: {context}"));
     check_joined(space, context);
 }
 
