@@ -100,12 +100,12 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     #[must_use]
     pub fn largest_hole(&self, area: MemoryArea) -> Option<MemoryArea> {
         let fit = |pages: usize| self.find_free_area(pages.checked_mul(B::PAGE_SIZE)?, 1, area);
-        let (mut fits, mut too_many) = (0, area.size() / B::PAGE_SIZE + 1);
-        while too_many - fits > 1 {
-            let pages = fits.midpoint(too_many);
+        let (mut fits, mut most) = (0, area.size() / B::PAGE_SIZE);
+        while fits < most {
+            let pages = most - (most - fits) / 2;
             match fit(pages) {
                 Some(_) => fits = pages,
-                None => too_many = pages,
+                None => most = pages - 1,
             }
         }
         fit(fits)

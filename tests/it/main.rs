@@ -7,6 +7,7 @@
 )]
 
 mod asid;
+mod bytes;
 mod concurrent;
 mod contract;
 mod failure;
