@@ -1,10 +1,14 @@
 //! What a CPU does when a flush is missing, and how that is found.
 
-use kernel_vm::backend::mock::machine::{Call, Features};
+use kernel_vm::backend::mock::machine::{Call, Features, Stale};
+use kernel_vm::backend::radix::{self, AccessedDirty};
 use kernel_vm::backend::riscv::Mode;
-use kernel_vm::{Access, Flush, FrameAllocator, Tlb, VirtAddr};
+use kernel_vm::backend::sv39::Sv39;
+use kernel_vm::backend::{Edit, PageTableBackend, Run};
+use kernel_vm::{Access, Asid, Flush, FrameAllocator, Permissions, Tlb, VirtAddr};
 
-use super::tables::{A, D, R, Tables, V, W, leaf, load, loads, machine, read, write};
+use super::needed::pages::attributes;
+use super::tables::{A, D, R, Tables, U, V, W, X, leaf, load, loads, machine, read, write};
 use crate::subject::area;
 
 const PAGE: usize = 0x4000;
@@ -64,6 +68,92 @@ fn what_was_not_valid_is_spurious() {
         .machine
         .made_valid(&Flush::leaves(tables.root, &pages));
     assert_eq!(tables.machine.stale(), None);
+}
+
+/// What is stale where CPU 0 has cached a leaf with some bits, and others stand there now.
+fn changed(cached: u64, now: u64) -> Option<Stale> {
+    let tables = Tables::sv39();
+    let entry = tables.write(PAGE, 0, leaf(OLD, V | cached));
+    tables.cpu(0).prefetch(VirtAddr::new(PAGE));
+    write(&tables.machine, entry, leaf(OLD, V | now));
+    tables.machine.stale()
+}
+
+#[test]
+fn a_leaf_that_allows_less_than_there_is_now_is_spurious() {
+    let more = [
+        (R, R | A),
+        (R | A, R | A | D),
+        (R | A, R | W | A),
+        (R | A, R | X | A),
+        (X | A, R | X | A),
+        (R | U, R | W | U | A | D),
+    ];
+    for (less, more) in more {
+        let is_spurious = |cached, now| changed(cached, now).map(|stale| stale.is_spurious);
+        assert_eq!(is_spurious(less, more), Some(true), "{less:#x} {more:#x}");
+        assert_eq!(is_spurious(more, less), Some(false), "{more:#x} {less:#x}");
+    }
+}
+
+#[test]
+fn a_dirty_bit_of_which_made_valid_did_not_tell_is_spurious() {
+    let machine = machine(64, 1, Features::default());
+    let mut features = radix::Features::default();
+    features.accessed_dirty = AccessedDirty::Software;
+    let table = Sv39::with_features(machine.clone(), features).unwrap();
+    let cpu = machine.cpu(0);
+    cpu.write_satp(table.satp(Asid::new(1)).bits());
+    let (page, frame) = (VirtAddr::new(PAGE), machine.alloc().unwrap());
+    let run = Run {
+        area: area(PAGE, 0x1000),
+        first: frame.addr(),
+        attributes: attributes(Permissions::READ | Permissions::WRITE),
+    };
+    let mut reserved = table.reserve([Edit::Map(run)].into_iter()).unwrap();
+    let installed = table.install(page, frame, run.attributes, &mut reserved);
+    installed.unwrap();
+    table.unreserve(reserved);
+    cpu.prefetch(page);
+    machine.skip(Call::MadeValid, 1);
+    table.set_accessed(page, Access::Write).unwrap();
+    assert!(machine.stale().unwrap().is_spurious);
+    assert_eq!(cpu.outcomes(page, Access::Write)[0], Ok(run.first));
+    cpu.write_satp(0);
+}
+
+#[test]
+fn a_leaf_that_allows_something_else_or_leads_elsewhere_is_more_than_spurious() {
+    for (cached, now) in [(R | W | A, R | X | A), (R | A, R | W | U | A)] {
+        let found = changed(cached, now).unwrap();
+        assert!(!found.is_spurious, "{cached:#x} {now:#x}");
+    }
+    let tables = Tables::sv39();
+    let entry = tables.write(PAGE, 0, leaf(OLD, V | R | A));
+    tables.cpu(0).prefetch(VirtAddr::new(PAGE));
+    write(&tables.machine, entry, leaf(NEW, V | R | W | A | D));
+    assert!(!tables.machine.stale().unwrap().is_spurious);
+}
+
+#[test]
+fn what_can_only_fault_does_not_hide_what_is_worse() {
+    let tables = Tables::sv39();
+    let worse = [PAGE + 0x1000, 1 << 30];
+    for page in [PAGE, worse[0], worse[1]] {
+        tables.write(page, 0, leaf(OLD, V | R | A));
+    }
+    let cpu = tables.cpu(0);
+    [PAGE, worse[0], worse[1]]
+        .into_iter()
+        .for_each(|page| cpu.prefetch(VirtAddr::new(page)));
+    tables.write(PAGE, 0, leaf(OLD, V | R | W | A));
+    assert!(tables.machine.stale().unwrap().is_spurious);
+    for page in worse {
+        tables.write(page, 0, leaf(NEW, V | R | A));
+        let found = tables.machine.stale().unwrap();
+        assert_eq!((found.vaddr.get(), found.is_spurious), (page, false));
+        tables.write(page, 0, leaf(OLD, V | R | A));
+    }
 }
 
 #[test]

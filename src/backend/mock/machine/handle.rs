@@ -10,7 +10,7 @@ use super::calls::{Call, Calls};
 use super::cpu::Cpu;
 use super::features::Features;
 use super::memory::Memory;
-use super::oracle::Stale;
+use super::oracle::{Stale, worst};
 use super::state::{Hot, State};
 use crate::backend::mock::host_frames::HostFrames;
 use crate::backend::rng::Rng;
@@ -109,7 +109,8 @@ impl Machine {
     }
 
     /// Whether some CPU has cached what it could use now and what a walk would no longer find: the answer to 'was a
-    /// flush forgotten?', whatever the CPUs do next. Entries of ASIDs that are in no `satp` are not looked at.
+    /// flush forgotten?', whatever the CPUs do next. What can only fault is answered where there is nothing worse.
+    /// Entries of ASIDs that are in no `satp` are not looked at.
     ///
     /// Also, from then on, whether a frame was given back while some CPU had cached, and could use, an entry that leads
     /// to it: its flush came too late, even if it came.
@@ -119,9 +120,11 @@ impl Machine {
     pub fn stale(&self) -> Option<Stale> {
         let memory = self.memory();
         let state = self.lock();
-        let mut cpus = state.cpus.iter();
-        let stale = || cpus.find_map(|(&number, cpu)| cpu.stale(number, memory));
-        state.released.or_else(stale)
+        let cpus = state.cpus.iter();
+        let mut stale = cpus.filter_map(|(&number, cpu)| cpu.stale(number, memory));
+        state
+            .released
+            .or_else(|| worst(&mut stale, |stale| stale.is_spurious))
     }
 
     pub(super) fn memory(&self) -> Memory<'_> {

@@ -17,8 +17,9 @@ pub struct Stale {
     pub cpu: usize,
     /// The first address for which it is wrong.
     pub vaddr: VirtAddr,
-    /// Whether it can only cause page faults: the entry, or what it leads to, is not valid, and now there is one that
-    /// is. A kernel that fences and tries again gets over it.
+    /// Whether it can only cause page faults. Either the entry, or what it leads to, is not valid, and now there is one
+    /// that is; or it is a leaf that leads where the leaf of now does, and allows less of R, W and X, or lacks A or D.
+    /// A kernel that fences and tries again gets over it.
     pub is_spurious: bool,
 }
 
@@ -78,15 +79,15 @@ impl CpuState {
         })
     }
 
-    /// The first of them that does not answer as a fresh walk would.
+    /// The first of them that does not answer as a fresh walk would; one that can only fault if all such do.
     pub(super) fn stale(&self, cpu: usize, memory: Memory<'_>) -> Option<Stale> {
-        let mut differing = self
+        let differing = self
             .usable()
             .filter_map(|(vaddr, Step { level, pte, .. })| {
                 let fresh = self.view(vaddr, level, memory);
                 compare(memory, view(memory, pte, level), fresh, level, vaddr)
             });
-        differing.next().map(|(vaddr, is_spurious)| Stale {
+        worst(differing, |&(_, is_spurious)| is_spurious).map(|(vaddr, is_spurious)| Stale {
             cpu,
             vaddr,
             is_spurious,
@@ -153,27 +154,49 @@ fn child(memory: Memory<'_>, found: View, level: usize, slot: usize) -> View {
     }
 }
 
-/// The first address for which the two say something else, and whether the cached one only faults.
+/// An address for which something cached is wrong, and whether that only faults.
+type Difference = (VirtAddr, bool);
+
+/// The first that does more than fault, or the first of all.
+pub(super) fn worst<T: Copy>(
+    mut found: impl Iterator<Item = T>,
+    is_spurious: impl Fn(&T) -> bool,
+) -> Option<T> {
+    let first = found.next()?;
+    let mut all = core::iter::once(first).chain(found);
+    Some(all.find(|one| !is_spurious(one)).unwrap_or(first))
+}
+
+/// The first address for which the two say something else, and whether the cached one only faults there; one for which
+/// it does more, if there is any.
 fn compare(
     memory: Memory<'_>,
     cached: View,
     fresh: View,
     level: usize,
     vaddr: VirtAddr,
-) -> Option<(VirtAddr, bool)> {
+) -> Option<Difference> {
     match (cached, fresh) {
         (View::Freed, _) => Some((vaddr, false)),
         (View::Fault, View::Fault) | (View::NoMemory, View::NoMemory) => None,
         (View::Table(one), View::Table(other)) if one == other => None,
         (View::Leaf(one), View::Leaf(other)) => {
-            (!one.agrees(other, memory.features)).then_some((vaddr, false))
+            let is_spurious = one.allows_less(other);
+            (!one.agrees(other, memory.features)).then_some((vaddr, is_spurious))
         }
-        (View::Table(_), _) | (_, View::Table(_)) => (0..WORDS).find_map(|slot| {
-            let part = |found| child(memory, found, level, slot);
-            let below = level.checked_sub(1)?;
-            let at = VirtAddr::new(vaddr.get().wrapping_add(slot * span(below)));
-            compare(memory, part(cached), part(fresh), below, at)
-        }),
+        (View::Table(_), _) | (_, View::Table(_)) => {
+            let mut parts = (0..WORDS).filter_map(|slot| {
+                let part = |found| child(memory, found, level, slot);
+                let below = level.checked_sub(1)?;
+                let at = VirtAddr::new(vaddr.get().wrapping_add(slot * span(below)));
+                compare(memory, part(cached), part(fresh), below, at)
+            });
+            match cached {
+                // It does no more than that anywhere.
+                View::Fault => parts.next(),
+                _ => worst(parts, |&(_, is_spurious)| is_spurious),
+            }
+        }
         (View::Fault, _) => Some((vaddr, true)),
         _ => Some((vaddr, false)),
     }

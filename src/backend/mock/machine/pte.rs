@@ -133,6 +133,14 @@ impl Pte {
         self.0 | unread == memory.0 | unread && ahead == 0 && (features.svadu || behind == 0)
     }
 
+    /// Whether a leaf of which this is a cached copy can only fault where `memory` would not: it leads to the same frame
+    /// for the same mode, and allows no more.
+    pub(super) fn allows_less(self, memory: Self) -> bool {
+        let allowing = (Bits::R | Bits::W | Bits::X | Bits::A | Bits::D).bits();
+        let unread = allowing | Bits::G.bits() | 3 << 8;
+        self.0 | unread == memory.0 | unread && self.0 & allowing & !memory.0 == 0
+    }
+
     /// The page number's address.
     const fn addr(self) -> PhysAddr {
         PhysAddr::new((self.0 >> 10 & ((1 << 44) - 1)) << 12)

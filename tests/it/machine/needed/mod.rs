@@ -7,7 +7,7 @@
 mod asids;
 mod kernel;
 mod maps;
-mod pages;
+pub mod pages;
 mod spaces;
 mod stage;
 
