@@ -63,6 +63,32 @@ fn run(
     activation
 }
 
+/// The CPU was off: it has anything cached under any number, and is told of no flush.
+fn reset(cpu: AsidCpu<'_, CPUS>, bit: u64, tlb: &mut Tlb, system: &System) {
+    for space in &system.spaces {
+        space.mask.fetch_and(!bit, Relaxed);
+    }
+    cpu.reset();
+    *tlb = Tlb([Some((usize::MAX, 0)); 1 << BITS]);
+}
+
+/// What a CPU does: it was off, where no space is named.
+fn act(
+    cpu: AsidCpu<'_, CPUS>,
+    bit: u64,
+    tlb: &mut Tlb,
+    system: &System,
+    space: Option<usize>,
+) -> Option<Activation> {
+    match space {
+        Some(space) => Some(run(cpu, bit, tlb, system, space)),
+        None => {
+            reset(cpu, bit, tlb, system);
+            None
+        }
+    }
+}
+
 fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = Some(preemptions);
@@ -185,4 +211,84 @@ fn a_shootdown_reaches_a_cpu_that_has_run_on_over_a_rollover() {
     shootdown(&[(0, 1), (1, 0), (1, 2)], &[3, 1, 0], &[2, 0]);
     // Some generations later, too.
     shootdown(&[(0, 1), (0, 2), (1, 0)], &[3, 1, 2, 0], &[0]);
+}
+
+const OFF: Option<usize> = None;
+
+/// CPU 1 is off and comes back, while CPU 0 switches.
+fn come_back(
+    before: &'static [(usize, usize)],
+    one: &'static [usize],
+    other: &'static [Option<usize>],
+) {
+    check(3, move || {
+        let system = System::new();
+        let [mut tlb, mut there_tlb] = prepare(&system, before);
+        let there = system.clone();
+        let thread = thread::spawn(move || {
+            let cpu = there.asids.cpu(1).unwrap();
+            let mut was_off = false;
+            for &space in other {
+                let activation = act(cpu, 2, &mut there_tlb, &there, space);
+                assert!(activation.is_none_or(|activation| activation.flush || !was_off));
+                was_off = activation.is_none();
+            }
+        });
+        let cpu = system.asids.cpu(0).unwrap();
+        for &space in one {
+            let _ = run(cpu, 1, &mut tlb, &system, space);
+        }
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn a_cpu_that_comes_back_beside_a_rollover_uses_no_stale_number() {
+    come_back(FULL, &[3, 0], &[OFF, Some(1)]);
+    come_back(FULL, &[3, 0], &[OFF, Some(2)]);
+    come_back(FULL, &[3, 1], &[Some(1), OFF, Some(3)]);
+    come_back(FULL, &[3], &[OFF, Some(3), OFF, Some(2)]);
+}
+
+/// CPU 1 was off, and comes back to space 0 while CPU 0 changes its entry and flushes those that the mask names.
+fn shootdown_beside_reset(
+    before: &'static [(usize, usize)],
+    one: &'static [usize],
+    other: &'static [Option<usize>],
+) {
+    check(3, move || {
+        let system = System::new();
+        let [mut tlb, mut there_tlb] = prepare(&system, before);
+        let there = system.clone();
+        let thread = thread::spawn(move || {
+            let cpu = there.asids.cpu(1).unwrap();
+            let acts = other.iter();
+            let last = acts
+                .map(|&space| act(cpu, 2, &mut there_tlb, &there, space))
+                .last();
+            (last.unwrap().unwrap(), there_tlb)
+        });
+        let cpu = system.asids.cpu(0).unwrap();
+        for &space in one {
+            let _ = run(cpu, 1, &mut tlb, &system, space);
+        }
+        let space = &system.spaces[0];
+        space.entry.store(1, Relaxed);
+        let asid = space.slot.asid();
+        let is_told = space.mask.load(Relaxed) & 2 != 0;
+        let (activation, mut tlb) = thread.join().unwrap();
+        if is_told {
+            tlb.0[usize::from(asid.get())] = None;
+        }
+        let cached = tlb.0[usize::from(activation.asid.get())];
+        assert!(cached.is_none_or(|(_, entry)| entry == 1));
+    });
+}
+
+#[test]
+fn a_shootdown_reaches_a_cpu_that_comes_back() {
+    shootdown_beside_reset(&[(1, 0)], &[], &[OFF, Some(0)]);
+    shootdown_beside_reset(&[(1, 0), (1, 1)], &[], &[OFF, Some(0)]);
+    shootdown_beside_reset(&[(1, 0), (1, 1), (0, 2)], &[3], &[OFF, Some(0)]);
+    shootdown_beside_reset(&[(0, 1), (0, 2), (1, 0)], &[3, 0], &[OFF, Some(0)]);
 }

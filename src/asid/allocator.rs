@@ -45,6 +45,14 @@ use crate::sync::{AtomicU64, Mutex, Ordering};
 /// A bit may leave the mask when the space is not in the `satp` of that CPU and that CPU has executed `sfence.vma`
 /// without an address since; keeping it costs interrupts only.
 ///
+/// A CPU that goes off and comes back:
+/// 1. leaves the space that it runs, for a page table without a slot, under ASID 0;
+/// 2. clears its bit in every mask, so that nobody waits for it;
+/// 3. comes back on a page table without a slot, and calls [`AsidCpu::reset`] before its first switch.
+///
+/// Whoever brings it down may call `reset` for it, too: then the number of the space that it has left is not kept from
+/// others at the rollovers until it comes back. Once is enough, unless it switches in between.
+///
 /// ```
 /// use kernel_vm::{AsidAllocator, AsidSlot};
 ///
@@ -64,7 +72,7 @@ use crate::sync::{AtomicU64, Mutex, Ordering};
 /// [`AsidSlot::asid`]: super::AsidSlot::asid
 pub struct AsidAllocator<const CPUS: usize> {
     generation: AtomicU64,
-    /// What each CPU runs; none while it has yet to flush for this generation.
+    /// What each CPU runs: none while it has yet to flush for this generation, idle from a reset to the next switch.
     active: [Active; CPUS],
     /// The highest number; 0 when there are too few.
     pub(super) highest: u16,
@@ -126,10 +134,12 @@ impl<const CPUS: usize> AsidAllocator<CPUS> {
         self.generation.fetch_add(1, Ordering::Relaxed);
         for (active, reserved) in self.active.iter().zip(&mut state.reserved) {
             let running = active.0.swap(Context::NONE.bits(), Ordering::Relaxed);
-            // A CPU that has not switched since the last rollover runs what it ran then.
-            if running != Context::NONE.bits() {
-                *reserved = Context::from_bits(running);
-            }
+            *reserved = match Context::from_bits(running) {
+                // A CPU that has not switched since the last rollover runs what it ran then.
+                Context::NONE => *reserved,
+                Context::IDLE => Context::NONE,
+                space => space,
+            };
         }
         state.begin();
     }

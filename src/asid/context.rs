@@ -13,6 +13,9 @@ impl Context {
     /// None yet: generations begin at 1.
     pub(super) const NONE: Self = Self(0);
 
+    /// What a CPU runs that runs no space: no generation has it, and no slot.
+    pub(super) const IDLE: Self = Self(1);
+
     pub(super) const fn new(generation: u64, asid: Asid) -> Self {
         Self(generation << NUMBER_BITS | asid.get() as u64)
     }

@@ -45,12 +45,31 @@ impl<const CPUS: usize> AsidCpu<'_, CPUS> {
         activation
     }
 
+    /// Makes this CPU one that runs no space, and of which nobody knows what it has cached: its next switch asks for a
+    /// flush. For a CPU that was off, before its first switch; or for one that goes off, behind its last.
+    ///
+    /// From the call to the next switch, `satp` of this CPU names no root of a slot: a rollover in between does not keep
+    /// the number of the space that it ran. What this CPU still has of it does no harm, since the flush comes before
+    /// any space is run. A CPU that slept and goes on in the space that it ran calls this and then
+    /// [`switch`](Self::switch), as if it came from elsewhere.
+    ///
+    /// To be called on that CPU with interrupts off, or on another while that one is off. O(1), under a lock.
+    pub fn reset(self) {
+        let mut state = self.allocator.state.lock();
+        if let Some(pending) = state.pending.get_mut(self.number) {
+            *pending = true;
+        }
+        // What is reserved for it stays until the next rollover: in this generation, somebody may have that number.
+        self.active.0.store(Context::IDLE.bits(), Ordering::Relaxed);
+    }
+
     /// The way without a lock. A rollover that comes between takes the word away, and the exchange fails; one that
     /// comes after it finds what this CPU runs.
     fn fast(self, slot: &AsidSlot) -> Option<Activation> {
         let context = slot.load();
         let before = self.active.0.load(Ordering::Relaxed);
-        if before == Context::NONE.bits() || context.generation() != self.allocator.generation() {
+        let has_switched = Context::from_bits(before).generation() != 0;
+        if !has_switched || context.generation() != self.allocator.generation() {
             return None;
         }
         let (relaxed, active) = (Ordering::Relaxed, &self.active.0);
