@@ -313,15 +313,23 @@ pub trait Tlb {
     /// have. Called at most once a verb, after the page table was changed and before any frame is given back; a
     /// move onto pages that the space owns flushes those first. Where entries must be broken before others are made
     /// (Arm, not RISC-V), any move onto pages does, and once more each large leaf that is split.
+    ///
+    /// On RISC-V the order to a CPU is `sfence.vma`. With an address it covers leaves only, so it will not do where
+    /// [`tables`](Flush::tables) went. It has no effect where the address is not canonical in the mode that this CPU
+    /// runs in at that moment (Privileged, 'Supervisor Memory-Management Fence Instruction'). That need not be the
+    /// space's own: a CPU keeps what it has cached in Sv48 when it goes on to an Sv39 space under another ASID. A
+    /// kernel with spaces of several modes fences without an address where one is not canonical in the narrowest
+    /// ([`Mode::is_canonical`](crate::backend::riscv::Mode::is_canonical)).
     fn flush(&self, flush: &Flush<'_>);
 
-    /// What `made` names was not valid before and is now: what a CPU may have cached of it is that nothing was there.
-    /// Architectures that may cache that (RISC-V without Svvptc), or that need a barrier before an entry is seen (Arm),
-    /// act here; others may have a spurious fault at worst. A kernel may leave it to that fault, too, if its handler
-    /// fences and tries again.
+    /// What `made` names allows more than it did: a leaf is there where none was valid, or a leaf has its accessed or
+    /// dirty bit now. A CPU may have cached what was there before, and that can only make it fault.
     ///
-    /// Where [`tables`](Flush::tables) are new, not only leaves, the same holds as for a flush: on RISC-V an
-    /// `sfence.vma` with an address does not cover them. The ASID is not known.
+    /// Architectures that may cache it (RISC-V without Svvptc, and with it the accessed and dirty bits), or that need a
+    /// barrier before an entry is seen (Arm), act here: they do as for [`flush`](Self::flush), with the same words on
+    /// tables and addresses. The ASID is not known. The default does nothing: that is for a kernel whose fault handler
+    /// finds that the page table allows the access, fences, and tries again. Without such a handler, the first
+    /// store to a page that was just mapped may be a fault that nobody expects.
     fn made_valid(&self, made: &Flush<'_>) {
         let _ = made;
     }

@@ -1,7 +1,7 @@
 //! What `satp` says: which page table a CPU walks.
 
 use super::word::Riscv;
-use crate::addr::PhysAddr;
+use crate::addr::{PhysAddr, VirtAddr};
 use crate::asid::Asid;
 use crate::backend::page_table::PageTableBackend;
 use crate::backend::radix::Radix;
@@ -20,6 +20,23 @@ pub enum Mode {
     Sv48 = 9,
     /// Five levels.
     Sv57 = 10,
+}
+
+impl Mode {
+    /// Whether the bits above those that are translated all equal the highest of them; `Bare` has any address. In
+    /// another mode than the one that has cached an address, it may not be canonical, and `sfence.vma` with it then has
+    /// no effect (Privileged, 'Supervisor Memory-Management Fence Instruction'). O(1).
+    #[must_use]
+    pub const fn is_canonical(self, addr: VirtAddr) -> bool {
+        let unused = match self {
+            Self::Bare => 0,
+            Self::Sv39 => 64 - 39,
+            Self::Sv48 => 64 - 48,
+            Self::Sv57 => 64 - 57,
+        };
+        let bits = addr.get() as isize;
+        (bits << unused) >> unused == bits
+    }
 }
 
 /// A value for `satp` on RV64: mode, ASID and root, a small value that a kernel keeps for each space.

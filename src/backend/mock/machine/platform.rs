@@ -66,7 +66,8 @@ unsafe impl FrameAllocator for Machine {
 
 impl Tlb for Machine {
     /// Fences every CPU that has had this root in its `satp` since it last forgot everything (and all of them when the
-    /// translations are global), page by page where they are few and no tables went.
+    /// translations are global): page by page where they are few, no tables went, and the pages are canonical in the
+    /// mode that the CPU runs in now.
     fn flush(&self, flush: &Flush<'_>) {
         self.obey(Call::Flush, flush);
     }
@@ -99,8 +100,12 @@ impl State {
     /// What one CPU does of a flush.
     fn flush(&mut self, number: usize, flush: &Flush<'_>, memory: Memory<'_>) {
         let few = flush.size().is_some_and(|bytes| bytes <= FEW * FRAME_SIZE);
+        let mode = self.cpu(number).satp.mode;
+        let canonical =
+            |range: &MemoryArea| mode.is_canonical(range.start()) && mode.is_canonical(range.end());
         match flush.ranges() {
-            Some(ranges) if few && !flush.tables() => {
+            // A fence with an address has no effect where that is not canonical.
+            Some(ranges) if few && !flush.tables() && ranges.iter().all(canonical) => {
                 for page in ranges.iter().flat_map(|&range| pages(range)) {
                     self.fence(number, Some(page), flush.asid(), memory);
                 }

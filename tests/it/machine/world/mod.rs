@@ -3,7 +3,7 @@
 
 mod look;
 mod op;
-mod platform;
+pub mod platform;
 mod verbs;
 
 use std::rc::Rc;

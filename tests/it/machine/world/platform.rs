@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
-use kernel_vm::backend::mock::machine::Machine;
+use kernel_vm::backend::mock::machine::{Cpu, Machine};
+use kernel_vm::backend::riscv::Satp;
 use kernel_vm::{
-    AllocatorId, Asid, AsidSlot, FRAME_SIZE, Flush, Frame, FrameAllocator, PhysAddr, Tlb, VirtAddr,
+    AllocatorId, Asid, AsidSlot, FRAME_SIZE, Flush, Frame, FrameAllocator, MemoryArea, PhysAddr,
+    Tlb, VirtAddr,
 };
 
 pub const CPUS: usize = 4;
@@ -126,27 +128,34 @@ impl Tlb for Platform {
 }
 
 impl Platform {
-    fn obey(&self, flush: &Flush<'_>) {
-        let is_few = flush.size().is_some_and(|size| size <= FEW) && !flush.tables();
-        let ranges = flush.ranges().filter(|_| is_few);
-        let Some(ranges) = ranges else {
-            return self.fence(None);
-        };
-        for range in ranges {
-            let pages = (range.start().get()..=range.end().get()).step_by(FRAME_SIZE);
-            pages.for_each(|page| self.fence(Some(VirtAddr::new(page))));
-        }
-    }
-
     /// On every CPU that may have run the space, under the ASID that it has; on all CPUs, for what all spaces share.
-    fn fence(&self, page: Option<VirtAddr>) {
+    fn obey(&self, flush: &Flush<'_>) {
         let asid: Option<Asid> = self.running.as_ref().map(|running| running.slot.asid());
         let mask = self
             .running
             .as_ref()
             .map_or(usize::MAX, |running| running.mask.get());
         for cpu in (0..CPUS).filter(|cpu| mask >> cpu & 1 != 0) {
-            self.shared.machine.cpu(cpu).sfence_vma(page, asid);
+            let cpu = self.shared.machine.cpu(cpu);
+            match pages(flush, cpu) {
+                Some(pages) => pages.for_each(|page| cpu.sfence_vma(Some(page), asid)),
+                None => cpu.sfence_vma(None, asid),
+            }
         }
     }
+}
+
+/// The pages that a CPU fences one by one, if that does: where they are few, no tables are concerned, and the CPU runs
+/// in a mode in which they are canonical.
+fn pages<'a>(flush: &'a Flush<'_>, cpu: Cpu<'_>) -> Option<impl Iterator<Item = VirtAddr> + 'a> {
+    let is_few = flush.size().is_some_and(|size| size <= FEW) && !flush.tables();
+    let mode = Satp::from_bits(cpu.satp()).mode()?;
+    let canonical =
+        |range: &MemoryArea| mode.is_canonical(range.start()) && mode.is_canonical(range.end());
+    let ranges = flush.ranges().filter(|_| is_few)?;
+    let pages = |range: &MemoryArea| (range.start().get()..=range.end().get()).step_by(FRAME_SIZE);
+    ranges
+        .iter()
+        .all(canonical)
+        .then(|| ranges.iter().flat_map(pages).map(VirtAddr::new))
 }
