@@ -59,6 +59,8 @@ pub enum MapError {
         /// The memory type.
         memory_type: MemoryType,
     },
+    /// The backend does not know the edit: [`Edit`](crate::backend::Edit) has more of them than when it was written.
+    UnsupportedEdit,
     /// Not every address is one that the backend can map (on Sv39: that is canonical).
     OutOfRange {
         /// The area that was asked for.
@@ -150,6 +152,7 @@ impl fmt::Display for MapError {
             Self::UnsupportedMemoryType { memory_type } => {
                 write!(f, "memory type {memory_type} cannot be encoded here")
             }
+            Self::UnsupportedEdit => f.write_str("edit is not known to the page table"),
             Self::OutOfRange { area } => write!(f, "area {area} is not all mappable"),
             Self::PhysOutOfRange { area } => {
                 write!(f, "physical area {area} does not fit in an entry")

@@ -41,10 +41,7 @@ const fn run(pages: &Pages) -> Run {
     Run {
         area: pages.area,
         first: PhysAddr::new(pages.first),
-        attributes: Attributes {
-            permissions: READ_WRITE,
-            memory_type: MemoryType::Normal,
-        },
+        attributes: Attributes::new(READ_WRITE, MemoryType::Normal),
     }
 }
 
@@ -57,10 +54,12 @@ impl<const SVADU: bool> PageTable for Table<SVADU> {
     const FREES_TABLES: bool = true;
 
     fn new() -> Self {
-        let mut features = Features::default();
-        if SVADU {
-            features.accessed_dirty = AccessedDirty::Hardware;
-        }
+        let accessed_dirty = if SVADU {
+            AccessedDirty::Hardware
+        } else {
+            AccessedDirty::Preset
+        };
+        let features = Features::new().with_accessed_dirty(accessed_dirty);
         let table = Sv39::with_features(Frames, features);
         Self {
             table: table.expect("the arena is larger"),

@@ -98,10 +98,7 @@ pub(crate) fn check(entry: &Entry) -> Result<(), MapError> {
     let run = Run {
         area: entry.area,
         first: PhysAddr::new(entry.first),
-        attributes: Attributes {
-            permissions: entry.permissions,
-            memory_type: MemoryType::Normal,
-        },
+        attributes: Attributes::new(entry.permissions, MemoryType::Normal),
     };
     check_edit(&NoPageTable::new(), Edit::Map(run))
 }

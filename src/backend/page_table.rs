@@ -11,8 +11,10 @@ use crate::flush::Retired;
 use crate::permissions::Permissions;
 use crate::violation::Violation;
 
-/// A change to the page table, as [`PageTableBackend::reserve`] is told of it.
+/// A change to the page table, as [`PageTableBackend::reserve`] is told of it. There may be more of them some day: a
+/// backend outside of this crate refuses one that it does not know with [`MapError::UnsupportedEdit`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Edit {
     /// [`PageTableBackend::map`] of this run.
     Map(Run),
@@ -58,6 +60,9 @@ pub enum Edit {
 /// - A hook of the platform that panics may leak memory, and may leave entries out. It leaves no memory with two
 ///   owners, and no page table that is not sound: other verbs go on as ever, and the next `retire` makes up for the
 ///   flush.
+///
+/// What is added to this trait has a default, which works by the methods of before or refuses, or stands in a trait of
+/// its own: a backend that keeps these laws goes on compiling, and keeping them.
 pub trait PageTableBackend: Sized {
     /// Memory set aside by [`reserve`](Self::reserve). The default is none. A value that is lost leaks its memory.
     type Reserved: Default;
@@ -105,8 +110,8 @@ pub trait PageTableBackend: Sized {
     /// ([`Retired::entries`]) is retired.
     ///
     /// # Errors
-    /// [`MapError::OutOfFrames`], or what [`check_edit`](crate::backend::check_edit) refuses. Entries, tables and the
-    /// allocator are as before.
+    /// [`MapError::OutOfFrames`], [`MapError::UnsupportedEdit`], or what [`check_edit`](crate::backend::check_edit)
+    /// refuses. Entries, tables and the allocator are as before.
     fn reserve(&self, edits: impl Iterator<Item = Edit>) -> Result<Self::Reserved, MapError>;
 
     /// Gives back what edits left over. `O(frames left)`.

@@ -125,10 +125,7 @@ fn own(cpu: usize, round: usize, part: usize) -> Run {
     let pages = (PAGES - first).min(75 + 2 * cpu);
     let area = MemoryArea::from_start_size(page(first), pages * 4096).unwrap();
     let permissions = Permissions::READ | Permissions::WRITE;
-    let attributes = Attributes {
-        permissions,
-        ..Attributes::default()
-    };
+    let attributes = Attributes::from(permissions);
     Run {
         area,
         first: target(cpu, page(first)),

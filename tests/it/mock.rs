@@ -3,8 +3,7 @@
 use kernel_vm::backend::mock::{Fault, MockBackend, MockReserved};
 use kernel_vm::backend::{Edit, PageTableBackend, Run};
 use kernel_vm::{
-    Access, Asid, Attributes, MapError, MemoryArea, MemoryType, Permissions, PhysAddr, Retired,
-    VirtAddr,
+    Access, Asid, Attributes, MapError, MemoryArea, Permissions, PhysAddr, Retired, VirtAddr,
 };
 
 const RW: Permissions = Permissions::READ.union(Permissions::WRITE);
@@ -22,10 +21,7 @@ fn area(first: usize, pages: usize) -> MemoryArea {
 }
 
 fn run(first: usize, pages: usize) -> Run {
-    let attributes = Attributes {
-        permissions: RW,
-        memory_type: MemoryType::Normal,
-    };
+    let attributes = Attributes::from(RW);
     Run {
         area: area(first, pages),
         first: paddr(first as u64),

@@ -287,10 +287,7 @@ impl Model {
         let leaf = |(first, page): (usize, Page)| Run {
             area: Span { first, count: 1 }.area(),
             first: frame_addr(page.frame),
-            attributes: Attributes {
-                permissions: page.permissions,
-                memory_type: MemoryType::Normal,
-            },
+            attributes: Attributes::new(page.permissions, MemoryType::Normal),
         };
         present
             .filter(|(_, page)| page.is_present)

@@ -48,10 +48,7 @@ fn walk(space: &Space, frames: &HostFrames, addr: usize) -> Vec<u64> {
 
 /// One page at 0x1000.
 fn run_of(permissions: Permissions, first: u64) -> Run {
-    let attributes = Attributes {
-        permissions,
-        memory_type: MemoryType::Normal,
-    };
+    let attributes = Attributes::from(permissions);
     Run {
         area: area(0x1000, PAGE),
         first: PhysAddr::new(first),
@@ -366,10 +363,7 @@ fn remapping_reuses_a_table_that_the_same_verb_has_emptied() {
 fn dropping_a_page_table_gives_every_frame_back() {
     let frames = HostFrames::new(64);
     let mut table = Sv39::new(frames.clone()).unwrap();
-    let attributes = Attributes {
-        permissions: RW,
-        memory_type: MemoryType::Normal,
-    };
+    let attributes = Attributes::from(RW);
     let run = Run {
         area: area(0x1000, 4 * MIB),
         first: PhysAddr::new(0x1000),

@@ -2,6 +2,7 @@
 
 /// Who sets the accessed and dirty bits of a leaf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum AccessedDirty {
     /// Nobody: they are set from the start. Right on every MMU, and the fastest: nobody writes entries but this crate.
     #[default]
@@ -16,9 +17,39 @@ pub enum AccessedDirty {
 
 /// What the MMU at hand can do, as the kernel has found out. The default is right on every MMU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub struct Features {
     /// Who sets the accessed and dirty bits.
     pub accessed_dirty: AccessedDirty,
     /// Whether entries can say memory types other than normal (RISC-V's Svpbmt).
     pub memory_types: bool,
+}
+
+impl Features {
+    /// What is right on every MMU: the default. O(1).
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            accessed_dirty: AccessedDirty::Preset,
+            memory_types: false,
+        }
+    }
+
+    /// The same, but with this who sets the accessed and dirty bits. O(1).
+    #[must_use]
+    pub const fn with_accessed_dirty(self, accessed_dirty: AccessedDirty) -> Self {
+        Self {
+            accessed_dirty,
+            ..self
+        }
+    }
+
+    /// The same, but entries can say memory types other than normal, or not. O(1).
+    #[must_use]
+    pub const fn with_memory_types(self, memory_types: bool) -> Self {
+        Self {
+            memory_types,
+            ..self
+        }
+    }
 }

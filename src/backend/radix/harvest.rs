@@ -13,6 +13,7 @@ use crate::frame::FrameAllocator;
 
 /// What was done with a leaf since it was mapped or last harvested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Usage {
     /// The leaf, cut at the borders of what was asked for.
     pub run: Run,

@@ -11,6 +11,7 @@ use crate::frame::{FRAME_SIZE, FrameAllocator};
 /// How a CPU translates (Privileged, 'Supervisor Address Translation and Protection Register', MODE).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum Mode {
     /// Not at all.
     Bare = 0,

@@ -116,7 +116,7 @@ proptest! {
         mode in prop_oneof![Just(Mode::Sv39), Just(Mode::Sv48), Just(Mode::Sv57)],
         (seed, svadu, svpbmt) in any::<(u64, bool, bool)>(),
     ) {
-        let features = Features { svadu, svpbmt, ..Features::default() };
+        let features = Features::new().with_svadu(svadu).with_svpbmt(svpbmt);
         let words: Vec<_> = words.into_iter().map(Word::from).collect();
         Junk::new(mode, features, seed, &words).look(&addrs);
     }

@@ -164,10 +164,7 @@ fn a_missing_superpage_is_seen_after_a_fence_with_its_address_and_a_missing_tabl
 
 #[test]
 fn svvptc_never_keeps_what_is_not_valid() {
-    let features = Features {
-        svvptc: true,
-        ..Features::default()
-    };
+    let features = Features::new().with_svvptc(true);
     let tables = Tables::new(Mode::Sv39, features);
     let cpu = tables.cpu(0);
     cpu.prefetch(VirtAddr::new(PAGE));

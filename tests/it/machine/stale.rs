@@ -99,8 +99,7 @@ fn a_leaf_that_allows_less_than_there_is_now_is_spurious() {
 #[test]
 fn a_dirty_bit_of_which_made_valid_did_not_tell_is_spurious() {
     let machine = machine(64, 1, Features::default());
-    let mut features = radix::Features::default();
-    features.accessed_dirty = AccessedDirty::Software;
+    let features = radix::Features::new().with_accessed_dirty(AccessedDirty::Software);
     let table = Sv39::with_features(machine.clone(), features).unwrap();
     let cpu = machine.cpu(0);
     cpu.write_satp(table.satp(Asid::new(1)).bits());
@@ -223,10 +222,7 @@ fn the_same_seed_does_the_same() {
 
 #[test]
 fn marks_are_set_in_memory_and_never_on_a_stale_entry() {
-    let features = Features {
-        svadu: true,
-        ..Features::default()
-    };
+    let features = Features::new().with_svadu(true);
     for seed in 0..64 {
         let tables = Tables::on(machine(8, seed, features), Mode::Sv39);
         let entry = tables.write(PAGE, 0, leaf(OLD, V | R | W | A));

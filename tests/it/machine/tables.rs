@@ -89,6 +89,7 @@ fn levels(mode: Mode) -> usize {
         Mode::Sv39 => 3,
         Mode::Sv48 => 4,
         Mode::Sv57 => 5,
+        _ => panic!("{mode:?} is not known here"),
     }
 }
 

@@ -140,10 +140,7 @@ fn hidden_leaves_are_not_valid_and_come_back_word_for_word<F: Shape>() {
         let before = last(&table, size);
         make(&mut table, Edit::Protect(device.area, nothing));
         assert_eq!(last(&table, size) & 1, 0, "valid");
-        let hidden = Attributes {
-            permissions: nothing,
-            memory_type: MemoryType::Device,
-        };
+        let hidden = Attributes::new(nothing, MemoryType::Device);
         let entry = Entry::Hidden(Run {
             attributes: hidden,
             ..device

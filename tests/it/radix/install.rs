@@ -41,10 +41,7 @@ fn gives_back(table: &Radix<impl Shape, Witness>, lost: Lost, at: PhysAddr, erro
 fn a_frame_that_cannot_be_installed_comes_back_with_the_reason<F: Shape>() {
     let mut table = Radix::<F, _>::new(Witness::new(64)).unwrap();
     make(&mut table, Edit::Map(run(0, 0x1000, PAGE, RW)));
-    let device = Attributes {
-        permissions: RW,
-        memory_type: MemoryType::Device,
-    };
+    let device = Attributes::new(RW, MemoryType::Device);
     let write = Permissions::WRITE;
     let unknown = Permissions::from_bits_retain(0x81);
     let hole = F::LAST_LOW + 1;

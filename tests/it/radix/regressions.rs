@@ -14,10 +14,10 @@ use crate::subject::{PAGE, area};
 const MIB: usize = 1 << 20;
 const GIB: usize = 1 << 30;
 const ASID: Asid = Asid::new(7);
-const RW: Attributes = Attributes {
-    permissions: Permissions::READ.union(Permissions::WRITE),
-    memory_type: MemoryType::Normal,
-};
+const RW: Attributes = Attributes::new(
+    Permissions::READ.union(Permissions::WRITE),
+    MemoryType::Normal,
+);
 
 type Table = Sv39<HostFrames>;
 type Space = VirtualMemoryManager<Table>;
@@ -180,10 +180,7 @@ fn whoever_unmaps_a_part_of_a_page_unmaps_it() {
 #[test]
 fn a_page_that_was_written_is_dirty_where_it_moves() {
     for accessed_dirty in [AccessedDirty::Software, AccessedDirty::Hardware] {
-        let features = Features {
-            accessed_dirty,
-            ..Features::default()
-        };
+        let features = Features::new().with_accessed_dirty(accessed_dirty);
         let mut table = Table::with_features(HostFrames::new(64), features).unwrap();
         table
             .edit(Edit::Map(run(GIB, 0x8000_0000, PAGE)), ASID)

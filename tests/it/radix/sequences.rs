@@ -321,6 +321,7 @@ fn by_hand<F: Peer>(table: &mut Radix<F, Witness>, edit: Edit) -> Result<(), Map
             Edit::Unmap(area) => table.unmap(area, &mut reserved, &mut out),
             Edit::Protect(area, allowed) => table.protect(area, allowed, &mut reserved, &mut out),
             Edit::Shift { from, to } => table.shift(from, to, &mut reserved, &mut out),
+            _ => return Err(MapError::UnsupportedEdit),
         }
     }
     table.unreserve(reserved);

@@ -56,10 +56,9 @@ impl Shape for Sv57Format {
 }
 
 pub const fn policy(accessed_dirty: AccessedDirty) -> Features {
-    Features {
-        accessed_dirty,
-        memory_types: true,
-    }
+    Features::new()
+        .with_accessed_dirty(accessed_dirty)
+        .with_memory_types(true)
 }
 
 pub const POLICIES: [AccessedDirty; 3] = [
@@ -74,10 +73,7 @@ pub fn table<F: Format>(accessed_dirty: AccessedDirty) -> Radix<F, Witness> {
 }
 
 pub const fn allowing(permissions: Permissions) -> Attributes {
-    Attributes {
-        permissions,
-        memory_type: MemoryType::Normal,
-    }
+    Attributes::new(permissions, MemoryType::Normal)
 }
 
 pub fn run(start: usize, first: u64, size: usize, permissions: Permissions) -> Run {

@@ -25,6 +25,7 @@ pub const NAME: &str = match MODE {
     Mode::Sv39 => "sv39",
     Mode::Sv48 => "sv48",
     Mode::Sv57 => "sv57",
+    _ => panic!("not a mode of this kernel"),
 };
 
 /// How many levels of tables there are.

@@ -2,6 +2,7 @@
 
 /// What the machine's CPUs have, all alike. The default has none of the extensions, and 16 bits of ASID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Features {
     /// Svadu: the hardware sets A and D. Without it (Svade) an access that would have to set them is a page fault.
     pub svadu: bool,
@@ -13,14 +14,46 @@ pub struct Features {
     pub asid_bits: u32,
 }
 
-impl Default for Features {
-    fn default() -> Self {
+impl Features {
+    /// None of the extensions, and 16 bits of ASID: the default. O(1).
+    #[must_use]
+    pub const fn new() -> Self {
         Self {
             svadu: false,
             svpbmt: false,
             svvptc: false,
             asid_bits: 16,
         }
+    }
+
+    /// The same with Svadu, or without. O(1).
+    #[must_use]
+    pub const fn with_svadu(self, svadu: bool) -> Self {
+        Self { svadu, ..self }
+    }
+
+    /// The same with Svpbmt, or without. O(1).
+    #[must_use]
+    pub const fn with_svpbmt(self, svpbmt: bool) -> Self {
+        Self { svpbmt, ..self }
+    }
+
+    /// The same with Svvptc, or without. O(1).
+    #[must_use]
+    pub const fn with_svvptc(self, svvptc: bool) -> Self {
+        Self { svvptc, ..self }
+    }
+
+    /// The same with ASIDs of so many bits. O(1).
+    #[must_use]
+    pub const fn with_asid_bits(self, asid_bits: u32) -> Self {
+        Self { asid_bits, ..self }
+    }
+}
+
+impl Default for Features {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -8,6 +8,7 @@ use crate::permissions::Access;
 /// What a CPU writes into `scause` (Privileged, 'Supervisor Cause Register').
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum Cause {
     /// No memory where an instruction, or a table on the way to it, should be.
     InstructionAccessFault = 1,
@@ -33,6 +34,7 @@ impl Cause {
 
 /// An access that trapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Trap {
     /// Why.
     pub cause: Cause,

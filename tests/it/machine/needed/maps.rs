@@ -63,10 +63,8 @@ pub fn install<F: Mmu>(stage: &Stage) -> Option<Stale> {
 
 /// The accessed bit that a CPU has cached as clear.
 pub fn set_accessed<F: Mmu>(stage: &Stage) -> Option<Stale> {
-    let mut table = stage.table_with::<F>(Features {
-        accessed_dirty: AccessedDirty::Software,
-        ..Features::default()
-    });
+    let mut table =
+        stage.table_with::<F>(Features::new().with_accessed_dirty(AccessedDirty::Software));
     map(&mut table, page(0));
     stage.cache(addr(0));
     stage.verb(|| table.set_accessed(addr(0), Access::Write).unwrap());

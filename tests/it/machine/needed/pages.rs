@@ -20,10 +20,7 @@ pub const WRITE: Permissions = READ.union(Permissions::WRITE);
 pub const NONE: Permissions = Permissions::empty();
 
 pub fn attributes(permissions: Permissions) -> Attributes {
-    Attributes {
-        permissions,
-        ..Attributes::default()
-    }
+    Attributes::from(permissions)
 }
 
 /// The `n`-th page of the table.

@@ -51,10 +51,7 @@ pub struct World<F: Mmu> {
 
 impl<F: Mmu> World<F> {
     pub fn new(setting: Setting) -> Self {
-        let features = Features {
-            asid_bits: setting.asid_bits,
-            ..Features::default()
-        };
+        let features = Features::new().with_asid_bits(setting.asid_bits);
         #[expect(unsafe_code, reason = "a machine writes any of its frames")]
         // SAFETY: frames are reached by CPUs and by the crate's page tables, which use atomics.
         let machine =

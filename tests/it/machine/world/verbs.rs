@@ -120,10 +120,7 @@ impl Op {
 }
 
 fn attributes(permissions: Permissions) -> Attributes {
-    Attributes {
-        permissions,
-        ..Attributes::default()
-    }
+    Attributes::from(permissions)
 }
 
 /// The first page of `area` gets a frame that is the page table's own, if nothing is there.
