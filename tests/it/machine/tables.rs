@@ -19,7 +19,8 @@ const WRITER: usize = usize::MAX;
 
 #[expect(unsafe_code, reason = "a machine writes any of its frames")]
 pub fn machine(frames: usize, seed: u64, features: Features) -> Machine {
-    // SAFETY: tests reach frames by way of CPUs and of the crate's page tables, which use atomics.
+    // SAFETY: tests reach frames by way of CPUs and of the crate's page tables, which use atomics. CPUs store to tables
+    // that tests write themselves, and to frames of pages, never to those of the crate's page tables.
     unsafe { Machine::with_features(HostFrames::new(frames), seed, features) }
 }
 

@@ -36,9 +36,15 @@ impl Machine {
     /// A machine without extensions, with these frames as memory. O(1).
     ///
     /// # Safety
-    /// To let CPUs access memory is to let page tables, right or wrong, decide what is written. So whoever reaches the
-    /// bytes of one of these frames by a pointer uses them as atomics of 8 bytes, as this crate's page tables do, or
-    /// sees to it that no CPU reaches the frame meanwhile.
+    /// To let CPUs access memory is to let page tables, right or wrong, decide what is written. So whoever makes the
+    /// machine promises, for as long as there is a handle of it:
+    /// - Whoever reaches the bytes of one of these frames by a pointer uses them as atomics of 8 bytes, as this crate's
+    ///   page tables do, or sees to it that no CPU reaches the frame meanwhile.
+    /// - No CPU stores to a frame that a page table of this crate has or has set aside, the root included, from when the
+    ///   allocator has handed it out until it is released: such a page table follows the addresses that stand there. So
+    ///   no map that allows writes leads to such a frame, in any space that a CPU runs, and no CPU that may have cached
+    ///   such a map, or that does not translate, stores there. That a CPU's walk sets A and D where a map says so is no
+    ///   such store. Loads are allowed.
     #[must_use]
     #[expect(unsafe_code, reason = "the CPUs write any frame that tables lead to")]
     pub unsafe fn new(frames: HostFrames, seed: u64) -> Self {

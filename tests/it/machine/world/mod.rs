@@ -53,7 +53,8 @@ impl<F: Mmu> World<F> {
     pub fn new(setting: Setting) -> Self {
         let features = Features::new().with_asid_bits(setting.asid_bits);
         #[expect(unsafe_code, reason = "a machine writes any of its frames")]
-        // SAFETY: frames are reached by CPUs and by the crate's page tables, which use atomics.
+        // SAFETY: frames are reached by CPUs and by the crate's page tables, which use atomics. CPUs store to frames of
+        // pages alone, when these are new; maps lead to such frames, or to where no memory is.
         let machine =
             unsafe { Machine::with_features(HostFrames::new(512), setting.seed, features) };
         let shared = Rc::new(Shared::new(machine, setting.is_lazy));
