@@ -8,6 +8,7 @@ use kernel_vm::backend::riscv;
 use kernel_vm::{Asid, Flush, Frame, FrameAllocator, MemoryArea, PhysAddr, Tlb, VirtAddr};
 
 use crate::layout::{PAGE, direct};
+use crate::mode::MODE;
 use crate::{frames, harts, sbi};
 
 /// This kernel and this machine: there is one of each, so nothing is in it.
@@ -42,13 +43,9 @@ impl Tlb for Platform {
         fence(SeqCst);
         // A fence with an ASID passes global translations over.
         let asid = flush.asid().filter(|_| !flush.is_global());
-        let few = flush.size().is_some_and(|bytes| bytes <= MANY * PAGE);
-        match flush.ranges() {
-            // A fence with an address covers leaves only: not where tables went.
-            Some(ranges) if few && !flush.tables() => {
-                ranges.iter().for_each(|&pages| forget(pages, asid))
-            }
-            _ => forget_all(asid),
+        match few(flush) {
+            Some(ranges) => ranges.iter().for_each(|&pages| forget(pages, asid)),
+            None => forget_all(asid),
         }
     }
 
@@ -57,10 +54,8 @@ impl Tlb for Platform {
     /// ([`trap`](crate::trap)).
     fn made_valid(&self, made: &Flush<'_>) {
         fence(SeqCst);
-        let few = made.size().is_some_and(|bytes| bytes <= MANY * PAGE);
-        match made.ranges() {
-            // A fence with an address covers leaves only: not where tables are new.
-            Some(ranges) if few && !made.tables() => {
+        match few(made) {
+            Some(ranges) => {
                 for &range in ranges {
                     if made.is_global() {
                         forget(range, None);
@@ -69,8 +64,8 @@ impl Tlb for Platform {
                     }
                 }
             }
-            _ if made.is_global() => forget_all(None),
-            _ => riscv::sfence_vma_all(),
+            None if made.is_global() => forget_all(None),
+            None => riscv::sfence_vma_all(),
         }
     }
 
@@ -82,6 +77,16 @@ impl Tlb for Platform {
         let done = harts::others().map_or(Ok(0), sbi::remote_fence_i);
         done.expect("the firmware fences harts that it has started");
     }
+}
+
+/// What is forgotten page by page, if that is cheaper and does it: a fence with an address covers leaves only, not
+/// tables that went or are new, and has no effect in a mode in which the address is not canonical. All spaces of this
+/// kernel, and so all harts, are in one mode.
+fn few<'a>(flush: &'a Flush<'_>) -> Option<&'a [MemoryArea]> {
+    let is_few = flush.size().is_some_and(|bytes| bytes <= MANY * PAGE);
+    let known = |area: &MemoryArea| MODE.is_canonical(area.start()) && MODE.is_canonical(area.end());
+    let ranges = flush.ranges()?;
+    (is_few && !flush.tables() && ranges.iter().all(known)).then_some(ranges)
 }
 
 fn pages(area: MemoryArea) -> impl Iterator<Item = VirtAddr> {
