@@ -8,7 +8,6 @@ mod mmu;
 #[expect(dead_code, reason = "written for tests, too")]
 #[path = "../../tests/it/machine/tables.rs"]
 mod tables;
-#[expect(dead_code, reason = "written for tests, too")]
 #[path = "../../tests/it/machine/world/mod.rs"]
 mod world;
 
