@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Draws what criterion measured, time against size, into `plot.svg` beside this script.
+"""Draws what criterion measured, time against size, into `plot.svg` beside this script, and into `plot.md` as what the
+reference `plot` in the README leads to in the crate's documentation, where no file is beside the page.
 
     cargo bench --bench lookup --bench edit -- 'lookup-uniform|gap-worst'
     benches/plot.py [DIRECTORY]
@@ -9,6 +10,7 @@ DIRECTORY is as `ratios.py` has it.
 
 import math
 import sys
+from base64 import b64encode
 from pathlib import Path
 
 from results import Times, directory, functions, medians
@@ -112,7 +114,10 @@ def main() -> None:
         parts += panel(title, found[group], left, right)
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" fill="{TEXT}" '
     head += 'font-family="system-ui, sans-serif" font-size="12">\n<title>Time against the number of maps</title>'
-    Path(__file__).with_name("plot.svg").write_text("\n".join([head, *parts, "</svg>"]) + "\n")
+    svg = "\n".join([head, *parts, "</svg>"]) + "\n"
+    Path(__file__).with_name("plot.svg").write_text(svg)
+    uri = "data:image/svg+xml;base64," + b64encode(svg.encode()).decode()
+    Path(__file__).with_name("plot.md").write_text(f"[plot]: {uri}\n")
 
 
 if __name__ == "__main__":

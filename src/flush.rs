@@ -303,6 +303,26 @@ impl<'a> Flush<'a> {
 /// *For who calls it:* when [`flush`](Self::flush) returns, no CPU uses a translation of the named ranges that was
 /// cached before the call. Frames are reused only after that.
 ///
+/// The simplest that is right on RISC-V with one hart forgets everything each time; the README's is finer:
+///
+/// ```
+/// use kernel_vm::{Flush, Tlb};
+/// # mod riscv { pub fn sfence_vma_all() {} }
+///
+/// struct OneHart;
+///
+/// impl Tlb for OneHart {
+///     fn flush(&self, _flush: &Flush<'_>) {
+///         riscv::sfence_vma_all();
+///     }
+///
+///     // May be left out if the fault handler fences and tries again.
+///     fn made_valid(&self, _made: &Flush<'_>) {
+///         riscv::sfence_vma_all();
+///     }
+/// }
+/// ```
+///
 /// A hook that panics leaves the page table sound, and makes it leak at most: see
 /// [`backend::radix`](crate::backend::radix#when-a-hook-panics). A flush that panics is asked for once more, by the
 /// next verb that retires something or by the drop.

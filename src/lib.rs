@@ -1,4 +1,12 @@
-#![doc = include_str!("../README.md")]
+// Of a reference that is defined twice, the first counts: here items and the picture itself, in a clone files.
+#![cfg_attr(feature = "alloc", doc = include_str!("links.md"))]
+#![cfg_attr(feature = "alloc", doc = include_str!("../benches/plot.md"))]
+#![cfg_attr(feature = "alloc", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "alloc"),
+    doc = "Address spaces for kernels, without a heap: this is the part of the crate that needs no `alloc`. The README, \
+with examples, is the documentation of the crate with that feature."
+)]
 #![no_std]
 
 #[cfg(feature = "alloc")]

@@ -41,7 +41,7 @@ pub enum Edit {
 /// [`Tlb`](crate::Tlb)); the manager calls the rest. A backend used without a manager obeys the same rules: every edit
 /// is reserved first, and everything retired is given to `retire` before the kernel relies on it being gone.
 ///
-/// *For backend authors.* The laws are these; [`contract`](crate::backend::contract) checks them:
+/// *For backend authors.* The laws are these; `backend::contract` checks them:
 /// - Areas are page-aligned, and lie inside one of [`ranges`](Self::ranges): `reserve` refuses others, and so do the
 ///   checks that the manager makes first ([`check_edit`](crate::backend::check_edit)).
 /// - No edit panics, not even one that was not reserved: `map` then leaves pages out, `unmap` and `protect` may take

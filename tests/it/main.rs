@@ -26,6 +26,7 @@ mod panics;
 mod payload;
 mod properties;
 mod radix;
+mod readme;
 mod room;
 mod satp;
 mod subject;
