@@ -79,12 +79,15 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// where the maps take more than one node.
     ///
     /// ```
-    /// use kernel_vm::{Node, VirtualMemoryManager, backend::mock::MockBackend};
+    /// use kernel_vm::backend::sv39::Sv39;
+    /// use kernel_vm::{FrameAllocator, MapError, Node, Tlb, VirtualMemoryManager};
     ///
-    /// // A kernel has them in a `static`.
-    /// let nodes: &'static mut [Node] = Box::leak(Box::new([const { Node::new() }; 4]));
-    /// let mut space = VirtualMemoryManager::<MockBackend>::with_nodes(MockBackend::new(), nodes);
-    /// # let _ = &mut space;
+    /// /// A kernel has the nodes in a `static`.
+    /// fn boot(platform: impl FrameAllocator + Tlb, nodes: &'static mut [Node]) -> Result<(), MapError> {
+    ///     let mut space = VirtualMemoryManager::<Sv39<_>>::with_nodes(Sv39::new(platform)?, nodes);
+    /// #   let _ = &mut space;
+    ///     Ok(())
+    /// }
     /// ```
     #[must_use]
     pub fn with_nodes(backend: B, nodes: &'static mut [Node<T>]) -> Self {
