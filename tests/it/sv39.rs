@@ -324,12 +324,14 @@ fn what_no_entry_should_say_is_not_written_even_unchecked() {
         );
         assert_eq!(table.entry(VirtAddr::new(0x2000)), Entry::Empty);
     }
-    table.protect(
-        good.area,
-        Permissions::WRITE,
-        &mut reserved,
-        &mut Retired::new(),
+    let mut out = Retired::new();
+    table.protect(good.area, Permissions::WRITE, &mut reserved, &mut out);
+    assert_eq!(
+        table.entry(VirtAddr::new(0x1000)),
+        Entry::Busy,
+        "it waits for its flush"
     );
+    table.retire(out, Asid::new(0));
     assert_eq!(
         table.entry(VirtAddr::new(0x1000)),
         Entry::Empty,

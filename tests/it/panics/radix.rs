@@ -28,10 +28,7 @@ const RW: Permissions = READ.union(Permissions::WRITE);
 const RX: Permissions = READ.union(Permissions::EXECUTE);
 
 const fn allowing(permissions: Permissions) -> Attributes {
-    Attributes {
-        permissions,
-        memory_type: MemoryType::Normal,
-    }
+    Attributes::new(permissions, MemoryType::Normal)
 }
 
 fn run(start: usize, first: usize, size: usize, permissions: Permissions) -> Run {
@@ -56,10 +53,7 @@ impl<F: Format> Stage<F> {
     /// beside others.
     fn new(accessed_dirty: AccessedDirty) -> Self {
         let platform = Panicky::new(128);
-        let features = Features {
-            accessed_dirty,
-            ..Features::default()
-        };
+        let features = Features::new().with_accessed_dirty(accessed_dirty);
         let mut stage = Self {
             table: Radix::with_features(platform.clone(), features).unwrap(),
             platform,
