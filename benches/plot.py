@@ -25,7 +25,7 @@ LOOKS = {
     "rangemap": ("rangemap", "#12998a", "M0 4L4-3H-4z"),
     "nodit": ("nodit", "#5f9a1c", "M0-4L4 0L0 4L-4 0z"),
     "sorted-vec": ("sorted vector", "#b7860b", "M-4-1h3v-3h2v3h3v2h-3v3h-2v-3h-3z"),
-    "seed-scan": ("plain scan", "#d6409f", "M-4-3l1-1 3 3 3-3 1 1-3 3 3 3-1 1-3-3-3 3-1-1 3-3z"),
+    "plain_scan": ("plain scan", "#d6409f", "M-4-3l1-1 3 3 3-3 1 1-3 3 3 3-1 1-3-3-3 3-1-1 3-3z"),
 }
 TEXT, GRID = "#737b86", "#737b8655"
 

@@ -15,7 +15,7 @@ import sys
 from results import directory, medians
 
 # The base of a family of groups, and who stands beside it.
-MAPS = ("btreemap", ["memory_set", "rangemap", "nodit", "sorted-vec", "seed-scan"])
+MAPS = ("btreemap", ["memory_set", "rangemap", "nodit", "sorted-vec", "plain_scan"])
 PAGES = ("bound", ["page_table_multiarch", "page-table-generic", "x86_64", "aarch64-paging"])
 # How many leaves a MiB has, where one call is for many.
 LEAVES = {

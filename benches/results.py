@@ -7,7 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 
 BASE = "btreemap"
-FUNCTIONS = ["kernel-vm", BASE, "memory_set", "rangemap", "nodit", "sorted-vec", "seed-scan"]
+FUNCTIONS = ["kernel-vm", BASE, "memory_set", "rangemap", "nodit", "sorted-vec", "plain_scan"]
 
 # Nanoseconds by size and function.
 Times = dict[int, dict[str, float]]

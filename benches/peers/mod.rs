@@ -4,8 +4,8 @@ mod btreemap;
 mod kernel_vm;
 mod memory_set;
 mod nodit;
+mod plain_scan;
 mod rangemap;
-mod seed_scan;
 mod sorted_vec;
 mod stores;
 

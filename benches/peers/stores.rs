@@ -9,8 +9,8 @@ use super::btreemap::Btreemap;
 use super::kernel_vm::KernelVm;
 use super::memory_set::MemorySet;
 use super::nodit::Nodit;
+use super::plain_scan::PlainScan;
 use super::rangemap::Rangemap;
-use super::seed_scan::SeedScan;
 use super::sorted_vec::SortedVec;
 use crate::workload::{PAGE, WORST_GAP, Wide, Workload};
 
@@ -24,7 +24,7 @@ pub(crate) struct Stores {
     rangemap: Lazy<Rangemap>,
     nodit: Lazy<Nodit>,
     sorted_vec: Lazy<SortedVec>,
-    seed_scan: Lazy<SeedScan>,
+    plain_scan: Lazy<PlainScan>,
 }
 
 /// A store that is filled when it is first asked for, and then shared by all groups.
@@ -46,7 +46,7 @@ impl Stores {
             rangemap: Lazy::new(),
             nodit: Lazy::new(),
             sorted_vec: Lazy::new(),
-            seed_scan: Lazy::new(),
+            plain_scan: Lazy::new(),
         }
     }
 
@@ -61,7 +61,7 @@ impl Stores {
         visitor.visit(self, &self.rangemap);
         visitor.visit(self, &self.nodit);
         visitor.visit(self, &self.sorted_vec);
-        visitor.visit(self, &self.seed_scan);
+        visitor.visit(self, &self.plain_scan);
     }
 }
 

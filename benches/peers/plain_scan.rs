@@ -1,15 +1,15 @@
-//! A vector in no order, scanned from its start: how this crate began.
+//! A plain scan: a vector in no order, looked through from its start.
 
 use kernel_vm::{MapError, MemoryArea, Permissions};
 
 use super::{Store, first_gap};
 use crate::workload::{Entry, check, check_protect, check_unmap};
 
-pub(crate) struct SeedScan {
+pub(crate) struct PlainScan {
     areas: Vec<Entry>,
 }
 
-impl SeedScan {
+impl PlainScan {
     /// Adds an area that overlaps none.
     fn add(&mut self, mut entry: Entry) {
         self.areas.retain(|old| {
@@ -35,8 +35,8 @@ impl SeedScan {
     }
 }
 
-impl Store for SeedScan {
-    const NAME: &str = "seed-scan";
+impl Store for PlainScan {
+    const NAME: &str = "plain_scan";
 
     /// A lookup takes microseconds there, and milliseconds soon after.
     const MOST: usize = 16_384;
