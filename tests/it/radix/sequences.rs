@@ -1,5 +1,5 @@
 //! Random sequences of edits, physical and owned, against one entry a page, twice: by `edit`, and by the protocol that
-//! it stands for. A peer reads the tables back after every step.
+//! it stands for. A reader of their own looks at the tables after every step.
 
 use std::mem::replace;
 
@@ -8,8 +8,8 @@ use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};
 use kernel_vm::{FrameAllocator, MapError, MemoryArea, Permissions, PhysAddr, Retired, VirtAddr};
 use proptest::prelude::*;
 
-use super::peer::{Found, Peer};
-use super::shape::{A, ASID, D, GIB, POLICIES, allowing, install, policy, run, set};
+use super::reader::{Found, read};
+use super::shape::{A, ASID, D, GIB, POLICIES, Shape, allowing, install, policy, run, set};
 use super::steps::{PAGES, Span, Step, steps};
 use super::witness::{Event, Told, Witness};
 use crate::subject::{PAGE, area, leaves};
@@ -34,7 +34,7 @@ enum Half {
 const HALVES: [Half; 3] = [Half::Lower, Half::Upper, Half::Kernel];
 
 /// Two page tables that have the same done to them, and what must be in both.
-struct Twins<F: Peer> {
+struct Twins<F: Shape> {
     tables: [Radix<F, Witness>; 2],
     /// How many frames each has while nothing is mapped.
     kept: usize,
@@ -47,7 +47,7 @@ struct Twins<F: Peer> {
     owned: Vec<[PhysAddr; 2]>,
 }
 
-impl<F: Peer> Twins<F> {
+impl<F: Shape> Twins<F> {
     fn new(accessed_dirty: AccessedDirty, half: Half) -> Self {
         let start = match half {
             Half::Lower => 0,
@@ -245,7 +245,7 @@ impl<F: Peer> Twins<F> {
         assert_eq!(all_told[0], all_told[1]);
     }
 
-    /// Both tables say what the model says, to us and to the peer, and use no frame more.
+    /// Both tables say what the model says, to us and to the reader, and use no frame more.
     fn compare(&self) {
         for (index, table) in self.tables.iter().enumerate() {
             table.check_invariants().unwrap();
@@ -253,7 +253,7 @@ impl<F: Peer> Twins<F> {
             assert_eq!(seen, self.runs(index));
             let valid = leaves(table).into_iter();
             let valid = valid.filter(|run| run.attributes.permissions.allow_any());
-            let found = F::read(table.platform(), table.root());
+            let found = read::<F>(table.platform(), table.root());
             assert_eq!(found, valid.map(as_found).collect::<Vec<_>>());
         }
         let [one, other] = self
@@ -307,7 +307,7 @@ fn as_found(run: Run) -> Found {
 }
 
 /// The protocol that `edit` stands for.
-fn by_hand<F: Peer>(table: &mut Radix<F, Witness>, edit: Edit) -> Result<(), MapError> {
+fn by_hand<F: Shape>(table: &mut Radix<F, Witness>, edit: Edit) -> Result<(), MapError> {
     let behind = match edit {
         Edit::Shift { from, .. } => Some(Edit::Unmap(from)),
         _ => None,
@@ -329,7 +329,7 @@ fn by_hand<F: Peer>(table: &mut Radix<F, Witness>, edit: Edit) -> Result<(), Map
     Ok(())
 }
 
-fn random<F: Peer>(steps: &[Step], policy: usize, half: usize) {
+fn random<F: Shape>(steps: &[Step], policy: usize, half: usize) {
     let mut twins = Twins::<F>::new(POLICIES[policy], HALVES[half]);
     steps.iter().for_each(|step| twins.step(step));
     twins.unmap(Span {

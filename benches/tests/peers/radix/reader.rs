@@ -1,8 +1,5 @@
 //! Our tables read in place by somebody else: `page-table-generic`, with the entries of RISC-V.
 
-use kernel_vm::backend::sv39::Sv39Format;
-use kernel_vm::backend::sv48::Sv48Format;
-use kernel_vm::backend::sv57::Sv57Format;
 use kernel_vm::{FrameAllocator as _, Permissions, PhysAddr};
 use page_table_generic::{FrameAllocator, PageTableEntry, PageTableRef, TableMeta, VirtAddr};
 
@@ -18,10 +15,14 @@ pub struct Found {
     pub permissions: Permissions,
 }
 
-/// A format that the peer can read.
-pub trait Peer: Shape {
-    /// All valid leaves of the page table at `root`, in the order of their addresses.
-    fn read(platform: &Witness, root: PhysAddr) -> Vec<Found>;
+/// All valid leaves of the page table at `root`, in the order of their addresses.
+pub fn read<F: Shape>(platform: &Witness, root: PhysAddr) -> Vec<Found> {
+    match F::DEPTH {
+        3 => read_levels::<3>(platform, root),
+        4 => read_levels::<4>(platform, root),
+        5 => read_levels::<5>(platform, root),
+        depth => panic!("a walk of {depth} tables"),
+    }
 }
 
 /// An entry, after 'Sv39: Page-Based 39-bit Virtual-Memory System'.
@@ -104,7 +105,7 @@ impl<const LEVELS: usize> TableMeta for Geometry<LEVELS> {
 }
 
 #[expect(unsafe_code, reason = "the peer looks at tables that it does not own")]
-fn read<const LEVELS: usize>(platform: &Witness, root: PhysAddr) -> Vec<Found> {
+fn read_levels<const LEVELS: usize>(platform: &Witness, root: PhysAddr) -> Vec<Found> {
     let root = page_table_generic::PhysAddr::from_usize(usize::try_from(root.get()).unwrap());
     // SAFETY: the root and all tables below are in frames that are in use, which `Reader` reaches; nobody changes them
     // while this view is there, and it is used to look only.
@@ -118,22 +119,4 @@ fn read<const LEVELS: usize>(platform: &Witness, root: PhysAddr) -> Vec<Found> {
         permissions: info.pte.config(info.level > 1),
     });
     leaves.collect()
-}
-
-impl Peer for Sv39Format {
-    fn read(platform: &Witness, root: PhysAddr) -> Vec<Found> {
-        read::<3>(platform, root)
-    }
-}
-
-impl Peer for Sv48Format {
-    fn read(platform: &Witness, root: PhysAddr) -> Vec<Found> {
-        read::<4>(platform, root)
-    }
-}
-
-impl Peer for Sv57Format {
-    fn read(platform: &Witness, root: PhysAddr) -> Vec<Found> {
-        read::<5>(platform, root)
-    }
 }

@@ -1,0 +1,13 @@
+//! Proofs that somebody else's code takes part in: the same steps as in the crate's own tests, with a peer who looks.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails should stop where it fails"
+)]
+
+mod radix;
+#[expect(dead_code, reason = "other tests ask for more")]
+#[path = "../../../tests/it/subject.rs"]
+mod subject;
+mod tree;
