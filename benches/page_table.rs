@@ -21,45 +21,21 @@
     reason = "a bench stops where it is wrong, and its addresses fit"
 )]
 
+mod clock;
 mod pages;
-#[path = "workload/random.rs"]
 mod random;
-#[path = "workload/settings.rs"]
 mod settings;
-
-use std::hint::black_box;
-use std::slice;
-use std::time::{Duration, Instant};
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
-use kernel_vm::Permissions;
 
 use pages::{
-    Aarch64Paging, Bound, Frames, KernelVm, Owner, PageTable, PageTableGeneric, PageTableMultiarch,
-    Pages, Svadu, Work, X86_64, prove, prove_owner,
+    Aarch64Paging, Bound, Duty, KernelVm, Owner, PageTable, PageTableGeneric, PageTableMultiarch,
+    Svadu, Verb, Work, X86_64, new_owner, time_owned,
 };
 use settings::settings;
 
 const MIB: [usize; 2] = [64, 1024];
-
-#[derive(Clone, Copy)]
-enum Duty {
-    /// One call for many pages.
-    Area(Verb),
-    Query,
-    QueryChain,
-    One,
-}
-
-#[derive(Clone, Copy)]
-enum Verb {
-    Map,
-    MapAgain,
-    Protect,
-    Unmap,
-    MapHuge,
-}
 
 fn page_tables(criterion: &mut Criterion) {
     let works = MIB.map(Work::new);
@@ -76,15 +52,15 @@ fn page_tables(criterion: &mut Criterion) {
     for (name, duty) in groups {
         let mut group = criterion.benchmark_group(name);
         for work in &works {
-            duty.bench::<KernelVm>(&mut group, work);
+            bench::<KernelVm>(duty, &mut group, work);
             if let Duty::Area(Verb::Protect) = duty {
-                duty.bench::<Svadu>(&mut group, work);
+                bench::<Svadu>(duty, &mut group, work);
             }
-            duty.bench::<PageTableMultiarch>(&mut group, work);
-            duty.bench::<PageTableGeneric>(&mut group, work);
-            duty.bench::<X86_64>(&mut group, work);
-            duty.bench::<Aarch64Paging>(&mut group, work);
-            duty.bench::<Bound>(&mut group, work);
+            bench::<PageTableMultiarch>(duty, &mut group, work);
+            bench::<PageTableGeneric>(duty, &mut group, work);
+            bench::<X86_64>(duty, &mut group, work);
+            bench::<Aarch64Paging>(duty, &mut group, work);
+            bench::<Bound>(duty, &mut group, work);
         }
         group.finish();
     }
@@ -101,151 +77,19 @@ fn page_tables(criterion: &mut Criterion) {
 
 fn owned<T: Owner>(group: &mut BenchmarkGroup<'_, WallTime>, work: &Work) {
     let mut ready = None;
-    let pages = &work.small;
     group.bench_function(BenchmarkId::new(T::NAME, work.mib), |bencher| {
-        let table = ready.get_or_insert_with(|| {
-            prove_owner::<T>(work);
-            Frames.sort();
-            T::new()
-        });
-        let mut round = || {
-            table.install(pages);
-            clock(|| table.unmap_owned(black_box(pages)))
-        };
-        bencher.iter_custom(|count| (0..count).map(|_| round()).sum());
+        let table = ready.get_or_insert_with(|| new_owner::<T>(work));
+        bencher.iter_custom(|count| time_owned(table, work, count));
     });
 }
 
-impl Duty {
-    fn bench<T: PageTable>(self, group: &mut BenchmarkGroup<'_, WallTime>, work: &Work) {
-        let mut ready = None;
-        let id = BenchmarkId::new(T::NAME, work.mib);
-        group.bench_function(id, |bencher| {
-            let (table, next) = ready.get_or_insert_with(|| (self.ready::<T>(work), 0));
-            bencher.iter_custom(|count| self.time(table, work, next, count));
-        });
-    }
-
-    /// A page table that was seen to do all duties, as this one finds it.
-    fn ready<T: PageTable>(self, work: &Work) -> T {
-        prove::<T>(work);
-        Frames.sort();
-        let mut table = T::new();
-        if !matches!(self, Self::Area(_)) {
-            table.map(&work.small);
-        }
-        table
-    }
-
-    fn time<T: PageTable>(
-        self,
-        table: &mut T,
-        work: &Work,
-        next: &mut usize,
-        count: u64,
-    ) -> Duration {
-        match self {
-            Self::Area(verb) => (0..count).map(|_| verb.time(table, work)).sum(),
-            Self::Query => independent(table, work.queries(), next, count),
-            Self::QueryChain => chain(table, work.queries(), next, count),
-            Self::One => one(table, work, next, count),
-        }
-    }
-}
-
-impl Verb {
-    /// One call, in a page table where nothing is before and after.
-    fn time<T: PageTable>(self, table: &mut T, work: &Work) -> Duration {
-        let pages = &work.small;
-        match self {
-            Self::Map => fresh::<T>(slice::from_ref(pages)),
-            Self::MapHuge => fresh::<T>(&work.large),
-            Self::MapAgain => {
-                let time = clock(|| table.map(black_box(pages)));
-                table.unmap(pages);
-                time
-            }
-            Self::Protect => {
-                table.map(pages);
-                let time = clock(|| table.protect(black_box(pages), black_box(Permissions::READ)));
-                table.unmap(pages);
-                time
-            }
-            Self::Unmap => {
-                table.map(pages);
-                clock(|| table.unmap(black_box(pages)))
-            }
-        }
-    }
-}
-
-fn clock(verb: impl FnOnce()) -> Duration {
-    let begin = Instant::now();
-    verb();
-    begin.elapsed()
-}
-
-/// One call of those that map `areas` in a new page table.
-fn fresh<T: PageTable>(areas: &[Pages]) -> Duration {
-    let mut table = T::new();
-    let time = clock(|| areas.iter().for_each(|pages| table.map(black_box(pages))));
-    time / areas.len() as u32
-}
-
-/// `count` look-ups, from the `next` address on. The loop is ours, so that nothing but the look-up is in it; and a
-/// function, as the others are, so that it has all registers.
-#[inline(never)]
-fn independent<T: PageTable>(
-    table: &T,
-    queries: &[usize],
-    next: &mut usize,
-    count: u64,
-) -> Duration {
-    let mask = queries.len() - 1;
-    let mut at = *next;
-    let time = clock(|| {
-        for _ in 0..count {
-            black_box(table.query(queries[at & mask]));
-            at += 1;
-        }
+fn bench<T: PageTable>(duty: Duty, group: &mut BenchmarkGroup<'_, WallTime>, work: &Work) {
+    let mut ready = None;
+    let id = BenchmarkId::new(T::NAME, work.mib);
+    group.bench_function(id, |bencher| {
+        let (table, next) = ready.get_or_insert_with(|| (duty.ready::<T>(work), 0));
+        bencher.iter_custom(|count| duty.time(table, work, next, count));
     });
-    *next = at;
-    time
-}
-
-/// As [`independent`], but which address is next follows from the answer: physical addresses have no top bit, and only
-/// we know that, and that it is the top bit that is asked for.
-#[inline(never)]
-fn chain<T: PageTable>(table: &T, queries: &[usize], next: &mut usize, count: u64) -> Duration {
-    let mask = queries.len() - 1;
-    let top = black_box(u64::BITS - 1);
-    let mut at = *next;
-    let time = clock(|| {
-        for _ in 0..count {
-            let answer = table.query(queries[at & mask]).unwrap_or(u64::MAX);
-            at += 1 + usize::from(answer >> top != 0);
-        }
-    });
-    *next = black_box(at);
-    time
-}
-
-/// `count` times the page of an address out and in again.
-#[inline(never)]
-fn one<T: PageTable>(table: &mut T, work: &Work, next: &mut usize, count: u64) -> Duration {
-    let (pages, queries) = (&work.small, work.queries());
-    let mask = queries.len() - 1;
-    let mut at = *next;
-    let time = clock(|| {
-        for _ in 0..count {
-            let page = pages.leaf_at(queries[at & mask]);
-            table.unmap_one(&page);
-            table.map_one(&page);
-            at += 1;
-        }
-    });
-    *next = at;
-    time
 }
 
 criterion_group! { name = benches; config = settings(); targets = page_tables }

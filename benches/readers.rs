@@ -12,6 +12,7 @@
     reason = "a bench stops where it is wrong"
 )]
 
+mod random;
 #[expect(dead_code, unused_imports, reason = "other benches ask for more")]
 mod workload;
 

@@ -3,6 +3,7 @@
 mod aarch64_paging;
 mod arena;
 mod bound;
+mod duty;
 mod kernel_vm;
 mod owner;
 mod page_table_generic;
@@ -17,6 +18,7 @@ use ::kernel_vm::Permissions;
 pub(crate) use aarch64_paging::Aarch64Paging;
 pub(crate) use arena::Frames;
 pub(crate) use bound::Bound;
+pub(crate) use duty::{Duty, Verb, new_owner, time_owned};
 pub(crate) use kernel_vm::{KernelVm, Svadu};
 pub(crate) use owner::{Owner, prove_owner};
 pub(crate) use page_table_generic::PageTableGeneric;

@@ -1,6 +1,7 @@
 //! What a kernel's author could pick, each used as its own documentation has it, behind one trait.
 
 mod btreemap;
+mod duty;
 mod kernel_vm;
 mod memory_set;
 mod nodit;
@@ -13,6 +14,7 @@ use ::kernel_vm::{MapError, MemoryArea, Permissions};
 
 use crate::workload::{Entry, PAGE};
 
+pub(crate) use duty::Duty;
 pub(crate) use stores::{Lazy, Stores, Visitor};
 
 /// Areas that do not overlap, and what a kernel does with them.

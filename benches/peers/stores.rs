@@ -18,8 +18,8 @@ use crate::workload::{PAGE, WORST_GAP, Wide, Workload};
 pub(crate) struct Stores {
     pub(crate) size: usize,
     work: OnceCell<Workload>,
-    kernel_vm: Lazy<KernelVm>,
-    btreemap: Lazy<Btreemap>,
+    pub(crate) kernel_vm: Lazy<KernelVm>,
+    pub(crate) btreemap: Lazy<Btreemap>,
     memory_set: Lazy<MemorySet>,
     rangemap: Lazy<Rangemap>,
     nodit: Lazy<Nodit>,

@@ -2,16 +2,14 @@
 //! asked of them.
 
 mod entry;
-mod random;
-mod settings;
 
 use std::cell::OnceCell;
 
 use kernel_vm::{MemoryArea, Permissions, VirtAddr};
 
+use crate::random::Random;
+
 pub(crate) use entry::{Content, Entry, check, check_protect, check_unmap};
-use random::Random;
-pub(crate) use settings::settings;
 
 pub(crate) const PAGE: usize = 4096;
 
