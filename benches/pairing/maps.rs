@@ -1,0 +1,53 @@
+//! This crate's maps beside those in a `BTreeMap`.
+
+use std::cell::RefCell;
+
+use super::Filter;
+use super::pair::{LONG, Pair, SHORT, Side};
+use crate::peers::{Duty, Store, Stores};
+use crate::workload::Workload;
+
+const SIZES: [usize; 5] = [16, 64, 256, 1024, 16_384];
+
+/// From how many maps on short rounds would measure cold caches.
+const LARGE: usize = 16_384;
+
+/// The duties, and how many times Callgrind watches each.
+const GROUPS: [(&str, Duty, u64); 8] = [
+    ("lookup-uniform", Duty::Lookup(Workload::uniform), 20_000),
+    ("lookup-chain", Duty::LookupChain(Workload::uniform), 20_000),
+    ("lookup-local", Duty::Lookup(Workload::local), 20_000),
+    ("edit-remove-insert", Duty::RemoveInsert, 10_000),
+    ("edit-unmap-middle", Duty::UnmapMiddle, 10_000),
+    ("edit-protect-middle", Duty::ProtectMiddle, 10_000),
+    ("gap-worst", Duty::GapWorst, 100),
+    ("gap-first", Duty::GapFirst, 1_000),
+];
+
+pub(super) fn for_each(filter: &Filter, with: &mut impl FnMut(Pair<'_>)) {
+    for (group, duty, watched) in GROUPS {
+        for size in SIZES {
+            let name = format!("{group}/{size}");
+            if !filter.takes(&name) {
+                continue;
+            }
+            let stores = Stores::new(size);
+            let work = stores.work();
+            let ours = side(duty, stores.kernel_vm.get(&stores), work);
+            let other = side(duty, stores.btreemap.get(&stores), work);
+            with(Pair {
+                name,
+                round: if size < LARGE { SHORT } else { LONG },
+                parts: 1.0,
+                watched,
+                within: 1.0,
+                sides: [ours, other],
+            });
+        }
+    }
+}
+
+fn side<'a, S: Store>(duty: Duty, store: &'a RefCell<S>, work: &'a Workload) -> Side<'a> {
+    let mut next = 0;
+    Box::new(move |count| duty.time(&mut *store.borrow_mut(), work, &mut next, count))
+}

@@ -1,0 +1,37 @@
+//! Pairs of functions, and how they are compared.
+
+mod filter;
+pub(crate) mod instructions;
+mod maps;
+mod page_tables;
+mod pair;
+pub(crate) mod processes;
+mod rounds;
+
+pub(crate) use filter::Filter;
+use pair::Pair;
+
+/// Does something with each pair that is selected.
+fn for_each(filter: &Filter, mut with: impl FnMut(Pair<'_>)) {
+    maps::for_each(filter, &mut with);
+    page_tables::for_each(filter, &mut with);
+}
+
+/// Times all pairs in this process, and prints a line for each.
+pub(crate) fn time_all(filter: &Filter) {
+    for_each(filter, |mut pair| {
+        let [ours, other, ratio] = rounds::time(&mut pair);
+        println!("{} {ours} {other} {ratio}", pair.name);
+    });
+}
+
+/// Lets Callgrind watch each side of all pairs in this process, and prints a line for each.
+pub(crate) fn watch_all(filter: &Filter) {
+    for_each(filter, |mut pair| {
+        let count = pair.watched;
+        for side in &mut pair.sides {
+            instructions::watched(|| side(count));
+            println!("{} {}", pair.name, count as f64 * pair.parts * pair.within);
+        }
+    });
+}

@@ -1,0 +1,107 @@
+//! This crate's page tables beside the best that a kernel's author could write for each duty alone.
+
+use std::time::Duration;
+
+use super::Filter;
+use super::pair::{LONG, Pair, SHORT, Side};
+use crate::pages::{
+    Bound, Duty, Frames, KernelVm, Owner, PageTable, Verb, Work, new_owner, time_owned,
+};
+
+const MIB: [usize; 2] = [64, 1024];
+
+/// From how many MiB on short rounds of look-ups would measure cold caches.
+const LARGE: usize = 1024;
+
+/// One call for all pages finds nothing in a cache but what it brings; its rounds only must be of more than one.
+const CALLS: Duration = Duration::from_millis(1);
+
+const PAGES_A_MIB: f64 = 256.0;
+
+/// The duties, what they have as many parts as MiB of, and how many times Callgrind watches each.
+const GROUPS: [(&str, Duty, u64); 7] = [
+    ("pages-map", Duty::Area(Verb::Map), 2),
+    ("pages-protect", Duty::Area(Verb::Protect), 2),
+    ("pages-unmap", Duty::Area(Verb::Unmap), 2),
+    ("pages-map-huge", Duty::Area(Verb::MapHuge), 2),
+    ("pages-query", Duty::Query, 20_000),
+    ("pages-query-chain", Duty::QueryChain, 20_000),
+    ("pages-one", Duty::One, 20_000),
+];
+
+const OWNED: &str = "pages-unmap-owned";
+
+pub(super) fn for_each(filter: &Filter, with: &mut impl FnMut(Pair<'_>)) {
+    let works = MIB.map(Work::new);
+    for (group, duty, watched) in GROUPS {
+        for work in &works {
+            let name = format!("{group}/{}", work.mib);
+            if filter.takes(&name) {
+                let sides = [side::<KernelVm>(duty, work), side::<Bound>(duty, work)];
+                with(Pair {
+                    round: round(duty, work),
+                    parts: parts(duty, work),
+                    within: within(duty, work),
+                    name,
+                    watched,
+                    sides,
+                });
+            }
+        }
+    }
+    for work in &works {
+        let name = format!("{OWNED}/{}", work.mib);
+        if filter.takes(&name) {
+            with(Pair {
+                name,
+                round: SHORT,
+                parts: work.mib as f64 * PAGES_A_MIB,
+                watched: 1,
+                within: 1.0,
+                sides: [owner::<KernelVm>(work), owner::<Bound>(work)],
+            });
+        }
+    }
+}
+
+fn round(duty: Duty, work: &Work) -> Duration {
+    match duty {
+        _ if work.mib < LARGE => SHORT,
+        Duty::Area(_) => CALLS,
+        _ => LONG,
+    }
+}
+
+/// How many leaves a call is for.
+fn parts(duty: Duty, work: &Work) -> f64 {
+    match duty {
+        Duty::Area(Verb::MapHuge) => work.mib as f64 / 2.0,
+        Duty::Area(_) => work.mib as f64 * PAGES_A_MIB,
+        _ => 1.0,
+    }
+}
+
+fn within(duty: Duty, work: &Work) -> f64 {
+    match duty {
+        Duty::Area(Verb::MapHuge) => work.large.len() as f64,
+        _ => 1.0,
+    }
+}
+
+/// What the other side has left does not slow this one: each round finds the frames in order.
+fn side<'a, T: PageTable + 'a>(duty: Duty, work: &'a Work) -> Side<'a> {
+    let mut table = duty.ready::<T>(work);
+    let mut next = 0;
+    Box::new(move |count| {
+        Frames.sort();
+        duty.time(&mut table, work, &mut next, count)
+    })
+}
+
+fn owner<'a, T: Owner + 'a>(work: &'a Work) -> Side<'a> {
+    let mut table = new_owner::<T>(work);
+    Box::new(move |count| {
+        Frames.sort();
+        time_owned(&mut table, work, count)
+    })
+}

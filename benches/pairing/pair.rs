@@ -1,0 +1,24 @@
+//! Two functions that do the same.
+
+use std::time::Duration;
+
+/// Does its duty so many times, and answers how long that took.
+pub(super) type Side<'a> = Box<dyn FnMut(u64) -> Duration + 'a>;
+
+pub(super) struct Pair<'a> {
+    /// The duty, and the size.
+    pub(super) name: String,
+    /// About how long a round is.
+    pub(super) round: Duration,
+    /// How many parts each duty has, such as leaves: times are told for each.
+    pub(super) parts: f64,
+    /// How many times Callgrind watches the duty.
+    pub(super) watched: u64,
+    /// How many duties are done for each that is timed: time is divided where the duty is short, instructions are not.
+    pub(super) within: f64,
+    /// This crate, and the other.
+    pub(super) sides: [Side<'a>; 2],
+}
+
+pub(super) const SHORT: Duration = Duration::from_micros(100);
+pub(super) const LONG: Duration = Duration::from_millis(10);
