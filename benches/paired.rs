@@ -12,7 +12,8 @@
 //!
 //! - `lookup-…`, `edit-…`, `gap-…`, by how many maps there are, are the duties of the benches `lookup` and `edit`; the
 //!   other is `btreemap`.
-//! - `pages-…`, by how many MiB are mapped, are those of `page_table`; the other is `bound`.
+//! - `pages-…`, by how many MiB are mapped, are those of `page_table`; the other is `bound`. With a third name, that one
+//!   stands for this crate.
 //!
 //! Instructions depend on the compiler and on what the CPU offers: `instructions.txt` has those of one machine, which
 //! are printed beside. `--instructions --write` replaces them.

@@ -31,6 +31,11 @@ impl Duty {
     /// A page table that was seen to do all duties, as this one finds it.
     pub(crate) fn ready<T: PageTable>(self, work: &Work) -> T {
         prove::<T>(work);
+        self.prepare(work)
+    }
+
+    /// A page table as this duty finds it, in the lowest frames that are free.
+    pub(crate) fn prepare<T: PageTable>(self, work: &Work) -> T {
         Frames.sort();
         let mut table = T::new();
         if !matches!(self, Self::Area(_)) {

@@ -102,7 +102,7 @@ impl Row {
 
     fn line(&self) -> String {
         let [ours, other] = self.counts;
-        format!("{:<26}{ours:>12.3}{other:>14.3}\n", self.name)
+        format!("{:<46}{ours:>12.3}{other:>14.3}\n", self.name)
     }
 
     fn print(&self, old: &[Self]) {
@@ -115,7 +115,7 @@ impl Row {
              }| { format!("{was:>14.3}{:>+8.1} %", 100.0 * (ours / was - 1.0)) },
         );
         println!(
-            "{:<26}{ours:>12.3}{other:>14.3}{:>9.4}{was}",
+            "{:<46}{ours:>12.3}{other:>14.3}{:>9.4}{was}",
             self.name,
             ours / other
         );

@@ -49,5 +49,9 @@ pub(super) fn for_each(filter: &Filter, with: &mut impl FnMut(Pair<'_>)) {
 
 fn side<'a, S: Store>(duty: Duty, store: &'a RefCell<S>, work: &'a Workload) -> Side<'a> {
     let mut next = 0;
-    Box::new(move |count| duty.time(&mut *store.borrow_mut(), work, &mut next, count))
+    Box::new(move |turns, count| {
+        let store = &mut *store.borrow_mut();
+        let turn = |_| duty.time(store, work, &mut next, count);
+        (0..turns).map(turn).collect()
+    })
 }

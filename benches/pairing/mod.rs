@@ -30,7 +30,7 @@ pub(crate) fn watch_all(filter: &Filter) {
     for_each(filter, |mut pair| {
         let count = pair.watched;
         for side in &mut pair.sides {
-            instructions::watched(|| side(count));
+            instructions::watched(|| side(1, count));
             println!("{} {}", pair.name, count as f64 * pair.parts * pair.within);
         }
     });

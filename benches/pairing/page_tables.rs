@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::Filter;
 use super::pair::{LONG, Pair, SHORT, Side};
 use crate::pages::{
-    Bound, Duty, Frames, KernelVm, Owner, PageTable, Verb, Work, new_owner, time_owned,
+    Bound, Duty, Frames, KernelVm, Owner, PageTable, PageTableMultiarch, Svadu, Verb, Work, prove,
+    prove_owner, time_owned,
 };
 
 const MIB: [usize; 2] = [64, 1024];
@@ -18,7 +19,7 @@ const CALLS: Duration = Duration::from_millis(1);
 
 const PAGES_A_MIB: f64 = 256.0;
 
-/// The duties, what they have as many parts as MiB of, and how many times Callgrind watches each.
+/// The duties, and how many times Callgrind watches each.
 const GROUPS: [(&str, Duty, u64); 7] = [
     ("pages-map", Duty::Area(Verb::Map), 2),
     ("pages-protect", Duty::Area(Verb::Protect), 2),
@@ -33,34 +34,38 @@ const OWNED: &str = "pages-unmap-owned";
 
 pub(super) fn for_each(filter: &Filter, with: &mut impl FnMut(Pair<'_>)) {
     let works = MIB.map(Work::new);
-    for (group, duty, watched) in GROUPS {
-        for work in &works {
-            let name = format!("{group}/{}", work.mib);
-            if filter.takes(&name) {
-                let sides = [side::<KernelVm>(duty, work), side::<Bound>(duty, work)];
-                with(Pair {
-                    round: round(duty, work),
-                    parts: parts(duty, work),
-                    within: within(duty, work),
-                    name,
-                    watched,
-                    sides,
-                });
-            }
-        }
-    }
     for work in &works {
-        let name = format!("{OWNED}/{}", work.mib);
+        compare::<KernelVm>("", work, filter, with);
+    }
+    let [_, large] = &works;
+    compare::<Svadu>("/kernel-vm-svadu", large, filter, with);
+    compare::<PageTableMultiarch>("/page_table_multiarch", large, filter, with);
+}
+
+fn compare<T: Owner>(who: &str, work: &Work, filter: &Filter, with: &mut impl FnMut(Pair<'_>)) {
+    for (group, duty, watched) in GROUPS {
+        let name = format!("{group}/{}{who}", work.mib);
         if filter.takes(&name) {
             with(Pair {
                 name,
-                round: SHORT,
-                parts: work.mib as f64 * PAGES_A_MIB,
-                watched: 1,
-                within: 1.0,
-                sides: [owner::<KernelVm>(work), owner::<Bound>(work)],
+                round: round(duty, work),
+                parts: parts(duty, work),
+                watched,
+                within: within(duty, work),
+                sides: [side::<T>(duty, work), side::<Bound>(duty, work)],
             });
         }
+    }
+    let name = format!("{OWNED}/{}{who}", work.mib);
+    if filter.takes(&name) {
+        with(Pair {
+            name,
+            round: SHORT,
+            parts: work.mib as f64 * PAGES_A_MIB,
+            watched: 1,
+            within: 1.0,
+            sides: [owner::<T>(work), owner::<Bound>(work)],
+        });
     }
 }
 
@@ -88,20 +93,24 @@ fn within(duty: Duty, work: &Work) -> f64 {
     }
 }
 
-/// What the other side has left does not slow this one: each round finds the frames in order.
-fn side<'a, T: PageTable + 'a>(duty: Duty, work: &'a Work) -> Side<'a> {
-    let mut table = duty.ready::<T>(work);
+/// Each round has a new page table, and both sides have theirs in the same frames: none is lucky in where it lies.
+fn side<T: PageTable>(duty: Duty, work: &Work) -> Side<'_> {
+    prove::<T>(work);
     let mut next = 0;
-    Box::new(move |count| {
-        Frames.sort();
-        duty.time(&mut table, work, &mut next, count)
+    Box::new(move |turns, count| {
+        let mut table = duty.prepare::<T>(work);
+        let turn = |_| duty.time(&mut table, work, &mut next, count);
+        (0..turns).map(turn).collect()
     })
 }
 
-fn owner<'a, T: Owner + 'a>(work: &'a Work) -> Side<'a> {
-    let mut table = new_owner::<T>(work);
-    Box::new(move |count| {
+/// As [`side`].
+fn owner<T: Owner>(work: &Work) -> Side<'_> {
+    prove_owner::<T>(work);
+    Box::new(move |turns, count| {
         Frames.sort();
-        time_owned(&mut table, work, count)
+        let mut table = T::new();
+        let turn = |_| time_owned(&mut table, work, count);
+        (0..turns).map(turn).collect()
     })
 }

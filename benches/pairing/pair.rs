@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Does its duty so many times, and answers how long that took.
-pub(super) type Side<'a> = Box<dyn FnMut(u64) -> Duration + 'a>;
+/// Takes so many turns, does its duty so many times in each, and answers how long each turn took.
+pub(super) type Side<'a> = Box<dyn FnMut(usize, u64) -> Vec<Duration> + 'a>;
 
 pub(super) struct Pair<'a> {
     /// The duty, and the size.
@@ -16,7 +16,7 @@ pub(super) struct Pair<'a> {
     pub(super) watched: u64,
     /// How many duties are done for each that is timed: time is divided where the duty is short, instructions are not.
     pub(super) within: f64,
-    /// This crate, and the other.
+    /// This crate, or who else is measured, and the other.
     pub(super) sides: [Side<'a>; 2],
 }
 

@@ -67,6 +67,6 @@ fn print(processes: &[Vec<Line>]) {
             (low.min(ratio), high.max(ratio))
         });
         let apart = 100.0 * (highest - lowest) / ratio;
-        println!("{name:<26}{ours:>10.3}{other:>12.3}{ratio:>10.4}{apart:>8.1} %");
+        println!("{name:<46}{ours:>10.3}{other:>12.3}{ratio:>10.4}{apart:>8.1} %");
     }
 }

@@ -49,8 +49,7 @@ impl Part {
         let mut count = 1;
         let time = loop {
             // The shortest, as the machine may have other work.
-            let time = [(); 3].map(|()| side(count)).into_iter().min();
-            let time = time.expect("three");
+            let time = side(3, count).into_iter().min().expect("three");
             if time >= TURN / 2 {
                 break time;
             }
@@ -67,8 +66,9 @@ impl Part {
 
     /// The nanoseconds of one duty.
     fn time(&self, side: &mut Side<'_>) -> f64 {
-        let turns = (0..self.turns).map(|_| side(self.count).as_secs_f64());
-        1e9 * median(turns.collect()) / self.count as f64
+        let turns = side(self.turns, self.count).into_iter();
+        let turns = turns.map(|turn| turn.as_secs_f64()).collect();
+        1e9 * median(turns) / self.count as f64
     }
 }
 
