@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws what criterion measured, time against size, into `plot.svg` beside this script, and into `plot.md` as what the
+"""Draws what criterion measured, time against size, into `docs/plot.svg`, and into `docs/plot.md` as what the
 reference `plot` in the README leads to in the crate's documentation, where no file is beside the page.
 
     cargo bench --bench lookup --bench edit -- 'lookup-uniform|gap-worst'
@@ -115,9 +115,10 @@ def main() -> None:
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" fill="{TEXT}" '
     head += 'font-family="system-ui, sans-serif" font-size="12">\n<title>Time against the number of maps</title>'
     svg = "\n".join([head, *parts, "</svg>"]) + "\n"
-    Path(__file__).with_name("plot.svg").write_text(svg)
+    docs = Path(__file__).resolve().parent.parent / "docs"
+    (docs / "plot.svg").write_text(svg)
     uri = "data:image/svg+xml;base64," + b64encode(svg.encode()).decode()
-    Path(__file__).with_name("plot.md").write_text(f"[plot]: {uri}\n")
+    (docs / "plot.md").write_text(f"[plot]: {uri}\n")
 
 
 if __name__ == "__main__":

@@ -38,9 +38,9 @@ fn base64(bytes: &[u8]) -> String {
 fn the_plot_of_the_documentation_is_the_plot_of_the_clone() {
     let uri = format!(
         "data:image/svg+xml;base64,{}",
-        base64(read("benches/plot.svg").as_bytes())
+        base64(read("docs/plot.svg").as_bytes())
     );
-    let is_same = read("benches/plot.md") == format!("[plot]: {uri}\n");
+    let is_same = read("docs/plot.md") == format!("[plot]: {uri}\n");
     assert!(is_same, "benches/plot.py writes both");
     assert_eq!(base64(b"ab"), "YWI=");
 }
