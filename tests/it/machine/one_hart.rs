@@ -6,8 +6,8 @@ use kernel_vm::backend::mock::machine::{Features, Machine};
 use kernel_vm::backend::riscv::Mode;
 use kernel_vm::backend::sv39::Sv39;
 use kernel_vm::{
-    Access, FRAME_SIZE, Flush, Frame, FrameAllocator, Permissions, PhysAddr, Tlb, VirtAddr,
-    VirtualMemoryManager,
+    Access, AllocatorId, FRAME_SIZE, Flush, Frame, FrameAllocator, Permissions, PhysAddr, Tlb,
+    VirtAddr, VirtualMemoryManager,
 };
 
 use super::tables::machine;
@@ -46,6 +46,10 @@ impl Platform {
 #[expect(unsafe_code, reason = "a platform")]
 // SAFETY: the machine keeps the promises, and every call goes to it.
 unsafe impl FrameAllocator for Platform {
+    fn id(&self) -> AllocatorId {
+        self.machine.id()
+    }
+
     fn alloc(&self) -> Option<Frame> {
         self.machine.alloc()
     }
