@@ -72,7 +72,9 @@ fn look(levels: Levels, bits: &Bits) {
         Levels::Four => Mode::Sv48,
         Levels::Five => Mode::Sv57,
     };
-    let features = Features::new().with_svadu(bits.svadu).with_svpbmt(bits.svpbmt);
+    let features = Features::new()
+        .with_svadu(bits.svadu)
+        .with_svpbmt(bits.svpbmt);
     let words: Vec<_> = bits.words.0.iter().copied().map(Word::from).collect();
     Junk::new(mode, features, bits.seed, &words).look(&bits.addrs);
 }

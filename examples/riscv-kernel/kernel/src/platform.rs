@@ -84,7 +84,8 @@ impl Tlb for Platform {
 /// kernel, and so all harts, are in one mode.
 fn few<'a>(flush: &'a Flush<'_>) -> Option<&'a [MemoryArea]> {
     let is_few = flush.size().is_some_and(|bytes| bytes <= MANY * PAGE);
-    let known = |area: &MemoryArea| MODE.is_canonical(area.start()) && MODE.is_canonical(area.end());
+    let known =
+        |area: &MemoryArea| MODE.is_canonical(area.start()) && MODE.is_canonical(area.end());
     let ranges = flush.ranges()?;
     (is_few && !flush.tables() && ranges.iter().all(known)).then_some(ranges)
 }
