@@ -3,6 +3,7 @@
 use super::leaf::Leaf;
 use super::node::Kind;
 use super::room::Relief;
+use super::size::{FULL, LEAF};
 use super::store::Tree;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
@@ -17,7 +18,7 @@ impl<T: Payload> Tree<T> {
     ) -> Result<(), (MapError, VirtualMemoryMap<T>)> {
         let area = map.vmarea();
         // Most leaves have room: then one way down is enough.
-        let map = match self.insert_here(area.start().get(), map) {
+        let map = match self.insert_here(area.start().get(), map, FULL) {
             Ok(()) => return Ok(()),
             Err(map) => map,
         };
@@ -26,7 +27,7 @@ impl<T: Payload> Tree<T> {
                 self.insert(map, Relief::Share);
                 Ok(())
             }
-            Err(error) => self.insert_before(map).map_err(|map| (error, map)),
+            Err(error) => self.insert_before(map, FULL).map_err(|map| (error, map)),
         }
     }
 
@@ -35,26 +36,30 @@ impl<T: Payload> Tree<T> {
         self.plant();
         let start = map.vmarea().start().get();
         let inserted = self
-            .insert_here(start, map)
-            .or_else(|map| self.insert_before(map))
+            .insert_here(start, map, FULL)
+            .or_else(|map| self.insert_before(map, FULL))
             .or_else(|map| {
                 self.make_room(start, 1, relief);
-                self.insert_here(start, map)
-            });
+                self.insert_here(start, map, FULL)
+            })
+            // A leaf that a verb without nodes has left fuller, and that has just lost a map for this one.
+            .or_else(|map| self.insert_here(start, map, LEAF))
+            .or_else(|map| self.insert_before(map, LEAF));
         debug_assert!(inserted.is_ok(), "no room was made for a map");
     }
 
-    /// Puts `map` into the leaf where `addr` is or would be, if nothing is there and it has room, or if the map becomes a
-    /// part of a neighbour.
+    /// Puts `map` into the leaf where `addr` is or would be, if nothing is there and it has less than `full` maps, or if the
+    /// map becomes a part of a neighbour.
     #[inline]
     fn insert_here(
         &mut self,
         addr: usize,
         map: VirtualMemoryMap<T>,
+        full: usize,
     ) -> Result<(), VirtualMemoryMap<T>> {
         let area = map.vmarea();
         let mut map = Some(map);
-        let edges = self.edit(addr, |leaf, at| leaf.insert(&mut map, at));
+        let edges = self.edit(addr, |leaf, at| leaf.insert(&mut map, at, full));
         if let Some((is_first, is_last)) = edges.flatten() {
             // Neighbours in other leaves.
             if is_last {
@@ -69,14 +74,18 @@ impl<T: Payload> Tree<T> {
 
     /// As [`insert_here`](Self::insert_here), behind the last map of the leaf before, when `map` would come first in its
     /// own.
-    fn insert_before(&mut self, map: VirtualMemoryMap<T>) -> Result<(), VirtualMemoryMap<T>> {
+    fn insert_before(
+        &mut self,
+        map: VirtualMemoryMap<T>,
+        full: usize,
+    ) -> Result<(), VirtualMemoryMap<T>> {
         let start = map.vmarea().start().get();
         let is_first = self
             .leaf(start)
             .is_some_and(|(leaf, at)| at == 0 && map.vmarea().end().get() < leaf.low());
         let before = is_first.then(|| self.predecessor(start)).flatten();
         match before.map(|before| before.vmarea().end().get()) {
-            Some(end) => self.insert_here(end, map),
+            Some(end) => self.insert_here(end, map, full),
             None => Err(map),
         }
     }
@@ -144,7 +153,12 @@ impl<T: Payload> Leaf<T> {
     ///
     /// Answers whether it, or the map that it has become a part of, is now the first, and whether it is the last: then
     /// there may be neighbours in other leaves.
-    fn insert(&mut self, map: &mut Option<VirtualMemoryMap<T>>, at: usize) -> Option<(bool, bool)> {
+    fn insert(
+        &mut self,
+        map: &mut Option<VirtualMemoryMap<T>>,
+        at: usize,
+        full: usize,
+    ) -> Option<(bool, bool)> {
         let new = map.as_ref()?.view();
         // Whoever looked for the last map of this leaf wants the place behind it.
         let at =
@@ -158,7 +172,7 @@ impl<T: Payload> Leaf<T> {
         } else if self.is_right_of(new, at) {
             self.prepend(at, map.take()?);
             at
-        } else if self.has_room_for(1) {
+        } else if self.len() < full {
             self.place_at(at, map.take()?);
             at
         } else {
