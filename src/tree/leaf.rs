@@ -238,6 +238,24 @@ impl<T> Leaf<T> {
         }
     }
 
+    /// Puts two maps at `at`. There is room.
+    #[inline]
+    fn open_two(&mut self, at: usize, maps: [(MemoryArea, Content<T>); 2]) {
+        let len = self.len();
+        let ends = maps.each_ref().map(|(area, _)| area.end().get());
+        let [left, right] = maps.map(|(area, content)| Slot {
+            start: area.start().get(),
+            content,
+        });
+        let opened = len + 2 <= LEAF
+            && self.slots.try_insert(at, right).is_ok()
+            && self.slots.try_insert(at, left).is_ok();
+        debug_assert!(opened, "no room was made for two maps");
+        if opened {
+            self.ends.insert(at, ends, len);
+        }
+    }
+
     /// Takes the map at `at` out.
     #[inline]
     pub(super) fn close(&mut self, at: usize) -> Option<VirtualMemoryMap<T>> {
@@ -350,19 +368,39 @@ impl<T: Payload> Leaf<T> {
     }
 
     /// Cuts the map at `at` in three at the borders of `area`, which it is larger than on both sides. Answers the
-    /// middle. There is room. Each part is a map of its own before the payload is asked to split again.
+    /// middle. There is room.
     #[inline]
     pub(super) fn carve(&mut self, at: usize, area: MemoryArea) -> Option<&mut Content<T>> {
-        self.split(at, area.end().get() + 1);
-        self.split(at, area.start().get());
+        let parts = self.part(at, area)?;
+        self.set_end(at, area.start().get() - 1);
+        self.open_two(at + 1, parts);
         self.content_mut(at + 1)
     }
 
     /// Takes the middle out of the map at `at`, which is larger than `area` on both sides. There is room.
     #[inline]
     pub(super) fn punch(&mut self, at: usize, area: MemoryArea) -> Option<VirtualMemoryMap<T>> {
-        self.split(at, area.end().get() + 1);
-        self.cut_tail(at, area.start().get())
+        let [(area, middle), (right, rest)] = self.part(at, area)?;
+        self.set_end(at, area.start().get() - 1);
+        self.open(at + 1, right, rest);
+        Some(VirtualMemoryMap::from_parts(area, middle))
+    }
+
+    /// What `area` has of the map at `at`, which is larger on both sides, and what lies behind it there. There is room for
+    /// the latter.
+    #[inline]
+    fn part(&mut self, at: usize, area: MemoryArea) -> Option<[(MemoryArea, Content<T>); 2]> {
+        let (start, end) = (self.start(at), self.end(at));
+        let (first, next) = (area.start().get(), area.end().get() + 1);
+        let content = self.content_mut(at)?.split_at(next - start)?;
+        let mut rest = Rest {
+            area: MemoryArea::bounds(next, end),
+            content: Some(content),
+            leaf: self,
+            at,
+        };
+        let middle = rest.leaf.content_mut(at)?.split_at(first - start)?;
+        Some([(area, middle), (rest.area, rest.content.take()?)])
     }
 
     /// Takes what the map at `at` has from `addr` on, which it holds and does not start with.
@@ -385,6 +423,25 @@ impl<T: Payload> Leaf<T> {
         self.set_start(at, addr);
         let area = MemoryArea::bounds(start, addr - 1);
         Some(VirtualMemoryMap::from_parts(area, head))
+    }
+}
+
+/// The last part of the map at `at`, cut off, while the map is asked to split again. When that panics, it becomes a map of
+/// its own: it must not be dropped while its memory is mapped.
+struct Rest<'a, T> {
+    leaf: &'a mut Leaf<T>,
+    at: usize,
+    area: MemoryArea,
+    content: Option<Content<T>>,
+}
+
+impl<T> Drop for Rest<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(content) = self.content.take() {
+            self.leaf.set_end(self.at, self.area.start().get() - 1);
+            self.leaf.open(self.at + 1, self.area, content);
+        }
     }
 }
 
