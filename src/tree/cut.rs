@@ -21,7 +21,9 @@ impl<T: Payload> Tree<T> {
         mut sink: impl FnMut(VirtualMemoryMap<T>),
     ) {
         if matches!(spot, Spot::Tight) && self.reaches_past(area) {
-            self.make_room(area.start().get(), 1, Relief::Share);
+            // No neighbour takes maps for it: a move may have counted on that one's room. Without a node, the leaf holds one
+            // map more than full until parts of it go.
+            self.make_room(area.start().get(), 1, Relief::Ascending);
         }
         let mut rest = Some(area);
         while let Some(area) = rest {

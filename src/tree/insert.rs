@@ -37,7 +37,11 @@ impl<T: Payload> Tree<T> {
         let start = map.vmarea().start().get();
         let inserted = self
             .insert_here(start, map, FULL)
-            .or_else(|map| self.insert_before(map, FULL))
+            .or_else(|map| match relief {
+                Relief::Share => self.insert_before(map, FULL),
+                // The leaf before has not been counted on.
+                Relief::Ascending | Relief::Descending => Err(map),
+            })
             .or_else(|map| {
                 self.make_room(start, 1, relief);
                 self.insert_here(start, map, FULL)

@@ -210,3 +210,28 @@ fn the_last_pages_of_the_address_space_are_searched_as_any_others() {
         assert_eq!(space.find_free_area(usize::MAX - 4095, 1, within), None);
     }
 }
+
+#[test]
+fn a_move_beside_a_full_leaf_that_is_cut_loses_nothing() {
+    for (hole, first, last) in [(110, 45, 96), (100, 40, 91), (110, 45, 100)] {
+        let mut space = Space::new(NoPageTable::new());
+        for index in 0..132 {
+            let phys = (100_000 + 9 * index) * PAGE;
+            space
+                .add_memory_map(map(4 * index * PAGE, phys as u64, 4 * PAGE, READ))
+                .unwrap();
+        }
+        space.unmap(pages(4 * hole + 1, 1)).unwrap();
+        let (start, end) = (4 * first, 4 * last + 1);
+        let old = pages(start, end + 2 - start);
+        space.remap(old, pages(1 << 20, end - start)).unwrap();
+        space.check_invariants().unwrap();
+        let left = 4 * 132 - 1 - 2;
+        let held: usize = space
+            .memory_maps()
+            .map(|map| map.vmarea().size() / PAGE)
+            .sum();
+        let gone = usize::from((start..end).contains(&(4 * hole + 1)));
+        assert_eq!((held, gone), (left, 0));
+    }
+}
