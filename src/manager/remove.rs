@@ -8,7 +8,7 @@ use super::unfinished::Unfinished;
 use crate::backend::PageTableBackend;
 use crate::flush::Retired;
 use crate::map::{Payload, VirtualMemoryMap};
-use crate::tree::Tree;
+use crate::tree::{Tree, drop_all};
 
 /// The maps that [`remove_all_memory_maps`](VirtualMemoryManager::remove_all_memory_maps) took out, in address order.
 /// Dropped early, it drops the rest.
@@ -70,7 +70,7 @@ impl<T: Payload> FusedIterator for RemovedMaps<'_, T> {}
 
 impl<T: Payload> Drop for RemovedMaps<'_, T> {
     fn drop(&mut self) {
-        self.for_each(drop);
+        drop_all(self);
     }
 }
 

@@ -34,6 +34,7 @@ use crate::tree::{Node, Tree};
 /// - maps and page table are sound, and each frame has one owner; [`check_invariants`](Self::check_invariants) agrees;
 /// - the verb is done for some maps and not for others. A map that was given may be dropped; pieces that were not yet
 ///   handed out are dropped, or are still maps;
+/// - payloads may be lost where a hook panics while a space is dropped that was made [with nodes](Self::with_nodes);
 /// - lost are a reservation that was under way, a frame on its way to the allocator with the tables below it, and owned
 ///   pages that were on the move ([`Radix`](crate::backend::radix::Radix) lists them). Nothing is given back before its
 ///   flush is acknowledged: the next verb flushes all that was not;
@@ -74,9 +75,10 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// both), and many hold about 45 each; the nodes are the space's for good. O(nodes), cannot fail.
     ///
     /// Running out is [`OutOfNodes`](MapError::OutOfNodes). A verb that ends with no more maps than before needs no node,
-    /// however full they are: unmapping never fails for want of one, unless it cuts a hole into a map. Two verbs may be
-    /// refused although they would end so: a replacement that joins the rest of the map that it is cut into, and a move,
-    /// where the maps take more than one node.
+    /// however full they are: unmapping never fails for want of one, unless it cuts a hole into a map. These may be refused
+    /// although they would end so: [`restore_memory_maps`](Self::restore_memory_maps), whose maps wait in nodes of their
+    /// own; a replacement that joins the rest of the map that it is cut into; a move, where the maps take more than one
+    /// node; and a change of permissions that cuts a map in one node, where maps join in another.
     ///
     /// ```
     /// use kernel_vm::backend::sv39::Sv39;

@@ -24,6 +24,7 @@ fn audit<T>(node: &Node<T>, is_root: bool) -> Result<usize, Violation> {
     fail(node.len() > 0 && node.len() <= node.capacity())?;
     match &node.0 {
         Kind::Leaf(leaf) => {
+            fail(leaf.has_room_for(0))?;
             fail((0..leaf.len()).all(|at| leaf.start(at) <= leaf.end(at)))?;
             for at in 1..leaf.len() {
                 if leaf.end(at - 1) >= leaf.start(at) {

@@ -21,8 +21,8 @@ impl<T: Payload> Tree<T> {
         mut sink: impl FnMut(VirtualMemoryMap<T>),
     ) {
         if matches!(spot, Spot::Tight) && self.reaches_past(area) {
-            // No neighbour takes maps for it: a move may have counted on that one's room. Without a node, the leaf holds one
-            // map more than full until parts of it go.
+            // No neighbour takes maps for it: a move may have counted on that neighbour's room. Where a move has set no node
+            // aside, the leaf holds one map more than it should, until the other part of the cut map goes.
             self.make_room(area.start().get(), 1, Relief::Ascending);
         }
         let mut rest = Some(area);

@@ -3,7 +3,6 @@
 use super::leaf::Leaf;
 use super::node::Kind;
 use super::room::Relief;
-use super::size::{FULL, LEAF};
 use super::store::Tree;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
@@ -18,7 +17,7 @@ impl<T: Payload> Tree<T> {
     ) -> Result<(), (MapError, VirtualMemoryMap<T>)> {
         let area = map.vmarea();
         // Most leaves have room: then one way down is enough.
-        let map = match self.insert_here(area.start().get(), map, FULL) {
+        let map = match self.insert_here(area.start().get(), map) {
             Ok(()) => return Ok(()),
             Err(map) => map,
         };
@@ -27,43 +26,35 @@ impl<T: Payload> Tree<T> {
                 self.insert(map, Relief::Share);
                 Ok(())
             }
-            Err(error) => self.insert_before(map, FULL).map_err(|map| (error, map)),
+            Err(error) => self.insert_before(map).map_err(|map| (error, map)),
         }
     }
 
     /// Puts `map` where nothing is, and joins it with its neighbours. Reserved, or with room made by the same verb.
     pub(crate) fn insert(&mut self, map: VirtualMemoryMap<T>, relief: Relief) {
-        self.plant();
-        let start = map.vmarea().start().get();
-        let inserted = self
-            .insert_here(start, map, FULL)
-            .or_else(|map| match relief {
-                Relief::Share => self.insert_before(map, FULL),
-                // The leaf before has not been counted on.
-                Relief::Ascending | Relief::Descending => Err(map),
-            })
-            .or_else(|map| {
-                self.make_room(start, 1, relief);
-                self.insert_here(start, map, FULL)
-            })
-            // A leaf that a verb without nodes has left fuller, and that has just lost a map for this one.
-            .or_else(|map| self.insert_here(start, map, LEAF))
-            .or_else(|map| self.insert_before(map, LEAF));
-        debug_assert!(inserted.is_ok(), "no room was made for a map");
+        let area = map.vmarea();
+        let map = match self.insert_here(area.start().get(), map) {
+            // Where maps come in order, the leaf before has not been counted on.
+            Err(map) if relief == Relief::Share => self.insert_before(map),
+            other => other,
+        };
+        if let Err(map) = map {
+            self.place(map, relief);
+            self.join_around(area);
+        }
     }
 
-    /// Puts `map` into the leaf where `addr` is or would be, if nothing is there and it has less than `full` maps, or if the
-    /// map becomes a part of a neighbour.
+    /// Puts `map` into the leaf where `addr` is or would be, if nothing is there and it has room, or if the map becomes a
+    /// part of a neighbour.
     #[inline]
     fn insert_here(
         &mut self,
         addr: usize,
         map: VirtualMemoryMap<T>,
-        full: usize,
     ) -> Result<(), VirtualMemoryMap<T>> {
         let area = map.vmarea();
         let mut map = Some(map);
-        let edges = self.edit(addr, |leaf, at| leaf.insert(&mut map, at, full));
+        let edges = self.edit(addr, |leaf, at| leaf.insert(&mut map, at));
         if let Some((is_first, is_last)) = edges.flatten() {
             // Neighbours in other leaves.
             if is_last {
@@ -78,20 +69,22 @@ impl<T: Payload> Tree<T> {
 
     /// As [`insert_here`](Self::insert_here), behind the last map of the leaf before, when `map` would come first in its
     /// own.
-    fn insert_before(
-        &mut self,
-        map: VirtualMemoryMap<T>,
-        full: usize,
-    ) -> Result<(), VirtualMemoryMap<T>> {
+    fn insert_before(&mut self, map: VirtualMemoryMap<T>) -> Result<(), VirtualMemoryMap<T>> {
         let start = map.vmarea().start().get();
         let is_first = self
             .leaf(start)
             .is_some_and(|(leaf, at)| at == 0 && map.vmarea().end().get() < leaf.low());
         let before = is_first.then(|| self.predecessor(start)).flatten();
         match before.map(|before| before.vmarea().end().get()) {
-            Some(end) => self.insert_here(end, map, full),
+            Some(end) => self.insert_here(end, map),
             None => Err(map),
         }
+    }
+
+    /// Joins what lies in `area` with its neighbours on both sides, in whatever leaves they are.
+    pub(super) fn join_around(&mut self, area: MemoryArea) {
+        area.next().into_iter().for_each(|next| self.join_at(next));
+        self.join_at(area.start());
     }
 
     /// Joins all neighbours that have become one.
@@ -107,36 +100,78 @@ impl<T: Payload> Tree<T> {
     }
 
     /// Joins the map that starts at `addr` with the one that ends before it, in whatever leaves they are, if they have
-    /// become one. The one behind is dropped when that is done.
+    /// become one. The payload of the one behind is dropped when that is done.
     pub(super) fn join_at(&mut self, addr: VirtAddr) {
         let pair = self.predecessor(addr.get()).zip(self.successor(addr));
         let Some((left, right)) = pair.filter(|(left, right)| left.can_join(*right)) else {
             return;
         };
-        let (left_end, right) = (left.vmarea().end().get(), right.vmarea());
-        let gone = self.edit(right.start().get(), |leaf, at| {
-            let (old, gone) = (leaf.gaps_at(at), leaf.close(at));
-            leaf.settle(old, (leaf.gap_before(at), 0));
-            gone
-        });
-        self.edit(left_end, |leaf, at| {
+        let (left, right) = (left.vmarea(), right.vmarea());
+        let is_crowded = self
+            .leaf(left.end().get())
+            .is_some_and(|(leaf, _)| !leaf.has_room_for(0));
+        if is_crowded {
+            self.join_backward(left, right);
+        } else {
+            self.join_forward(left, right);
+        }
+    }
+
+    /// Takes the map at `right` out, and lets the one at `left` grow over it.
+    fn join_forward(&mut self, left: MemoryArea, right: MemoryArea) {
+        let gone = self.take_at(right);
+        self.edit(left.end().get(), |leaf, at| {
             let old = leaf.gap_before(at + 1);
             leaf.set_end(at, right.end().get());
             leaf.settle((old, 0), (leaf.gap_before(at + 1), 0));
         });
         drop(gone);
     }
+
+    /// Takes the map at `left` out of its leaf, and puts it, grown, in the place of the one at `right`.
+    fn join_backward(&mut self, left: MemoryArea, right: MemoryArea) {
+        let gone = self.take_at(left).and_then(|map| {
+            let (area, mut content) = map.into_parts();
+            self.edit(right.start().get(), |leaf, at| {
+                let old = leaf.gap_before(at);
+                leaf.set_start(at, area.start().get());
+                if let Some(place) = leaf.content_mut(at) {
+                    core::mem::swap(place, &mut content);
+                }
+                leaf.settle((old, 0), (leaf.gap_before(at), 0));
+                content
+            })
+        });
+        drop(gone);
+    }
+
+    /// Takes the map at `area` out, whole.
+    fn take_at(&mut self, area: MemoryArea) -> Option<VirtualMemoryMap<T>> {
+        self.edit(area.start().get(), |leaf, at| {
+            let (old, gone) = (leaf.gaps_at(at), leaf.close(at));
+            leaf.settle(old, (leaf.gap_before(at), 0));
+            gone
+        })?
+    }
 }
 
 impl<T> Tree<T> {
     /// Sees to it that there is a leaf.
-    pub(super) fn plant(&mut self) {
+    fn plant(&mut self) {
         if self.root.is_none() {
             self.root = self.pool.take().map(|mut leaf| {
                 leaf.0 = Kind::Leaf(Leaf::new());
                 leaf
             });
         }
+    }
+
+    /// Puts `map` where nothing is, and joins it with nothing. Reserved.
+    pub(super) fn place(&mut self, map: VirtualMemoryMap<T>, relief: Relief) {
+        self.plant();
+        let start = map.vmarea().start().get();
+        self.make_room(start, 1, relief);
+        self.edit(start, |leaf, at| leaf.place_at(at, map));
     }
 }
 
@@ -157,12 +192,7 @@ impl<T: Payload> Leaf<T> {
     ///
     /// Answers whether it, or the map that it has become a part of, is now the first, and whether it is the last: then
     /// there may be neighbours in other leaves.
-    fn insert(
-        &mut self,
-        map: &mut Option<VirtualMemoryMap<T>>,
-        at: usize,
-        full: usize,
-    ) -> Option<(bool, bool)> {
+    fn insert(&mut self, map: &mut Option<VirtualMemoryMap<T>>, at: usize) -> Option<(bool, bool)> {
         let new = map.as_ref()?.view();
         // Whoever looked for the last map of this leaf wants the place behind it.
         let at =
@@ -176,7 +206,7 @@ impl<T: Payload> Leaf<T> {
         } else if self.is_right_of(new, at) {
             self.prepend(at, map.take()?);
             at
-        } else if self.len() < full {
+        } else if self.has_room_for(1) {
             self.place_at(at, map.take()?);
             at
         } else {

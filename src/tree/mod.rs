@@ -10,6 +10,7 @@
 mod audit;
 mod child;
 mod cut;
+mod drop_all;
 mod gaps;
 mod hint;
 mod inner;
@@ -30,6 +31,7 @@ mod spot;
 mod store;
 mod widest;
 
+pub(crate) use drop_all::drop_all;
 pub use node::Node;
 pub(crate) use room::Relief;
 pub(crate) use scratch::Scratch;

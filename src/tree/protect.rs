@@ -3,7 +3,6 @@
 use super::cut::behind;
 use super::leaf::Leaf;
 use super::room::Relief;
-use super::size::LEAF;
 use super::spot::Spot;
 use super::store::Tree;
 use crate::addr::VirtAddr;
@@ -65,22 +64,28 @@ impl<T: Payload> Tree<T> {
         })
     }
 
-    /// Whether as many maps join as are cut, and leaves can hold the parts until they do. So the edit needs no node.
+    /// Whether each leaf in which maps are cut ends with no more than before, as maps there join. So the edit needs no node:
+    /// a full leaf can hold the parts until then.
     fn ends_with_no_more(
         &self,
         area: MemoryArea,
         permissions: Permissions,
         borders: [Option<VirtAddr>; 2],
     ) -> bool {
-        let cuts = borders.iter().flatten().count();
-        let fits = borders.into_iter().flatten().all(|border| {
-            let leaf = self.leaf(border.get());
-            leaf.is_some_and(|(leaf, _)| leaf.len() + cuts <= LEAF)
-        });
-        fits && self
-            .joins_in(area, permissions)
-            .nth(cuts.saturating_sub(1))
-            .is_some()
+        let borders = || borders.iter().flatten().map(|border| border.get());
+        borders().all(|border| {
+            self.leaf(border).is_some_and(|(leaf, _)| {
+                let span = leaf.low()..=leaf.high();
+                let cuts = borders().filter(|border| span.contains(border)).count();
+                let is_alone = cuts == borders().count();
+                let joins = self.joins_in(area, permissions).filter(|right| {
+                    let start = right.vmarea().start().get();
+                    // A map at the border of two leaves leaves the one that is crowded: where only one can be.
+                    span.contains(&start) || is_alone && span.contains(&start.wrapping_sub(1))
+                });
+                joins.count() >= cuts
+            })
+        })
     }
 
     /// The maps that will have become one with the map before them, once all that lies in `area` has these permissions.

@@ -112,14 +112,15 @@ impl<T> Tree<T> {
         let growth = moved + punches.iter().sum::<usize>();
         let len = leaf.len();
         let needed = if height == 0 {
-            // All maps are in one leaf: what goes from it makes room before what comes wants it.
+            // All maps are in one leaf: what goes makes room before what comes wants it. Once that is split, it need not.
             let gone = self.count_inside(old) + self.count_inside(new);
-            splits(len + growth, gone)
+            let fits = len + growth <= FULL + gone;
+            if fits { 0 } else { splits(FULL + growth) }
         } else {
             // The leaf takes what comes; or another does, of which nothing is known, when all that it has may go.
             let stays = new.end().get() < leaf.high() || at == len;
             let len = if stays { len } else { FULL + 1 };
-            let comes = splits(len + growth, 0);
+            let comes = splits(len + growth);
             let cuts = [old, head].map(|area| self.cut_cost(area));
             comes + cuts.iter().sum::<usize>()
         };
@@ -157,7 +158,7 @@ impl<T> Tree<T> {
                 leaf.check_free(area, leaf.lower_bound(area.start().get()))?;
                 added += 1;
             }
-            let splits = splits(leaf.len() + added, 0);
+            let splits = splits(leaf.len() + added);
             if splits > 0 {
                 split += splits;
                 needed += splits - 1 + self.needed_at(start, added);
@@ -221,10 +222,9 @@ impl<T> Tree<T> {
     }
 }
 
-/// How many times a leaf is split at most that has `len` maps when all have come, in address order, and `gone` of which
-/// went before.
-const fn splits(len: usize, gone: usize) -> usize {
-    match len.saturating_sub(gone).checked_sub(FULL) {
+/// How many times a leaf is split at most that has `len` maps when all have come, in address order or the reverse.
+const fn splits(len: usize) -> usize {
+    match len.checked_sub(FULL) {
         None | Some(0) => 0,
         Some(more) => 1 + more / HALF,
     }

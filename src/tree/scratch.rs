@@ -1,6 +1,7 @@
 //! Maps that wait beside a tree until all of them can be added.
 
 use super::child::NodeRef;
+use super::drop_all::drop_all;
 use super::node::{Kind, Node};
 use super::room::Relief;
 use super::store::Tree;
@@ -100,10 +101,18 @@ impl<T: Payload> Iterator for Scratch<'_, T> {
 }
 
 impl<T: Payload> Drop for Scratch<'_, T> {
-    /// What was not taken is dropped, and the nodes go home.
+    /// Maps that were not taken are dropped, and the nodes go home.
     fn drop(&mut self) {
-        self.for_each(drop);
-        self.home.pool.absorb(&mut self.maps.pool);
-        self.home.trim();
+        drop_all(Homeward(self).0);
+    }
+}
+
+/// Maps whose nodes go home when the last of them has gone, even if a payload panics.
+struct Homeward<'s, 'a, T: Payload>(&'s mut Scratch<'a, T>);
+
+impl<T: Payload> Drop for Homeward<'_, '_, T> {
+    fn drop(&mut self) {
+        self.0.home.pool.absorb(&mut self.0.maps.pool);
+        self.0.home.trim();
     }
 }

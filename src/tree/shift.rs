@@ -25,17 +25,6 @@ impl<T: Payload> Tree<T> {
             }
         }
         // Those that have moved were apart before; only the first and the last have new neighbours.
-        self.join_at(to.start());
-        to.next().into_iter().for_each(|next| self.join_at(next));
-    }
-}
-
-impl<T> Tree<T> {
-    /// Puts `map` where nothing is, and joins it with nothing. Reserved.
-    pub(super) fn place(&mut self, map: VirtualMemoryMap<T>, relief: Relief) {
-        self.plant();
-        let start = map.vmarea().start().get();
-        self.make_room(start, 1, relief);
-        self.edit(start, |leaf, at| leaf.place_at(at, map));
+        self.join_around(to);
     }
 }

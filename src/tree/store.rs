@@ -14,8 +14,8 @@ use crate::map::MapRef;
 
 /// The maps of one space in address order.
 ///
-/// Lookups, ranks and edits are O(log n), and O(1) more for each map that is touched. Every edit that may add maps is
-/// preceded by [`reserve`](Self::reserve), and cannot fail then.
+/// Lookups, ranks and edits are O(log n), and O(1) more for each map that is touched. An edit that may leave
+/// more maps is preceded by the `reserve_…` of its name, which may fail, and then cannot fail itself.
 pub(crate) struct Tree<T: 'static> {
     pub(super) root: Option<NodeRef<T>>,
     pub(super) pool: Pool<T>,

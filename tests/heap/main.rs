@@ -56,7 +56,8 @@ fn fail_each(verb: &Verb, size: usize, fill: Fill, at: usize) -> usize {
         let context = format!("{} at {at} of {size}, {fill:?}, allocation {n}", verb.name);
         let mut space = space();
         let (answer, allocations) = failing(n, || (verb.run)(&mut space, at));
-        space.check_invariants().unwrap();
+        let sound = space.check_invariants();
+        assert_eq!(sound, Ok(()), "{context}");
         match answer {
             Ok(()) => {
                 assert_eq!(maps(&space), after, "{context}");
@@ -69,7 +70,7 @@ fn fail_each(verb: &Verb, size: usize, fill: Fill, at: usize) -> usize {
         assert_eq!(allocations, n, "it went on after a failure: {context}");
         assert_eq!(maps(&space), before, "{context}");
         (verb.run)(&mut space, at).unwrap();
-        space.check_invariants().unwrap();
+        assert_eq!(space.check_invariants(), Ok(()), "{context}");
         assert_eq!(maps(&space), after, "once there is memory: {context}");
     }
     unreachable!()

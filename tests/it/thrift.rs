@@ -134,6 +134,31 @@ fn a_page_that_joins_its_neighbour_is_protected_without_a_node() {
 }
 
 #[test]
+fn a_leaf_that_is_full_stays_so_where_maps_join_in_another() {
+    // Three nodes: two leaves. Maps 80 and 81 continue each other, but for their permissions.
+    let mut space = Space::with_nodes(NoPageTable::new(), leak(3));
+    for at in 0..123 {
+        let phys = if at == 81 { 8 * 80 + 4 } else { 8 * at };
+        let permissions = if at == 81 { RW } else { READ };
+        let map = map(4 * at * PAGE, (phys * PAGE) as u64, 4 * PAGE, permissions);
+        if space.add_memory_map(map).is_err() {
+            break;
+        }
+    }
+    let before = space.memory_maps().len();
+    assert!(before > 100 || cfg!(kernel_vm_small_nodes), "{before}");
+    let _ = space.unmap(pages(4 * 3 + 1, 1));
+    for first in [20, 25, 30, 35] {
+        let answer = space.protect(pages(4 * first + 2, 4 * (81 - first) - 2), RW);
+        assert!(matches!(
+            answer,
+            Ok(()) | Err(MapError::OutOfNodes { .. } | MapError::NotMapped { .. })
+        ));
+        space.check_invariants().unwrap();
+    }
+}
+
+#[test]
 fn any_map_in_a_full_node_can_move() {
     let (_, count) = full(1);
     for at in 0..count {
@@ -170,29 +195,18 @@ fn random_verb(
     let count = 1 + random.below(most);
     let permissions = if random.below(2) == 0 { READ } else { RW };
     let verb = random.below(5);
+    let lead_to = |frame: usize| {
+        let (first, size) = (first * PAGE, count * PAGE);
+        map(first, (frame * PAGE) as u64, size, permissions)
+    };
     let answer = match verb {
         0 => space.unmap(pages(first, count)),
         1 => space.protect(pages(first, count), permissions),
-        2 => {
-            let new = map(
-                first * PAGE,
-                (first * PAGE) as u64,
-                count * PAGE,
-                permissions,
-            );
-            space.add_memory_map(new).map_err(MapError::from)
-        }
-        3 => {
-            // Mostly continues what is there.
-            let frame = first + random.below(8) / 7;
-            let new = map(
-                first * PAGE,
-                (frame * PAGE) as u64,
-                count * PAGE,
-                permissions,
-            );
-            space.replace_memory_map(new).map_err(MapError::from)
-        }
+        2 => space.add_memory_map(lead_to(first)).map_err(MapError::from),
+        // Mostly continues what is there.
+        3 => space
+            .replace_memory_map(lead_to(first + random.below(8) / 7))
+            .map_err(MapError::from),
         _ => {
             let to = random.below(limit);
             space.remap(pages(first, count), pages(to, count))

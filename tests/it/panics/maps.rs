@@ -6,7 +6,7 @@ use kernel_vm::backend::PageTableBackend;
 use kernel_vm::backend::mock::{MockBackend, NoPageTable};
 use kernel_vm::backend::sv39::Sv39;
 use kernel_vm::{
-    MapError, MemoryArea, Permissions, VirtAddr, VirtualMemoryManager, VirtualMemoryMap,
+    MapError, MemoryArea, Node, Permissions, VirtAddr, VirtualMemoryManager, VirtualMemoryMap,
 };
 
 use super::bomb::{Call, Pieces, Tag, arm, disarm, live, ticking};
@@ -35,7 +35,10 @@ fn tagged(first: usize, count: usize, permissions: Permissions) -> VirtualMemory
 /// A space full of maps side by side that differ in permissions alone, with a hole of a map behind every tenth. All but
 /// the last are populated.
 fn furnished<B: PageTableBackend>(backend: B) -> Space<B> {
-    let mut space = Space::for_payload(backend);
+    furnish(Space::for_payload(backend))
+}
+
+fn furnish<B: PageTableBackend>(mut space: Space<B>) -> Space<B> {
     for at in (0..MAPS).filter(|at| at % 10 != 9) {
         let permissions = if at % 2 == 0 { READ } else { RW };
         space
@@ -170,11 +173,12 @@ fn check_joined<B: PageTableBackend>(space: &Space<B>, context: &str) {
     }
 }
 
-/// Strikes every call in every verb. Answers how many struck.
-fn strike_all<B: PageTableBackend>(fresh: impl Fn() -> B) -> usize {
+/// Strikes every call in every verb on spaces that `fresh` makes; `last` looks at each, and drops it. Answers how many
+/// struck.
+fn strike_all<B: PageTableBackend>(fresh: impl Fn() -> Space<B>, last: impl Fn(Space<B>)) -> usize {
     let mut struck = 0;
     for (name, verb) in verbs::<B>() {
-        let mut twin = furnished(fresh());
+        let mut twin = fresh();
         let before = view(&twin);
         verb(&mut twin).unwrap();
         let after = view(&twin);
@@ -182,7 +186,7 @@ fn strike_all<B: PageTableBackend>(fresh: impl Fn() -> B) -> usize {
         for call in Call::ALL {
             for n in 1.. {
                 let start = live();
-                let mut space = furnished(fresh());
+                let mut space = fresh();
                 arm(call, n);
                 let answer = survive(|| verb(&mut space));
                 if disarm() {
@@ -193,7 +197,7 @@ fn strike_all<B: PageTableBackend>(fresh: impl Fn() -> B) -> usize {
                 struck += 1;
                 let context = format!("{name}, {call:?} {n}");
                 check(&mut space, &before, &after, &context);
-                drop(space);
+                last(space);
                 assert_eq!(live(), start, "payloads were lost: {context}");
             }
         }
@@ -203,14 +207,33 @@ fn strike_all<B: PageTableBackend>(fresh: impl Fn() -> B) -> usize {
 
 #[test]
 fn a_payload_a_sink_or_an_iterator_that_panics_leaves_a_sound_space() {
-    let struck = strike_all(NoPageTable::<1>::new);
+    let struck = strike_all(|| furnished(NoPageTable::new()), drop);
     assert!(struck > 700, "{struck} calls");
 }
 
 #[test]
+fn a_payload_a_sink_or_an_iterator_that_panics_loses_no_node() {
+    const NODES: usize = if cfg!(kernel_vm_small_nodes) { 40 } else { 12 };
+    let nodes = || Box::leak((0..NODES).map(|_| Node::new()).collect());
+    let fresh = || Space::with_nodes(NoPageTable::new(), nodes());
+    let fill = |space: &mut Space<NoPageTable>| {
+        let is_added = |&at: &usize| space.add_memory_map(tagged(2 * at, 1, READ)).is_ok();
+        (0..).take_while(is_added).count()
+    };
+    let all = fill(&mut fresh());
+    strike_all(
+        || furnish(fresh()),
+        |mut space| {
+            drop(space.remove_all_memory_maps());
+            assert_eq!(fill(&mut space), all, "a node was lost");
+        },
+    );
+}
+
+#[test]
 fn a_payload_or_a_sink_that_panics_leaves_page_tables_that_agree_with_their_maps() {
-    strike_all(MockBackend::new);
-    strike_all(|| Sv39::new(Panicky::new(64)).unwrap());
+    strike_all(|| furnished(MockBackend::new()), drop);
+    strike_all(|| furnished(Sv39::new(Panicky::new(64)).unwrap()), drop);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The tree of maps by itself: many maps, few nodes, and every short sequence there is.
 
+mod dense;
 mod edits;
 mod look;
 
