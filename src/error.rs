@@ -100,7 +100,8 @@ pub enum MapError {
         /// How many frames the verb needs in all.
         needed: usize,
     },
-    /// The page table was given a frame of another allocator than its own.
+    /// The page table was given a frame of another allocator than its own; by the platform itself, where that hands frames
+    /// on without their allocator's [id](crate::FrameAllocator::id).
     ForeignFrame {
         /// Where the frame is, in that allocator's memory.
         addr: PhysAddr,

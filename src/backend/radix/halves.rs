@@ -17,7 +17,8 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     /// have one root ([`Format::ONE_ROOT`]), else of the lower.
     ///
     /// # Errors
-    /// [`MapError::OutOfFrames`].
+    /// [`MapError::OutOfFrames`]; [`MapError::ForeignFrame`] from a platform that hands frames on and forgets to hand on
+    /// their allocator's [id](FrameAllocator::id).
     pub fn new(platform: P) -> Result<Self, MapError> {
         Self::with_features(platform, Features::default())
     }
@@ -25,7 +26,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     /// As [`new`](Self::new), for an MMU of which this is known.
     ///
     /// # Errors
-    /// [`MapError::OutOfFrames`].
+    /// As [`new`](Self::new).
     pub fn with_features(platform: P, features: Features) -> Result<Self, MapError> {
         let ranges = const {
             let [lower, _] = *F::RANGES;
@@ -35,8 +36,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
                 Ranges::one(lower)
             }
         };
-        Self::with_root(platform, features, ranges, false)
-            .ok_or(MapError::OutOfFrames { needed: 1 })
+        Self::with_root(platform, features, ranges, false, 1)
     }
 
     /// The kernel's page table, which others [share](Self::with_kernel): the part of the upper half that `area`
@@ -55,13 +55,10 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         let area = first.hull(last)?;
         let needed = 1 + slots(area, Self::TOP).count();
         let ranges = Ranges::one(area);
-        let radix = Self::with_root(platform, features, ranges, true)
-            .ok_or(MapError::OutOfFrames { needed })?;
+        let radix = Self::with_root(platform, features, ranges, true, needed)?;
         for slot in slots(area, Self::TOP) {
             // What was made so far goes when `radix` is dropped.
-            let table = radix
-                .alloc_table()
-                .ok_or(MapError::OutOfFrames { needed })?;
+            let table = radix.alloc_table(needed)?;
             radix.clear(table);
             slot.of(radix.root_table())
                 .store(F::table(table, Self::TOP), Relaxed);
@@ -87,8 +84,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         }
         let [lower, _] = *F::RANGES;
         let ranges = Ranges::one(lower);
-        let radix = Self::with_root(platform, kernel.features(), ranges, false)
-            .ok_or(MapError::OutOfFrames { needed: 1 })?;
+        let radix = Self::with_root(platform, kernel.features(), ranges, false, 1)?;
         if F::ONE_ROOT {
             radix.share(kernel);
         }

@@ -16,11 +16,13 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     /// until those that there were are back. Not as an answer: who copies it has to wait for what was just written.
     pub(super) fn set_aside(&self, needed: usize, reserved: &mut Reserved) -> Result<(), MapError> {
         for _ in 0..needed {
-            let Some(frame) = self.alloc_table() else {
-                self.give_back(core::mem::take(reserved));
-                return Err(MapError::OutOfFrames { needed });
-            };
-            self.push(reserved, frame);
+            match self.alloc_table(needed) {
+                Ok(frame) => self.push(reserved, frame),
+                Err(error) => {
+                    self.give_back(core::mem::take(reserved));
+                    return Err(error);
+                }
+            }
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use super::ranges::Ranges;
 use super::table::Table;
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
+use crate::error::MapError;
 use crate::flush::{Flush, Tlb};
 use crate::frame::{AllocatorId, Frame, FrameAllocator};
 
@@ -49,21 +50,22 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     /// The level of the root table.
     pub(super) const TOP: usize = F::LEVELS - 1;
 
-    /// A page table with an empty root; `None` without a frame for that.
+    /// A page table with an empty root, the first of the `needed` frames of a page table.
     pub(super) fn with_root(
         platform: P,
         features: Features,
         ranges: Ranges,
         is_kernel: bool,
-    ) -> Option<Self> {
+        needed: usize,
+    ) -> Result<Self, MapError> {
         let allocator = platform.id();
-        let root = alloc_table::<F, P>(&platform, allocator)?;
+        let root = alloc_table::<F, P>(&platform, allocator, needed)?;
         // Before it is anybody's root: who drops a page table follows what is in there.
         clear(words(&platform, root));
         let preset = features.accessed_dirty == AccessedDirty::Preset;
         let used = if preset { F::ACCESSED | F::DIRTY } else { 0 };
         let global = if is_kernel { F::GLOBAL } else { F::LOCAL };
-        Some(Self {
+        Ok(Self {
             platform,
             allocator,
             root,
@@ -170,9 +172,9 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
         (difference & !but_for == 0).then_some(first)
     }
 
-    /// A frame for a table.
-    pub(super) fn alloc_table(&self) -> Option<PhysAddr> {
-        alloc_table::<F, P>(&self.platform, self.allocator)
+    /// A frame for a table, one of `needed`.
+    pub(super) fn alloc_table(&self, needed: usize) -> Result<PhysAddr, MapError> {
+        alloc_table::<F, P>(&self.platform, self.allocator, needed)
     }
 
     /// Empties a table that nobody else uses.
@@ -209,19 +211,24 @@ fn differences(first: u64, words: impl Iterator<Item = u64>) -> u64 {
 /// [`take_table`](Radix::take_table) alone.
 pub(super) struct NewTable(pub(super) PhysAddr);
 
-/// A frame that an entry can point to. One that the format has no bits for is as good as none, and so is one that the
-/// platform hands out as another allocator's, which it must not.
+/// A frame that an entry can point to, one of `needed`. One that the format has no bits for is as good as none. One that
+/// the platform hands out as another allocator's, which it must not, is refused.
 fn alloc_table<F: Format, P: FrameAllocator>(
     platform: &P,
     allocator: AllocatorId,
-) -> Option<PhysAddr> {
-    let frame = platform.alloc()?;
-    let fits = MemoryArea::low_bits(F::PHYSICAL_BITS).contains(frame.addr());
-    if !fits || frame.allocator() != allocator {
-        platform.release(frame, false);
-        return None;
-    }
-    Some(frame.into_addr())
+    needed: usize,
+) -> Result<PhysAddr, MapError> {
+    let frame = platform.alloc().ok_or(MapError::OutOfFrames { needed })?;
+    let addr = frame.addr();
+    let error = if frame.allocator() != allocator {
+        MapError::ForeignFrame { addr }
+    } else if MemoryArea::low_bits(F::PHYSICAL_BITS).contains(addr) {
+        return Ok(frame.into_addr());
+    } else {
+        MapError::OutOfFrames { needed }
+    };
+    platform.release(frame, false);
+    Err(error)
 }
 
 /// The words of the table in the frame at `at`, which must be one that a page table on this platform owns: see

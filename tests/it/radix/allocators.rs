@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use kernel_vm::backend::mock::HostFrames;
 use kernel_vm::backend::radix::{AccessedDirty, Format, Radix, Reserved};
+use kernel_vm::backend::sv39::Sv39Format;
 use kernel_vm::backend::{Edit, Entry, PageTableBackend};
 use kernel_vm::{
     AllocatorId, FRAME_SIZE, Flush, Frame, FrameAllocator, MapError, PhysAddr, Tlb, VirtAddr,
@@ -171,4 +172,35 @@ fn frames_set_aside_in_memory_that_has_gone_are_left_alone<F: Shape>() {
     assert_eq!(table.entry(VirtAddr::new(GIB)), Entry::Empty);
     table.unreserve(reserved);
     assert_eq!(guest.in_use(), 1);
+}
+
+/// A platform that hands frames on, and does not say whose.
+struct Forgetful(HostFrames);
+
+#[expect(unsafe_code, reason = "a platform")]
+// SAFETY: every call goes to `HostFrames`, which keeps the promises. The id is not theirs, so no page table takes them.
+unsafe impl FrameAllocator for Forgetful {
+    fn alloc(&self) -> Option<Frame> {
+        self.0.alloc()
+    }
+
+    fn release(&self, frame: Frame, dirty: bool) {
+        self.0.release(frame, dirty);
+    }
+
+    fn reach(&self, at: PhysAddr) -> NonNull<u8> {
+        self.0.reach(at)
+    }
+}
+
+impl Tlb for Forgetful {
+    fn flush(&self, _flush: &Flush<'_>) {}
+}
+
+#[test]
+fn a_platform_that_forgets_whose_its_frames_are_is_told_so() {
+    let frames = HostFrames::new(4);
+    let error = Radix::<Sv39Format, _>::new(Forgetful(frames.clone())).unwrap_err();
+    assert!(matches!(error, MapError::ForeignFrame { .. }), "{error}");
+    assert_eq!(frames.frames_in_use(), 0);
 }

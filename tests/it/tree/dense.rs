@@ -1,6 +1,7 @@
 //! Leaves that are as full as they get, at random: moves, restores and holes beside each other lose no page.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use kernel_vm::backend::mock::NoPageTable;
 use kernel_vm::{MapError, Permissions, VirtualMemoryMap};
@@ -33,6 +34,10 @@ fn view(space: &Space) -> Pages {
     .collect()
 }
 
+fn remove(model: &mut Pages, pages: Range<usize>) {
+    model.retain(|page, _| !pages.contains(page));
+}
+
 /// A verb at random on the space and on the model.
 fn step(space: &mut Space, model: &mut Pages, random: &mut Random, limit: usize) {
     let first = random.below(limit);
@@ -42,17 +47,17 @@ fn step(space: &mut Space, model: &mut Pages, random: &mut Random, limit: usize)
     match random.below(6) {
         0 | 1 => {
             space.unmap(pages(first, count.min(5))).unwrap();
-            (first..first + count.min(5)).for_each(|page| drop(model.remove(&page)));
+            remove(model, first..first + count.min(5));
         }
         2 => {
             let (to, behind) = (random.below(2 * limit), random.below(4));
             let (old, new) = (pages(first, count + behind), pages(to, count));
             if space.remap(old, new) == Ok(()) && to != first {
                 let moved: Vec<_> = (0..count).map(|page| model[&(first + page)]).collect();
-                (first..first + count + behind).for_each(|page| drop(model.remove(&page)));
+                remove(model, first..first + count + behind);
                 model.extend((to..).zip(moved));
             } else if to == first {
-                (first + count..first + count + behind).for_each(|page| drop(model.remove(&page)));
+                remove(model, first + count..first + count + behind);
             }
         }
         3 => {
