@@ -2,7 +2,7 @@
 
 use arrayvec::{ArrayVec, CapacityError};
 
-use crate::addr::PhysAddr;
+use crate::addr::{PhysAddr, VirtAddr};
 use crate::area::MemoryArea;
 use crate::asid::Asid;
 
@@ -288,6 +288,38 @@ impl<'a> Flush<'a> {
         self.ranges?
             .iter()
             .try_fold(0_usize, |sum, range| sum.checked_add(range.size()))
+    }
+
+    /// The ranges, where fences page by page do all that is meant: they have `most` bytes at most, tables did not change,
+    /// and a fence has an effect for their addresses, as `reaches` says. `None`: a fence without an address is wanted.
+    /// O(1).
+    ///
+    /// On RISC-V `reaches` asks whether an address is canonical in the mode that the CPU runs in
+    /// ([`Mode::is_canonical`](crate::backend::riscv::Mode::is_canonical)). It is asked of the first and the last address
+    /// of each range.
+    ///
+    /// ```
+    /// use kernel_vm::backend::riscv::Mode;
+    /// use kernel_vm::{AreaError, Flush, MemoryArea, PhysAddr, VirtAddr};
+    ///
+    /// let page = MemoryArea::from_start_size(VirtAddr::new(0x40_0000_0000), 0x1000)?; // of an Sv48 space
+    /// let ranges = [page];
+    /// let flush = Flush::leaves(PhysAddr::new(0x8020_0000), &ranges);
+    /// let asked = |mode: Mode| flush.page_by_page(64 << 12, |addr| mode.is_canonical(addr));
+    /// assert_eq!((asked(Mode::Sv48), asked(Mode::Sv39)), (Some(&ranges[..]), None));
+    /// assert_eq!(flush.with_tables().page_by_page(64 << 12, |_| true), None);
+    /// # Ok::<(), AreaError>(())
+    /// ```
+    #[must_use]
+    pub fn page_by_page(
+        &self,
+        most: usize,
+        reaches: impl Fn(VirtAddr) -> bool,
+    ) -> Option<&'a [MemoryArea]> {
+        let is_few = self.size().is_some_and(|bytes| bytes <= most) && !self.tables;
+        let ranges = self.ranges.filter(|_| is_few)?;
+        let mut ends = ranges.iter().flat_map(|range| [range.start(), range.end()]);
+        ends.all(reaches).then_some(ranges)
     }
 }
 

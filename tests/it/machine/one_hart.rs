@@ -26,19 +26,15 @@ struct Platform {
 impl Platform {
     fn forget(&self, what: &Flush<'_>) {
         let hart = self.machine.cpu(0);
-        let few = what.size().is_some_and(|bytes| bytes <= 64 * FRAME_SIZE);
         let pages = |range: &kernel_vm::MemoryArea| {
             (range.start().get()..=range.end().get()).step_by(FRAME_SIZE)
         };
-        let narrow = |range: &kernel_vm::MemoryArea| {
-            NARROWEST.is_canonical(range.start()) && NARROWEST.is_canonical(range.end())
-        };
-        match what.ranges() {
-            Some(ranges) if few && !what.tables() && ranges.iter().all(narrow) => ranges
+        match what.page_by_page(64 * FRAME_SIZE, |addr| NARROWEST.is_canonical(addr)) {
+            Some(ranges) => ranges
                 .iter()
                 .flat_map(pages)
                 .for_each(|page| hart.sfence_vma(Some(VirtAddr::new(page)), None)),
-            _ => hart.sfence_vma(None, None),
+            None => hart.sfence_vma(None, None),
         }
     }
 }

@@ -79,15 +79,10 @@ impl Tlb for Platform {
     }
 }
 
-/// What is forgotten page by page, if that is cheaper and does it: a fence with an address covers leaves only, not
-/// tables that went or are new, and has no effect in a mode in which the address is not canonical. All spaces of this
-/// kernel, and so all harts, are in one mode.
-fn few<'a>(flush: &'a Flush<'_>) -> Option<&'a [MemoryArea]> {
-    let is_few = flush.size().is_some_and(|bytes| bytes <= MANY * PAGE);
-    let known =
-        |area: &MemoryArea| MODE.is_canonical(area.start()) && MODE.is_canonical(area.end());
-    let ranges = flush.ranges()?;
-    (is_few && !flush.tables() && ranges.iter().all(known)).then_some(ranges)
+/// What is forgotten page by page, if that is cheaper and does it. All spaces of this kernel, and so all harts, are in one
+/// mode.
+fn few<'a>(flush: &Flush<'a>) -> Option<&'a [MemoryArea]> {
+    flush.page_by_page(MANY * PAGE, |addr| MODE.is_canonical(addr))
 }
 
 fn pages(area: MemoryArea) -> impl Iterator<Item = VirtAddr> {

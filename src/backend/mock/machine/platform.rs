@@ -99,18 +99,14 @@ impl Machine {
 impl State {
     /// What one CPU does of a flush.
     fn flush(&mut self, number: usize, flush: &Flush<'_>, memory: Memory<'_>) {
-        let few = flush.size().is_some_and(|bytes| bytes <= FEW * FRAME_SIZE);
         let mode = self.cpu(number).satp.mode;
-        let canonical =
-            |range: &MemoryArea| mode.is_canonical(range.start()) && mode.is_canonical(range.end());
-        match flush.ranges() {
-            // A fence with an address has no effect where that is not canonical.
-            Some(ranges) if few && !flush.tables() && ranges.iter().all(canonical) => {
+        match flush.page_by_page(FEW * FRAME_SIZE, |addr| mode.is_canonical(addr)) {
+            Some(ranges) => {
                 for page in ranges.iter().flat_map(|&range| pages(range)) {
                     self.fence(number, Some(page), flush.asid(), memory);
                 }
             }
-            _ => self.fence(number, None, flush.asid(), memory),
+            None => self.fence(number, None, flush.asid(), memory),
         }
     }
 }
