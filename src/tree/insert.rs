@@ -15,69 +15,85 @@ impl<T: Payload> Tree<T> {
         &mut self,
         map: VirtualMemoryMap<T>,
     ) -> Result<(), (MapError, VirtualMemoryMap<T>)> {
-        let area = map.vmarea();
+        let mut new = Some(map);
         // Most leaves have room: then one way down is enough.
-        let map = match self.insert_here(area.start().get(), map) {
-            Ok(()) => return Ok(()),
-            Err(map) => map,
-        };
-        match self.reserve_insert(area) {
+        self.insert_here(&mut new);
+        new.map_or(Ok(()), |map| self.add_elsewhere(map))
+    }
+
+    /// As [`add`](Self::add), where the map's own leaf does not take it.
+    #[cold]
+    fn add_elsewhere(
+        &mut self,
+        map: VirtualMemoryMap<T>,
+    ) -> Result<(), (MapError, VirtualMemoryMap<T>)> {
+        match self.reserve_insert(map.vmarea()) {
             Ok(()) => {
                 self.insert(map, Relief::Share);
                 Ok(())
             }
-            Err(error) => self.insert_before(map).map_err(|map| (error, map)),
+            Err(error) => {
+                let mut new = Some(map);
+                self.insert_before(&mut new);
+                new.map_or(Ok(()), |map| Err((error, map)))
+            }
         }
     }
 
     /// Puts `map` where nothing is, and joins it with its neighbours. Reserved, or with room made by the same verb.
     pub(crate) fn insert(&mut self, map: VirtualMemoryMap<T>, relief: Relief) {
         let area = map.vmarea();
-        let map = match self.insert_here(area.start().get(), map) {
+        let mut new = Some(map);
+        self.insert_here(&mut new);
+        if relief == Relief::Share {
             // Where maps come in order, the leaf before has not been counted on.
-            Err(map) if relief == Relief::Share => self.insert_before(map),
-            other => other,
-        };
-        if let Err(map) = map {
+            self.insert_before(&mut new);
+        }
+        if let Some(map) = new {
             self.place(map, relief);
             self.join_around(area);
         }
     }
 
-    /// Puts `map` into the leaf where `addr` is or would be, if nothing is there and it has room, or if the map becomes a
-    /// part of a neighbour.
+    /// Puts the map into the leaf where it would be, if nothing is there and that has room, or if the map becomes a part of
+    /// a neighbour. Otherwise it stays in `new`.
     #[inline]
-    fn insert_here(
-        &mut self,
-        addr: usize,
-        map: VirtualMemoryMap<T>,
-    ) -> Result<(), VirtualMemoryMap<T>> {
-        let area = map.vmarea();
-        let mut map = Some(map);
-        let edges = self.edit(addr, |leaf, at| leaf.insert(&mut map, at));
-        if let Some((is_first, is_last)) = edges.flatten() {
-            // Neighbours in other leaves.
+    fn insert_here(&mut self, new: &mut Option<VirtualMemoryMap<T>>) {
+        let Some(area) = new.as_ref().map(VirtualMemoryMap::vmarea) else {
+            return;
+        };
+        let edges = self.edit(area.start().get(), |leaf, at| leaf.insert(new, at));
+        self.join_edges(area, edges.flatten());
+    }
+
+    /// As [`insert_here`](Self::insert_here), behind the last map of the leaf before, when the map would come first in its
+    /// own.
+    fn insert_before(&mut self, new: &mut Option<VirtualMemoryMap<T>>) {
+        let Some(area) = new.as_ref().map(VirtualMemoryMap::vmarea) else {
+            return;
+        };
+        let start = area.start().get();
+        let is_first = self
+            .leaf(start)
+            .is_some_and(|(leaf, at)| at == 0 && area.end().get() < leaf.low());
+        let before = is_first.then(|| self.predecessor(start)).flatten();
+        if let Some(before) = before.map(MapRef::vmarea) {
+            let edges = self.edit(before.end().get(), |leaf, at| leaf.insert(new, at + 1));
+            self.join_edges(area, edges.flatten());
+        }
+    }
+
+    /// Joins a map that was put into a leaf at `area` with neighbours in other leaves, when it is the first or the last in
+    /// its own.
+    #[inline]
+    fn join_edges(&mut self, area: MemoryArea, edges: Option<(bool, bool)>) {
+        if let Some((is_first, is_last)) = edges {
             if is_last {
                 area.next().into_iter().for_each(|next| self.join_at(next));
             }
             if is_first {
                 self.join_at(area.start());
             }
-        }
-        map.map_or(Ok(()), Err)
-    }
-
-    /// As [`insert_here`](Self::insert_here), behind the last map of the leaf before, when `map` would come first in its
-    /// own.
-    fn insert_before(&mut self, map: VirtualMemoryMap<T>) -> Result<(), VirtualMemoryMap<T>> {
-        let start = map.vmarea().start().get();
-        let is_first = self
-            .leaf(start)
-            .is_some_and(|(leaf, at)| at == 0 && map.vmarea().end().get() < leaf.low());
-        let before = is_first.then(|| self.predecessor(start)).flatten();
-        match before.map(|before| before.vmarea().end().get()) {
-            Some(end) => self.insert_here(end, map),
-            None => Err(map),
         }
     }
 
@@ -187,16 +203,13 @@ impl<T> Leaf<T> {
 }
 
 impl<T: Payload> Leaf<T> {
-    /// Puts the map at `at`, or behind the last map when that is before it, where nothing may be, and joins it with its
-    /// neighbours in this leaf. `None`, and the map stays, when something is there, or when there is no room.
+    /// Puts the map at `at`, where nothing may be, and joins it with its neighbours in this leaf. `None`, and the map
+    /// stays, when something is there, or when there is no room.
     ///
     /// Answers whether it, or the map that it has become a part of, is now the first, and whether it is the last: then
     /// there may be neighbours in other leaves.
     fn insert(&mut self, map: &mut Option<VirtualMemoryMap<T>>, at: usize) -> Option<(bool, bool)> {
         let new = map.as_ref()?.view();
-        // Whoever looked for the last map of this leaf wants the place behind it.
-        let at =
-            at + usize::from(at + 1 == self.len() && self.end(at) < new.vmarea().start().get());
         if at < self.len() && self.start(at) <= new.vmarea().end().get() {
             return None;
         }
