@@ -127,7 +127,7 @@ impl<T> Tree<T> {
         if needed == 0 {
             return Ok(());
         }
-        self.pool.reserve(needed + above(needed, height))
+        self.pool.reserve(needed + self.needed_above(needed))
     }
 
     /// How many leaves may be split where `area` is cut out of one map, whatever else happens there.
@@ -166,7 +166,7 @@ impl<T> Tree<T> {
         }
         // Nodes above that have room for one more, and get more.
         if split > 1 {
-            needed += above(split, self.height());
+            needed += self.needed_above(split);
         }
         Ok(needed)
     }
@@ -189,6 +189,26 @@ impl<T> Tree<T> {
                 Kind::Leaf(_) | Kind::Spare(_) => return tight,
             }
         }
+    }
+
+    /// How many nodes above leaves that are split so many times may be split, those that were tight before aside but for
+    /// one a level and place; and how many new ones may come above all.
+    fn needed_above(&self, leaves: usize) -> usize {
+        let height = self.height();
+        // How many nodes a level has at most, where that is quickly told.
+        let most = match height {
+            0 | 1 => 1,
+            2 => self.root.as_deref().map_or(1, Node::len),
+            _ => usize::MAX,
+        };
+        // A node that has room for one child comes to be tight by the second; from then on there is room for half a node.
+        let splits = leaves.div_ceil(2).min(most) + leaves / INNER_HALF + 1;
+        let (mut nodes, mut children) = (1 + height * splits, leaves);
+        while children > INNER_HALF {
+            children = children / INNER_HALF + 1;
+            nodes += children;
+        }
+        nodes
     }
 
     /// Makes room for `growth` more maps, one or two, in the leaf at `addr`: splits it, and every tight node above it,
@@ -228,19 +248,6 @@ const fn splits(len: usize) -> usize {
         None | Some(0) => 0,
         Some(more) => 1 + more / HALF,
     }
-}
-
-/// How many nodes above leaves that are split so many times may be split, those that were tight before aside but for one
-/// a level and place; and how many new ones may come above all.
-const fn above(leaves: usize, height: usize) -> usize {
-    // A node that has room for one child comes to be tight by the second; from then on there is room for half a node.
-    let splits = leaves.div_ceil(2) + leaves / INNER_HALF + 1;
-    let (mut nodes, mut children) = (1 + height * splits, leaves);
-    while children > INNER_HALF {
-        children = children / INNER_HALF + 1;
-        nodes += children;
-    }
-    nodes
 }
 
 /// Makes room in the child at `at`: a neighbour takes some of its maps, or a new node does.
