@@ -22,6 +22,8 @@ mod error;
 mod flush;
 mod frame;
 mod free_search;
+#[cfg(all(feature = "alloc", any(doc, doctest)))]
+pub mod guide;
 mod manager;
 mod map;
 mod permissions;

@@ -1,4 +1,4 @@
-//! The README, as a page of the documentation and as a file in a clone.
+//! The README and the guide, as pages of the documentation and as files in a clone.
 
 use std::fs;
 use std::path::Path;
@@ -45,32 +45,70 @@ fn the_plot_of_the_documentation_is_the_plot_of_the_clone() {
     assert_eq!(base64(b"ab"), "YWI=");
 }
 
+/// The pages that are shown in a clone and in the documentation alike: the README, and those of the guide.
+fn pages() -> Vec<(String, String)> {
+    let names = read("src/guide.rs");
+    let names = names
+        .lines()
+        .filter_map(|line| line.strip_prefix("page!(")?.strip_suffix(");"));
+    let paths = names.map(|name| format!("docs/{name}.md"));
+    let paths = core::iter::once("README.md".to_owned()).chain(paths);
+    paths.map(|path| (read(&path), path)).collect()
+}
+
 #[test]
 fn every_link_leads_somewhere_in_a_clone_and_in_the_documentation() {
-    let (readme, links) = (read("README.md"), read("src/links.md"));
-    let (in_clone, in_docs) = (references(&readme), references(&links));
-    for (name, path) in &in_clone {
+    let links = read("src/links.md");
+    let in_docs = references(&links);
+    for (text, path) in pages() {
+        let folder = Path::new(&path).parent().unwrap();
+        for (name, to) in references(&text) {
+            let file = to.split('#').next().unwrap();
+            let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join(folder)
+                .join(file);
+            assert!(file.exists(), "{path}: {name}] leads to {to}");
+            let has_another = file.extension().is_some_and(|kind| kind == "svg")
+                || in_docs.iter().any(|(other, _)| *other == name);
+            assert!(
+                has_another,
+                "{path}: {name}] leads to a file in the documentation"
+            );
+            assert!(
+                text.contains(&format!("{name}]")),
+                "{path}: {name}] is of no use"
+            );
+        }
+        let inline = text.split("](").skip(1);
         assert!(
-            Path::new(env!("CARGO_MANIFEST_DIR")).join(path).exists(),
-            "{name}] leads to {path}"
+            inline
+                .clone()
+                .all(|rest| rest.starts_with("https://") || rest.starts_with('#')),
+            "{path}"
         );
-        let has_another = *name == "[plot" || in_docs.iter().any(|(other, _)| other == name);
-        assert!(has_another, "{name}] leads to a file in the documentation");
     }
-    for (name, item) in &in_docs {
-        assert!(
-            in_clone.iter().any(|(other, _)| other == name),
-            "{name}] leads nowhere in a clone"
-        );
-        assert!(
-            readme.contains(&format!("{name}]")),
-            "{name}] is of no use, with {item}"
-        );
+}
+
+#[test]
+fn every_link_of_the_documentation_is_used() {
+    let links = read("src/links.md");
+    for (name, item) in references(&links) {
+        let is_used = pages()
+            .iter()
+            .any(|(text, _)| references(text).iter().any(|(other, _)| *other == name));
+        assert!(is_used, "{name}] is of no use, with {item}");
     }
-    assert!(
-        readme
-            .split("](")
-            .skip(1)
-            .all(|rest| rest.starts_with("https://"))
-    );
+}
+
+#[test]
+fn every_page_of_the_guide_is_shown() {
+    let pages = pages();
+    for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        let is_page = name.ends_with(".md") && name != "plot.md";
+        let is_shown = pages
+            .iter()
+            .any(|(_, path)| *path == format!("docs/{name}"));
+        assert!(!is_page || is_shown, "{name} is not in src/guide.rs");
+    }
 }

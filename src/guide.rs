@@ -1,0 +1,16 @@
+//! The guide: pages of ten minutes each, for whoever puts the crate into a kernel or reads it for pleasure.
+//!
+//! They stand in `docs/` of a clone, too. Start with [the words](words).
+
+/// A page of the guide: `docs/NAME.md` as the docs of a module.
+macro_rules! page {
+    ($name:ident) => {
+        // Of a reference that is defined twice, the first counts: here items and the picture itself, in a clone files.
+        #[doc = include_str!("links.md")]
+        #[doc = include_str!("../docs/plot.md")]
+        #[doc = include_str!(concat!("../docs/", stringify!($name), ".md"))]
+        pub mod $name {}
+    };
+}
+
+page!(words);
