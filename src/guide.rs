@@ -14,3 +14,5 @@ macro_rules! page {
 }
 
 page!(words);
+page!(platform);
+page!(from_trap_to_munmap);
