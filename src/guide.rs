@@ -16,3 +16,5 @@ macro_rules! page {
 page!(words);
 page!(platform);
 page!(from_trap_to_munmap);
+page!(life_of_an_entry);
+page!(early_boot);
