@@ -18,3 +18,4 @@ page!(platform);
 page!(from_trap_to_munmap);
 page!(life_of_an_entry);
 page!(early_boot);
+page!(how_fast);
