@@ -2,13 +2,16 @@
 //!
 //! They stand in `docs/` of a clone, too. Start with [the words](words).
 
-/// A page of the guide: `docs/NAME.md` as the docs of a module.
+/// A page of the guide: `docs/NAME.md`, or the file at a path, as the docs of a module.
 macro_rules! page {
     ($name:ident) => {
+        page!($name, concat!("../docs/", stringify!($name), ".md"));
+    };
+    ($name:ident, $path:expr) => {
         // Of a reference that is defined twice, the first counts: here items and the picture itself, in a clone files.
         #[doc = include_str!("links.md")]
         #[doc = include_str!("../docs/plot.md")]
-        #[doc = include_str!(concat!("../docs/", stringify!($name), ".md"))]
+        #[doc = include_str!($path)]
         pub mod $name {}
     };
 }
@@ -19,3 +22,6 @@ page!(from_trap_to_munmap);
 page!(life_of_an_entry);
 page!(early_boot);
 page!(how_fast);
+page!(architecture, "../ARCHITECTURE.md");
+page!(contributing, "../CONTRIBUTING.md");
+page!(changelog, "../CHANGELOG.md");

@@ -51,7 +51,10 @@ fn pages() -> Vec<(String, String)> {
     let names = names
         .lines()
         .filter_map(|line| line.strip_prefix("page!(")?.strip_suffix(");"));
-    let paths = names.map(|name| format!("docs/{name}.md"));
+    let paths = names.map(|name| match name.split_once(", \"../") {
+        Some((_, path)) => path.trim_end_matches('"').to_owned(),
+        None => format!("docs/{name}.md"),
+    });
     let paths = core::iter::once("README.md".to_owned()).chain(paths);
     paths.map(|path| (read(&path), path)).collect()
 }
