@@ -115,3 +115,30 @@ fn every_page_of_the_guide_is_shown() {
         assert!(!is_page || is_shown, "{name} is not in src/guide.rs");
     }
 }
+
+/// The lines of a text, and whether each is code.
+fn lines(text: &str) -> impl Iterator<Item = (&str, bool)> {
+    text.lines().scan(false, |is_code, line| {
+        let is_fence = line.trim_start().starts_with("```");
+        *is_code ^= is_fence;
+        Some((line, *is_code && !is_fence))
+    })
+}
+
+#[test]
+fn the_readme_is_read_in_five_minutes() {
+    let readme = read("README.md");
+    let (lines, words) = (readme.lines().count(), readme.split_whitespace().count());
+    assert!(
+        lines <= 160 && words <= 1500,
+        "{lines} lines, {words} words"
+    );
+}
+
+#[test]
+fn code_fits_into_90_columns() {
+    for (text, path) in pages() {
+        let wide = lines(&text).find(|(line, is_code)| *is_code && line.chars().count() > 90);
+        assert_eq!(wide, None, "{path}");
+    }
+}
