@@ -52,6 +52,7 @@ mod audit;
 mod before;
 mod count;
 mod count_map;
+mod display;
 mod edit;
 mod exchange;
 mod features;

@@ -27,6 +27,8 @@ use crate::frame::{AllocatorId, Frame, FrameAllocator};
 /// are [installed](Self::install) with a [`Frame`] each, which is then the page table's own, and given back when the
 /// page is unmapped.
 ///
+/// `Display` prints its entries, level by level.
+///
 /// Dropping it flushes, and gives every frame back; no CPU may use it then.
 ///
 /// What a platform's hook that panics leaves behind is [listed](crate::backend::radix#when-a-hook-panics).

@@ -10,6 +10,7 @@ macro_rules! on_every_format {
 }
 
 mod allocators;
+mod display;
 mod exchange;
 mod failing;
 mod flushes;

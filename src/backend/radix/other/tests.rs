@@ -256,3 +256,21 @@ fn each_half_has_a_root_of_its_own() {
     assert_eq!(user.ranges(), [lower]);
     assert_eq!(last(&user, LARGE), 0);
 }
+
+#[test]
+fn a_page_table_of_one_half_prints_its_own_entries_once() {
+    let mut user = table();
+    user.edit(Edit::Map(run(0, 0x8000_0000, LARGE)), ASID)
+        .unwrap();
+    let text = alloc::format!("{user}");
+    assert_eq!(text.lines().count(), 4, "{text}");
+    let leaf = "      0x0..=0x1fffff -> 0x80000000 rw-- normal, 1 leaf of 2 MiB";
+    assert_eq!(text.lines().last(), Some(leaf));
+    let high = area(usize::MAX - (LARGE - 1), LARGE);
+    let mut kernel = Table::kernel(Platform::new(64), Features::default(), high).unwrap();
+    let mapped = run(high.start().get(), 0x8000_0000, LARGE);
+    kernel.edit(Edit::Map(mapped), ASID).unwrap();
+    let text = alloc::format!("{kernel}");
+    assert_eq!(text.lines().count(), 4, "{text}");
+    assert!(text.ends_with("1 leaf of 2 MiB, global"), "{text}");
+}
