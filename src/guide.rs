@@ -27,6 +27,7 @@ page!(kernel_half);
 page!(asids);
 page!(locks);
 page!(testing);
+page!(new_architecture);
 page!(architecture, "../ARCHITECTURE.md");
 page!(contributing, "../CONTRIBUTING.md");
 page!(changelog, "../CHANGELOG.md");
