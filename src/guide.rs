@@ -1,6 +1,5 @@
-//! The guide: pages of ten minutes each, for whoever puts the crate into a kernel or reads it for pleasure.
-//!
-//! They stand in `docs/` of a clone, too. Start with [the words](words).
+#![doc = include_str!("links.md")]
+#![doc = include_str!("../docs/README.md")]
 
 /// A page of the guide: `docs/NAME.md`, or the file at a path, as the docs of a module.
 macro_rules! page {

@@ -55,7 +55,10 @@ fn pages() -> Vec<(String, String)> {
         Some((_, path)) => path.trim_end_matches('"').to_owned(),
         None => format!("docs/{name}.md"),
     });
-    let paths = core::iter::once("README.md".to_owned()).chain(paths);
+    let paths = ["README.md", "docs/README.md"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(paths);
     paths.map(|path| (read(&path), path)).collect()
 }
 
