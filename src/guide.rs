@@ -7,9 +7,9 @@ macro_rules! page {
         page!($name, concat!("../docs/", stringify!($name), ".md"));
     };
     ($name:ident, $path:expr) => {
-        // Of a reference that is defined twice, the first counts: here items and the picture itself, in a clone files.
+        // Of a reference that is defined twice, the first counts: here items and pictures, in a clone files.
         #[doc = include_str!("links.md")]
-        #[doc = include_str!("../docs/plot.md")]
+        #[doc = include_str!("../docs/pictures.md")]
         #[doc = include_str!($path)]
         pub mod $name {}
     };

@@ -1,6 +1,6 @@
-// Of a reference that is defined twice, the first counts: here items and the picture itself, in a clone files.
+// Of a reference that is defined twice, the first counts: here items and the pictures themselves, in a clone files.
 #![cfg_attr(feature = "alloc", doc = include_str!("links.md"))]
-#![cfg_attr(feature = "alloc", doc = include_str!("../docs/plot.md"))]
+#![cfg_attr(all(feature = "alloc", doc), doc = include_str!("../docs/pictures.md"))]
 #![cfg_attr(feature = "alloc", doc = include_str!("../README.md"))]
 #![cfg_attr(
     not(feature = "alloc"),

@@ -34,15 +34,45 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
+/// The pictures of a clone, in alphabetical order: their names, and what is in them.
+fn pictures() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");
+    let files = fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = files
+        .filter_map(|file| Some(file.strip_suffix(".svg")?.to_owned()))
+        .collect();
+    names.sort();
+    let picture = |name| (read(&format!("docs/pictures/{name}.svg")), name);
+    names
+        .into_iter()
+        .map(picture)
+        .map(|(svg, name)| (name, svg))
+        .collect()
+}
+
 #[test]
-fn the_plot_of_the_documentation_is_the_plot_of_the_clone() {
-    let uri = format!(
-        "data:image/svg+xml;base64,{}",
-        base64(read("docs/plot.svg").as_bytes())
-    );
-    let is_same = read("docs/plot.md") == format!("[plot]: {uri}\n");
-    assert!(is_same, "benches/plot.py writes both");
+fn the_pictures_of_the_documentation_are_those_of_the_clone() {
+    let references = pictures().into_iter().map(|(name, svg)| {
+        let uri = base64(svg.as_bytes());
+        format!("[picture-{name}]: data:image/svg+xml;base64,{uri}\n")
+    });
+    let is_same = read("docs/pictures.md") == references.collect::<String>();
+    assert!(is_same, "docs/pictures.py writes docs/pictures.md");
     assert_eq!(base64(b"ab"), "YWI=");
+}
+
+#[test]
+fn every_picture_is_described_and_has_the_look_of_all_and_together_they_are_small() {
+    let style = format!("<style>\n{}</style>", read("docs/pictures/style.css"));
+    for (name, svg) in pictures() {
+        for part in ["<title>", "<desc>", &style] {
+            assert!(svg.contains(part), "{name} is without {part}");
+        }
+    }
+    let size: usize = pictures().iter().map(|(_, svg)| svg.len()).sum();
+    assert!(size < 60_000, "{size} bytes");
 }
 
 /// The pages that are shown in a clone and in the documentation alike: the README, and those of the guide.
@@ -64,7 +94,7 @@ fn pages() -> Vec<(String, String)> {
 
 #[test]
 fn every_link_leads_somewhere_in_a_clone_and_in_the_documentation() {
-    let links = read("src/links.md");
+    let links = read("src/links.md") + &read("docs/pictures.md");
     let in_docs = references(&links);
     for (text, path) in pages() {
         let folder = Path::new(&path).parent().unwrap();
@@ -74,8 +104,7 @@ fn every_link_leads_somewhere_in_a_clone_and_in_the_documentation() {
                 .join(folder)
                 .join(file);
             assert!(file.exists(), "{path}: {name}] leads to {to}");
-            let has_another = file.extension().is_some_and(|kind| kind == "svg")
-                || in_docs.iter().any(|(other, _)| *other == name);
+            let has_another = in_docs.iter().any(|(other, _)| *other == name);
             assert!(
                 has_another,
                 "{path}: {name}] leads to a file in the documentation"
@@ -111,7 +140,7 @@ fn every_page_of_the_guide_is_shown() {
     let pages = pages();
     for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")).unwrap() {
         let name = file.unwrap().file_name().into_string().unwrap();
-        let is_page = name.ends_with(".md") && name != "plot.md";
+        let is_page = name.ends_with(".md") && name != "pictures.md";
         let is_shown = pages
             .iter()
             .any(|(_, path)| *path == format!("docs/{name}"));
