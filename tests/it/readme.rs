@@ -3,6 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use kernel_vm::backend::{Entry, PageTableBackend, mock::HostFrames, sv39::Sv39};
+use kernel_vm::{
+    MemoryArea, Permissions, PhysAddr, VirtAddr, VirtualMemoryManager, VirtualMemoryMap,
+};
+
 fn read(path: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     fs::read_to_string(root.join(path)).unwrap()
@@ -73,6 +78,42 @@ fn every_picture_is_described_and_has_the_look_of_all_and_together_they_are_smal
     }
     let size: usize = pictures().iter().map(|(_, svg)| svg.len()).sum();
     assert!(size < 60_000, "{size} bytes");
+}
+
+/// The space of the picture `space`: its maps, and where they are in memory.
+const SPACE: [(usize, usize, u64, Permissions); 5] = [
+    (0x1_0000, 0x4000, 0x8000_0000, Permissions::EXECUTE),
+    (0x4000_0000, 0x20_0000, 0x8020_0000, Permissions::WRITE),
+    (0x10_0000_0000, 0x400_0000, 0x9000_0000, Permissions::READ),
+    (0x3f_ffff_7000, 0x1000, 0x8001_0000, Permissions::empty()),
+    (0x3f_ffff_8000, 0x8000, 0x8001_1000, Permissions::WRITE),
+];
+
+#[test]
+fn the_space_of_the_picture_has_the_tables_that_it_shows() {
+    let frames = HostFrames::new(16);
+    let mut space = VirtualMemoryManager::<Sv39<_>>::new(Sv39::new(frames.clone()).unwrap());
+    for (start, size, first, allowed) in SPACE {
+        let vmarea = MemoryArea::from_start_size(VirtAddr::new(start), size).unwrap();
+        let pmarea = MemoryArea::from_start_size(PhysAddr::new(first), size).unwrap();
+        let read = if allowed.is_empty() {
+            allowed
+        } else {
+            Permissions::READ
+        };
+        let map = VirtualMemoryMap::new(vmarea, pmarea, allowed | read, false).unwrap();
+        space.add_memory_map(map).unwrap();
+        if start != 0x10_0000_0000 {
+            space.populate(vmarea).unwrap();
+        }
+    }
+    assert_eq!(space.memory_maps().count(), 5);
+    assert_eq!(frames.frames_in_use(), 6);
+    let entry = |page| space.backend().entry(VirtAddr::new(page));
+    assert!(matches!(entry(0x4000_0000), Entry::Leaf(run) if run.area.size() == 0x20_0000));
+    assert!(matches!(entry(0x3f_ffff_8000), Entry::Leaf(run) if run.area.size() == 0x1000));
+    assert_eq!(entry(0x3f_ffff_7000), Entry::Empty);
+    assert_eq!(entry(0x10_0000_0000), Entry::Empty);
 }
 
 /// The pages that are shown in a clone and in the documentation alike: the README, and those of the guide.
