@@ -27,8 +27,6 @@ pub mod guide;
 mod manager;
 mod map;
 mod permissions;
-#[cfg(target_has_atomic = "64")]
-mod sync;
 mod tree;
 mod violation;
 

@@ -1,21 +1,11 @@
-//! The name under which hardware tags an address space's translations, and who gets which.
+//! The name under which hardware tags an address space's translations, and the allocator that hands such names out.
+//!
+//! The number itself is there on every target: flushes carry it. The allocator needs atomics of 64 bits.
 
 #[cfg(target_has_atomic = "64")]
-mod allocator;
-#[cfg(target_has_atomic = "64")]
-mod context;
-#[cfg(target_has_atomic = "64")]
-mod generation;
+mod allocation;
 mod number;
-#[cfg(target_has_atomic = "64")]
-mod slot;
-#[cfg(target_has_atomic = "64")]
-mod switch;
 
 #[cfg(target_has_atomic = "64")]
-pub use allocator::AsidAllocator;
+pub use allocation::{Activation, AsidAllocator, AsidCpu, AsidSlot};
 pub use number::Asid;
-#[cfg(target_has_atomic = "64")]
-pub use slot::AsidSlot;
-#[cfg(target_has_atomic = "64")]
-pub use switch::{Activation, AsidCpu};

@@ -1,17 +1,16 @@
-//! Who gets which ASID, and when everything must be forgotten.
+//! The allocator: which space has which ASID in this generation, and the rollover to the next.
 
 use core::fmt;
 
 use super::context::Context;
 use super::generation::State;
-use super::switch::AsidCpu;
-use crate::sync::{AtomicU64, Mutex, Ordering};
+use super::sync::{AtomicU64, Line, Mutex, Ordering, const_fn, lines};
 
 /// Hands ASIDs to spaces as CPUs switch to them, for up to `CPUS` CPUs.
 ///
-/// Numbers are handed out once each. When there are no more, a new *generation* begins (a rollover): every space gets
-/// a number anew when it is next switched to, spaces that are running keep theirs, and every CPU flushes everything
-/// once, at its next switch. So a number never leads to translations of whoever had it before.
+/// Numbers are handed out once each. When there are no more, a new *generation* begins (a rollover). Every space gets
+/// a number anew when it is next switched to, and spaces that are running keep theirs. Every CPU flushes everything
+/// once, at its next switch. So a number never leads to translations of the space that had it before.
 ///
 /// A switch to a space that has a number of this generation takes no lock: two loads and a compare-and-swap on a word
 /// that is this CPU's own. Others take a lock, and O(CPUs). Nothing is allocated, and it can be a `static`.
@@ -37,10 +36,10 @@ use crate::sync::{AtomicU64, Mutex, Ordering};
 /// 4. makes every CPU in it execute `sfence.vma` under that ASID, and waits.
 ///
 /// Either the one who flushes sees the bit and the number, or the one who switches walks tables that have been
-/// changed: that is what the two fences are for. Writing `satp` does not do their work. It neither orders anything nor
-/// forgets anything (Privileged, 'Supervisor Address Translation and Protection Register'), but a CPU only walks the
-/// tables that its `satp` names, so it has cached nothing of a space before the first step 3. The flush comes after
-/// `satp` as the manual has it for a recycled ASID ('Supervisor Memory-Management Fence Instruction').
+/// changed: the two fences see to that. Writing `satp` does not do their work: it neither orders anything nor forgets
+/// anything (Privileged, 'Supervisor Address Translation and Protection Register'). But a CPU only walks the tables
+/// that its `satp` names, so it has cached nothing of a space before the first step 3. The flush comes after `satp` as
+/// the manual has it for a recycled ASID ('Supervisor Memory-Management Fence Instruction').
 ///
 /// A bit may leave the mask when the space is not in the `satp` of that CPU and that CPU has executed `sfence.vma`
 /// without an address since; keeping it costs interrupts only.
@@ -69,57 +68,38 @@ use crate::sync::{AtomicU64, Mutex, Ordering};
 /// ```
 ///
 /// [`Activation::flush`]: super::Activation::flush
+/// [`AsidCpu::reset`]: super::AsidCpu::reset
+/// [`AsidCpu::switch`]: super::AsidCpu::switch
 /// [`AsidSlot::asid`]: super::AsidSlot::asid
 pub struct AsidAllocator<const CPUS: usize> {
+    /// The number of this generation, from 1 on. Written under the lock of `state`, read without.
     generation: AtomicU64,
-    /// What each CPU runs: none while it has yet to flush for this generation, idle from a reset to the next switch.
-    active: [Active; CPUS],
-    /// The highest number; 0 when there are too few.
+    /// The active word of each CPU: the context that it runs.
+    ///
+    /// It is [`Context::NONE`] while the CPU has yet to flush for this generation, and [`Context::IDLE`] from a reset to
+    /// the next switch. The CPU writes its own word; a rollover empties all of them.
+    pub(super) active: [Line; CPUS],
+    /// The highest number; 0 when there are too few, and all spaces share number 0.
     pub(super) highest: u16,
     pub(super) state: Mutex<State<CPUS>>,
 }
 
-/// One CPU's word, on a cache line of its own.
-#[repr(align(64))]
-pub(super) struct Active(pub(super) AtomicU64);
-
 impl<const CPUS: usize> AsidAllocator<CPUS> {
-    /// For ASIDs of `bits` bits (what sticks of ones written to the ASID field of `satp`), 16 at most.
-    #[cfg(not(loom))]
-    #[must_use]
-    pub const fn new(bits: u32) -> Self {
-        Self {
-            generation: AtomicU64::new(1),
-            active: [const { Active(AtomicU64::new(Context::NONE.bits())) }; CPUS],
-            highest: highest(bits, CPUS),
-            state: Mutex::new(State::NEW),
+    const_fn! {
+        /// An allocator of ASIDs of `bits` bits, 16 at most: as many as stick of ones that are written to the ASID
+        /// field of `satp`. O(CPUs).
+        #[must_use]
+        pub fn new(bits: u32) -> Self {
+            Self {
+                generation: AtomicU64::new(1),
+                active: lines(),
+                highest: highest(bits, CPUS),
+                state: Mutex::new(State::NEW),
+            }
         }
     }
 
-    /// For ASIDs of `bits` bits, 16 at most.
-    #[cfg(loom)]
-    #[must_use]
-    pub fn new(bits: u32) -> Self {
-        Self {
-            generation: AtomicU64::new(1),
-            active: core::array::from_fn(|_| Active(AtomicU64::new(Context::NONE.bits()))),
-            highest: highest(bits, CPUS),
-            state: Mutex::new(State::NEW),
-        }
-    }
-
-    /// The way in for the CPU with this number, from 0 on; `None` for one of `CPUS` or more. O(1).
-    #[must_use]
-    pub fn cpu(&self, number: usize) -> Option<AsidCpu<'_, CPUS>> {
-        let active = self.active.get(number)?;
-        Some(AsidCpu {
-            allocator: self,
-            active,
-            number,
-        })
-    }
-
-    /// How many generations there have been before this one. O(1).
+    /// The number of generations before this one. O(1).
     #[must_use]
     pub fn rollovers(&self) -> u64 {
         self.generation() - 1
@@ -129,7 +109,10 @@ impl<const CPUS: usize> AsidAllocator<CPUS> {
         self.generation.load(Ordering::Relaxed)
     }
 
-    /// Begins a generation: who runs what is written down, and every CPU has to come here before it runs anything else.
+    /// Begins a generation. O(CPUs).
+    ///
+    /// The context that each CPU runs is reserved, so that its number is not handed out while that CPU may go on with
+    /// it. Every CPU's word is emptied, so that each comes to the lock, and flushes, before it runs another space.
     fn roll_over(&self, state: &mut State<CPUS>) {
         self.generation.fetch_add(1, Ordering::Relaxed);
         for (active, reserved) in self.active.iter().zip(&mut state.reserved) {
@@ -144,7 +127,8 @@ impl<const CPUS: usize> AsidAllocator<CPUS> {
         state.begin();
     }
 
-    /// A context of this generation for a space that had `old`.
+    /// A context of this generation for a space whose slot held `old`: the number of `old` where a CPU still runs that
+    /// space, a free one otherwise. O(CPUs), for each number that is skipped as reserved.
     pub(super) fn renew(&self, state: &mut State<CPUS>, old: Context) -> Context {
         let kept = Context::new(self.generation(), old.asid());
         if old != Context::NONE && state.claim(old, kept) {

@@ -1,18 +1,18 @@
-//! What a CPU asks at a context switch.
+//! A context switch, as the CPU that makes it asks for it.
 
 use core::fmt;
 
-use super::allocator::{Active, AsidAllocator};
+use super::allocator::AsidAllocator;
 use super::context::Context;
-use super::number::Asid;
 use super::slot::AsidSlot;
-use crate::sync::{Ordering, fence};
+use super::sync::{Line, Ordering, fence};
+use crate::asid::number::Asid;
 
-/// What a CPU needs to run a space.
+/// The ASID with which a CPU runs a space, and whether that CPU must flush first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a flush that is asked for must be made"]
 pub struct Activation {
-    /// What `satp` names.
+    /// The number that is written to `satp`.
     pub asid: Asid,
     /// Whether this CPU must forget everything, when `satp` is written.
     pub flush: bool,
@@ -21,15 +21,30 @@ pub struct Activation {
 /// One CPU's way to an [`AsidAllocator`]: to be kept by that CPU, and used by no other.
 #[derive(Clone, Copy)]
 pub struct AsidCpu<'a, const CPUS: usize> {
-    pub(super) allocator: &'a AsidAllocator<CPUS>,
-    pub(super) active: &'a Active,
-    pub(super) number: usize,
+    allocator: &'a AsidAllocator<CPUS>,
+    /// The word of this CPU in the allocator.
+    active: &'a Line,
+    number: usize,
+}
+
+impl<const CPUS: usize> AsidAllocator<CPUS> {
+    /// The way in for the CPU with this number, from 0 on; `None` for one of `CPUS` or more. O(1).
+    #[must_use]
+    pub fn cpu(&self, number: usize) -> Option<AsidCpu<'_, CPUS>> {
+        let active = self.active.get(number)?;
+        Some(AsidCpu {
+            allocator: self,
+            active,
+            number,
+        })
+    }
 }
 
 impl<const CPUS: usize> AsidCpu<'_, CPUS> {
-    /// Makes this CPU one that runs the space of `slot`: with which ASID, and whether it must flush. Ends with a full
-    /// fence. O(1), and without a lock, unless the space has no number of this generation or the CPU has to flush;
-    /// O(CPUs) under a lock then.
+    /// Makes this CPU one that runs the space of `slot`: with which ASID, and whether it must flush.
+    ///
+    /// Ends with a full fence. O(1) and without a lock, unless the space has no number of this generation or the CPU
+    /// has to flush; O(CPUs) under a lock then.
     ///
     /// To be called with interrupts off, and followed by the write of `satp`, as [`AsidAllocator`] says.
     pub fn switch(self, slot: &AsidSlot) -> Activation {
@@ -45,12 +60,13 @@ impl<const CPUS: usize> AsidCpu<'_, CPUS> {
         activation
     }
 
-    /// Makes this CPU one that runs no space, and of which nobody knows what it has cached: its next switch asks for a
-    /// flush. For a CPU that was off, before its first switch; or for one that goes off, behind its last.
+    /// Makes this CPU one that runs no space, and whose TLB may hold anything: its next switch asks for a flush.
+    ///
+    /// For a CPU that was off, before its first switch; or for one that goes off, behind its last.
     ///
     /// From the call to the next switch, `satp` of this CPU names no root of a slot: a rollover in between does not keep
-    /// the number of the space that it ran. What this CPU still has of it does no harm, since the flush comes before
-    /// any space is run. A CPU that slept and goes on in the space that it ran calls this and then
+    /// the number of the space that it ran. Translations of that space that the CPU still has do no harm, since the
+    /// flush comes before any space is run. A CPU that slept and goes on in the space that it ran calls this and then
     /// [`switch`](Self::switch), as if it came from elsewhere.
     ///
     /// To be called on that CPU with interrupts off, or on another while that one is off. O(1), under a lock.
@@ -59,12 +75,15 @@ impl<const CPUS: usize> AsidCpu<'_, CPUS> {
         if let Some(pending) = state.pending.get_mut(self.number) {
             *pending = true;
         }
-        // What is reserved for it stays until the next rollover: in this generation, somebody may have that number.
+        // The context that is reserved for this CPU stays until the next rollover: in this generation, a space may have
+        // its number.
         self.active.0.store(Context::IDLE.bits(), Ordering::Relaxed);
     }
 
-    /// The way without a lock. A rollover that comes between takes the word away, and the exchange fails; one that
-    /// comes after it finds what this CPU runs.
+    /// The switch without a lock, or `None` where only the lock will do.
+    ///
+    /// A rollover that comes between the loads and the exchange empties the word, and the exchange fails. One that comes
+    /// after the exchange finds the context in the word, and reserves it.
     fn fast(self, slot: &AsidSlot) -> Option<Activation> {
         let context = slot.load();
         let before = self.active.0.load(Ordering::Relaxed);
@@ -80,6 +99,7 @@ impl<const CPUS: usize> AsidCpu<'_, CPUS> {
         })
     }
 
+    /// The switch under the lock: for a space without a number of this generation, and for a CPU that has to flush.
     fn slow(self, slot: &AsidSlot) -> Activation {
         let mut state = self.allocator.state.lock();
         let mut context = slot.load();
