@@ -5,11 +5,11 @@ use memory_addr::AddrRange;
 use memory_set::{MappingBackend, MemorySet as Set};
 
 use super::Store;
-use crate::workload::{Content, Entry, PAGE, check, check_protect, check_unmap};
+use crate::workload::{AreaValue, Entry, PAGE, check, check_protect, check_unmap};
 
 #[derive(Clone)]
 struct Linear {
-    content: Content,
+    value: AreaValue,
 }
 
 impl MappingBackend for Linear {
@@ -38,7 +38,7 @@ impl MemorySet {
     fn map(&mut self, entry: &Entry, replace: bool) -> Result<(), MapError> {
         check(entry)?;
         let backend = Linear {
-            content: entry.content(),
+            value: entry.value(),
         };
         let (start, size) = (entry.start(), entry.area.size());
         let area = memory_set::MemoryArea::new(start, size, entry.permissions, backend);
@@ -62,7 +62,7 @@ impl Store for MemorySet {
 
     fn lookup(&self, addr: usize) -> Option<u64> {
         let area = self.areas.find(addr)?;
-        Some(area.backend().content.translate(addr))
+        Some(area.backend().value.translate(addr))
     }
 
     fn insert(&mut self, entry: Entry) -> Result<(), MapError> {

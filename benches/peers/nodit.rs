@@ -5,10 +5,10 @@ use nodit::interval::ii;
 use nodit::{Interval, NoditMap};
 
 use super::Store;
-use crate::workload::{Content, Entry, PAGE, check, check_protect, check_unmap};
+use crate::workload::{AreaValue, Entry, PAGE, check, check_protect, check_unmap};
 
 pub(crate) struct Nodit {
-    areas: NoditMap<usize, Interval<usize>, Content>,
+    areas: NoditMap<usize, Interval<usize>, AreaValue>,
 }
 
 fn interval(area: MemoryArea) -> Interval<usize> {
@@ -29,15 +29,15 @@ impl Store for Nodit {
     }
 
     fn lookup(&self, addr: usize) -> Option<u64> {
-        let content = self.areas.get_at_point(&addr)?;
-        Some(content.translate(addr))
+        let value = self.areas.get_at_point(&addr)?;
+        Some(value.translate(addr))
     }
 
     fn insert(&mut self, entry: Entry) -> Result<(), MapError> {
         check(&entry)?;
         let existing = entry.area;
         self.areas
-            .insert_merge_touching_if_values_equal(interval(entry.area), entry.content())
+            .insert_merge_touching_if_values_equal(interval(entry.area), entry.value())
             .map(drop)
             .map_err(|_| MapError::Overlap { existing })
     }
@@ -53,13 +53,13 @@ impl Store for Nodit {
         if !self.areas.contains_interval(&interval(area)) {
             return Err(MapError::NotMapped { hole: area });
         }
-        for (part, content) in self.areas.cut(&interval(area)) {
-            let content = Content {
+        for (part, value) in self.areas.cut(&interval(area)) {
+            let value = AreaValue {
                 permissions,
-                ..content
+                ..value
             };
             self.areas
-                .insert_merge_touching_if_values_equal(part, content)
+                .insert_merge_touching_if_values_equal(part, value)
                 .map_err(|_| MapError::Overlap { existing: area })?;
         }
         Ok(())

@@ -6,10 +6,10 @@ use kernel_vm::{MapError, MemoryArea, Permissions};
 use rangemap::RangeMap;
 
 use super::Store;
-use crate::workload::{Content, Entry, PAGE, check, check_protect, check_unmap};
+use crate::workload::{AreaValue, Entry, PAGE, check, check_protect, check_unmap};
 
 pub(crate) struct Rangemap {
-    areas: RangeMap<usize, Content>,
+    areas: RangeMap<usize, AreaValue>,
 }
 
 fn range(area: MemoryArea) -> Range<usize> {
@@ -30,7 +30,7 @@ impl Store for Rangemap {
     }
 
     fn lookup(&self, addr: usize) -> Option<u64> {
-        self.areas.get(&addr).map(|content| content.translate(addr))
+        self.areas.get(&addr).map(|value| value.translate(addr))
     }
 
     fn insert(&mut self, entry: Entry) -> Result<(), MapError> {
@@ -40,7 +40,7 @@ impl Store for Rangemap {
                 existing: entry.area,
             });
         }
-        self.areas.insert(range(entry.area), entry.content());
+        self.areas.insert(range(entry.area), entry.value());
         Ok(())
     }
 
@@ -58,14 +58,14 @@ impl Store for Rangemap {
         if !is_whole && self.areas.gaps(&rest).next().is_some() {
             return Err(MapError::NotMapped { hole: area });
         }
-        while let Some((old, content)) = self.areas.get_key_value(&rest.start) {
+        while let Some((old, value)) = self.areas.get_key_value(&rest.start) {
             let part = rest.start..rest.end.min(old.end);
-            let content = Content {
+            let value = AreaValue {
                 permissions,
-                ..*content
+                ..*value
             };
             rest.start = part.end;
-            self.areas.insert(part, content);
+            self.areas.insert(part, value);
             if rest.is_empty() {
                 break;
             }

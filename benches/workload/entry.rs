@@ -17,7 +17,7 @@ pub(crate) struct Entry {
 
 /// What is the same for every byte of an area, so that its parts have equal values: for maps that keep ranges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Content {
+pub(crate) struct AreaValue {
     /// The physical address less the virtual one.
     pub(crate) shift: u64,
     pub(crate) permissions: Permissions,
@@ -71,8 +71,8 @@ impl Entry {
         })
     }
 
-    pub(crate) fn content(&self) -> Content {
-        Content {
+    pub(crate) fn value(&self) -> AreaValue {
+        AreaValue {
             shift: self.first.wrapping_sub(self.start() as u64),
             permissions: self.permissions,
             is_shared: self.is_shared,
@@ -87,7 +87,7 @@ impl Entry {
     }
 }
 
-impl Content {
+impl AreaValue {
     pub(crate) fn translate(&self, addr: usize) -> u64 {
         self.shift.wrapping_add(addr as u64)
     }

@@ -9,7 +9,7 @@ use kernel_vm::{MemoryArea, Permissions, VirtAddr};
 
 use crate::random::Random;
 
-pub(crate) use entry::{Content, Entry, check, check_protect, check_unmap};
+pub(crate) use entry::{AreaValue, Entry, check, check_protect, check_unmap};
 
 pub(crate) const PAGE: usize = 4096;
 
