@@ -12,7 +12,7 @@ mod tables;
 mod world;
 
 use arbitrary::{Arbitrary, Unstructured};
-use kernel_vm::backend::mock::machine::Features;
+use kernel_vm::backend::mock::machine::Extensions;
 use kernel_vm::backend::riscv::Mode;
 use kernel_vm::backend::{sv39::Sv39Format, sv48::Sv48Format, sv57::Sv57Format};
 use kernel_vm_fuzz::Ops;
@@ -72,11 +72,11 @@ fn look(levels: Levels, bits: &Bits) {
         Levels::Four => Mode::Sv48,
         Levels::Five => Mode::Sv57,
     };
-    let features = Features::new()
+    let extensions = Extensions::new()
         .with_svadu(bits.svadu)
         .with_svpbmt(bits.svpbmt);
     let words: Vec<_> = bits.words.0.iter().copied().map(Word::from).collect();
-    Junk::new(mode, features, bits.seed, &words).look(&bits.addrs);
+    Junk::new(mode, extensions, bits.seed, &words).look(&bits.addrs);
 }
 
 fuzz_target!(|input: (Levels, Input)| {

@@ -15,15 +15,15 @@ use kernel_vm::{
     VirtualMemoryMap,
 };
 
-use platform::{Page, Platform, fixed};
+use platform::{FixedFrames, Page, fixed};
 
 const PAGE: usize = 4096;
 const READ: Permissions = Permissions::READ;
 const RW: Permissions = READ.union(Permissions::WRITE);
 
-type Space<'a> = VirtualMemoryManager<Sv39<&'a Platform>>;
+type Space<'a> = VirtualMemoryManager<Sv39<&'a FixedFrames>>;
 
-fn space<'a>(platform: &'a Platform, nodes: &'static mut [Node]) -> Space<'a> {
+fn space<'a>(platform: &'a FixedFrames, nodes: &'static mut [Node]) -> Space<'a> {
     Space::with_nodes(Sv39::new(platform).unwrap(), nodes)
 }
 
@@ -52,7 +52,7 @@ fn allowed(space: &Space<'_>, page: usize) -> Option<Permissions> {
 
 #[test]
 fn all_verbs_work_without_a_heap() {
-    let platform = Platform::new(fixed!([Page; 8]));
+    let platform = FixedFrames::new(fixed!([Page; 8]));
     let mut space = space(&platform, fixed!([Node; 4]));
     let window = pages(0, 100);
     space.add_memory_map(map(16, 8)).unwrap();
@@ -136,7 +136,7 @@ fn fill(space: &mut Space<'_>) -> usize {
 
 #[test]
 fn running_out_of_nodes_changes_nothing_and_loses_none() {
-    let platform = Platform::new(fixed!([Page; 1]));
+    let platform = FixedFrames::new(fixed!([Page; 1]));
     let mut nodes = fixed!([Node; 126]);
     for (count, (name, verb)) in (1..=6).flat_map(|count| VERBS.map(|verb| (count, verb))) {
         let (mine, others) = nodes.split_at_mut(count);
@@ -169,7 +169,7 @@ fn running_out_of_nodes_changes_nothing_and_loses_none() {
 
 #[test]
 fn running_out_of_frames_changes_nothing() {
-    let platform = Platform::new(fixed!([Page; 2]));
+    let platform = FixedFrames::new(fixed!([Page; 2]));
     let mut space = space(&platform, fixed!([Node; 1]));
     space.add_memory_map(map(16, 8)).unwrap();
     let answer = space.populate(pages(16, 8));

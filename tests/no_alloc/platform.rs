@@ -33,7 +33,7 @@ impl Page {
 }
 
 /// Up to 64 frames, whose physical address is that of their bytes.
-pub struct Platform {
+pub struct FixedFrames {
     first: usize,
     /// A bit for each frame that nobody uses.
     free: Cell<u64>,
@@ -41,7 +41,7 @@ pub struct Platform {
     id: AllocatorId,
 }
 
-impl Platform {
+impl FixedFrames {
     pub fn new(memory: &'static mut [Page]) -> Self {
         assert!(memory.len() < 64);
         let id = memory.first().map_or(AllocatorId::MACHINE, AllocatorId::of);
@@ -63,7 +63,7 @@ impl Platform {
 }
 
 // SAFETY: each frame is a `Page` of memory that `new` was given for good, and its bit says who has it.
-unsafe impl FrameAllocator for Platform {
+unsafe impl FrameAllocator for FixedFrames {
     fn id(&self) -> AllocatorId {
         self.id
     }
@@ -91,7 +91,7 @@ unsafe impl FrameAllocator for Platform {
     }
 }
 
-impl Tlb for Platform {
+impl Tlb for FixedFrames {
     fn flush(&self, _flush: &Flush<'_>) {
         self.flushes.set(self.flushes.get() + 1);
     }

@@ -1,6 +1,6 @@
 //! The walker of the page tables and the machine read the same words the same way.
 
-use kernel_vm::backend::mock::machine::{Features, Machine, Privilege};
+use kernel_vm::backend::mock::machine::{Extensions, Machine, Privilege};
 use kernel_vm::backend::radix::Radix;
 use kernel_vm::backend::riscv::{Mode, Satp};
 use kernel_vm::backend::{Entry, PageTableBackend};
@@ -68,7 +68,7 @@ fn furnish<F: Mmu>(space: &mut VirtualMemoryManager<Radix<F, Machine>>, op: &Op)
 
 /// Makes a random table, and reads it both ways.
 fn read_both_ways<F: Mmu>(ops: &[Op], seed: u64) {
-    let machine = machine(512, seed, Features::default());
+    let machine = machine(512, seed, Extensions::default());
     let backend = Radix::<F, _>::new(machine.clone()).unwrap();
     let mut space = VirtualMemoryManager::new(backend);
     let satp = Satp::new(F::MODE, Asid::new(0), space.root_page_table());
@@ -116,8 +116,8 @@ proptest! {
         mode in prop_oneof![Just(Mode::Sv39), Just(Mode::Sv48), Just(Mode::Sv57)],
         (seed, svadu, svpbmt) in any::<(u64, bool, bool)>(),
     ) {
-        let features = Features::new().with_svadu(svadu).with_svpbmt(svpbmt);
+        let extensions = Extensions::new().with_svadu(svadu).with_svpbmt(svpbmt);
         let words: Vec<_> = words.into_iter().map(Word::from).collect();
-        Junk::new(mode, features, seed, &words).look(&addrs);
+        Junk::new(mode, extensions, seed, &words).look(&addrs);
     }
 }

@@ -1,6 +1,6 @@
 //! Which fence makes a CPU forget what.
 
-use kernel_vm::backend::mock::machine::Features;
+use kernel_vm::backend::mock::machine::Extensions;
 use kernel_vm::backend::riscv::Mode;
 use kernel_vm::{Access, Asid, Frame, FrameAllocator, VirtAddr};
 
@@ -164,8 +164,8 @@ fn a_missing_superpage_is_seen_after_a_fence_with_its_address_and_a_missing_tabl
 
 #[test]
 fn svvptc_never_keeps_what_is_not_valid() {
-    let features = Features::new().with_svvptc(true);
-    let tables = Tables::new(Mode::Sv39, features);
+    let extensions = Extensions::new().with_svvptc(true);
+    let tables = Tables::new(Mode::Sv39, extensions);
     let cpu = tables.cpu(0);
     cpu.prefetch(VirtAddr::new(PAGE));
     assert_eq!(load(cpu, PAGE), Err(13));

@@ -1,6 +1,6 @@
 //! Any bytes as tables: the machine answers something, and never panics.
 
-use kernel_vm::backend::mock::machine::Features;
+use kernel_vm::backend::mock::machine::Extensions;
 use kernel_vm::backend::riscv::Mode;
 use kernel_vm::{Access, FRAME_SIZE, Frame, FrameAllocator, PhysAddr, VirtAddr};
 
@@ -30,13 +30,13 @@ impl From<(u64, u16, u8, bool)> for Word {
 /// Tables of such words, on a machine of their own.
 pub struct Junk {
     tables: Tables,
-    features: Features,
+    extensions: Extensions,
     frames: [Option<Frame>; 4],
 }
 
 impl Junk {
-    pub fn new(mode: Mode, features: Features, seed: u64, words: &[Word]) -> Self {
-        let machine = machine(8, seed, features);
+    pub fn new(mode: Mode, extensions: Extensions, seed: u64, words: &[Word]) -> Self {
+        let machine = machine(8, seed, extensions);
         let frames = [(); 4].map(|()| machine.alloc().unwrap());
         let at = [0, 1, 2, 3].map(|n: usize| frames[n].addr());
         at.into_iter().for_each(|table| clear(&machine, table));
@@ -58,7 +58,7 @@ impl Junk {
         };
         Self {
             tables,
-            features,
+            extensions,
             frames: frames.map(Some),
         }
     }
@@ -72,7 +72,7 @@ impl Junk {
             for access in [Access::Read, Access::Write, Access::Execute] {
                 let look = cpu.look(vaddr, access);
                 let outcomes = cpu.outcomes(vaddr, access);
-                let is_known = outcomes.contains(&look.seen) || self.features.svadu;
+                let is_known = outcomes.contains(&look.seen) || self.extensions.svadu;
                 assert!(is_known, "{look:?} {outcomes:?}");
             }
             let _ = cpu.load_u64(vaddr);

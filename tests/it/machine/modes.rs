@@ -1,13 +1,13 @@
 //! A CPU that goes from a space of one mode to a space of another.
 
-use kernel_vm::backend::mock::machine::{Cpu, Features, Machine};
+use kernel_vm::backend::mock::machine::{Cpu, Extensions, Machine};
 use kernel_vm::backend::radix::Radix;
 use kernel_vm::backend::riscv::{Mode, Satp};
 use kernel_vm::backend::{sv39::Sv39, sv48::Sv48, sv48::Sv48Format};
 use kernel_vm::{Asid, FrameAllocator, Permissions, Tlb, VirtAddr, VirtualMemoryManager};
 
 use super::tables::machine;
-use super::world::platform::{Platform, Running, Shared};
+use super::world::platform::{Running, Shared, SpacePlatform};
 use crate::subject::{PAGE, area, map};
 
 /// Canonical in Sv48, and not in Sv39.
@@ -47,7 +47,7 @@ fn there_and_back<P: FrameAllocator + Tlb>(
 #[test]
 fn a_flush_reaches_what_was_cached_in_a_wider_mode() {
     for seed in 0..16 {
-        let machine = machine(16, seed, Features::default());
+        let machine = machine(16, seed, Extensions::default());
         let wide = Sv48::new(machine.clone()).unwrap();
         there_and_back(&machine, wide, Asid::new(3));
     }
@@ -56,13 +56,13 @@ fn a_flush_reaches_what_was_cached_in_a_wider_mode() {
 #[test]
 fn a_kernel_of_two_modes_flushes_without_an_address_where_it_must() {
     for seed in 0..16 {
-        let machine = machine(16, seed, Features::default());
+        let machine = machine(16, seed, Extensions::default());
         let shared = std::rc::Rc::new(Shared::new(machine.clone(), false));
         let asids = kernel_vm::AsidAllocator::<1>::new(16);
         let running = std::rc::Rc::new(Running::default());
         running.mask.set(1);
         let asid = asids.cpu(0).unwrap().switch(&running.slot).asid;
-        let platform = Platform {
+        let platform = SpacePlatform {
             shared,
             running: Some(running),
         };

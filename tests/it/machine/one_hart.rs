@@ -2,7 +2,7 @@
 
 use std::ptr::NonNull;
 
-use kernel_vm::backend::mock::machine::{Features, Machine};
+use kernel_vm::backend::mock::machine::{Extensions, Machine};
 use kernel_vm::backend::riscv::Mode;
 use kernel_vm::backend::sv39::Sv39;
 use kernel_vm::{
@@ -17,13 +17,13 @@ use crate::subject::{PAGE, area, map};
 const NARROWEST: Mode = Mode::Sv39;
 
 #[derive(Clone)]
-struct Platform {
+struct OneHart {
     machine: Machine,
     /// Whether the fault handler fences and tries again, so that `made_valid` may do nothing.
     is_lazy: bool,
 }
 
-impl Platform {
+impl OneHart {
     fn forget(&self, what: &Flush<'_>) {
         let hart = self.machine.cpu(0);
         let pages = |range: &kernel_vm::MemoryArea| {
@@ -41,7 +41,7 @@ impl Platform {
 
 #[expect(unsafe_code, reason = "a platform")]
 // SAFETY: the machine keeps the promises, and every call goes to it.
-unsafe impl FrameAllocator for Platform {
+unsafe impl FrameAllocator for OneHart {
     fn id(&self) -> AllocatorId {
         self.machine.id()
     }
@@ -59,7 +59,7 @@ unsafe impl FrameAllocator for Platform {
     }
 }
 
-impl Tlb for Platform {
+impl Tlb for OneHart {
     fn flush(&self, flush: &Flush<'_>) {
         self.forget(flush);
     }
@@ -73,8 +73,8 @@ impl Tlb for Platform {
 
 /// Whether each store to pages that were just mapped, the first of a table and the next, is done for certain.
 fn stores_are_done(seed: u64, is_lazy: bool) -> [bool; 2] {
-    let machine = machine(16, seed, Features::default());
-    let platform = Platform {
+    let machine = machine(16, seed, Extensions::default());
+    let platform = OneHart {
         machine: machine.clone(),
         is_lazy,
     };

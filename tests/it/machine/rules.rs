@@ -1,6 +1,6 @@
 //! What the manual says of entries and accesses, one rule a test.
 
-use kernel_vm::backend::mock::machine::{Cause, Features, Privilege};
+use kernel_vm::backend::mock::machine::{Cause, Extensions, Privilege};
 use kernel_vm::backend::riscv::{Mode, Satp};
 use kernel_vm::{Access, Asid, FrameAllocator, PhysAddr, VirtAddr};
 
@@ -87,9 +87,9 @@ fn reserved_bits_fault() {
 
 #[test]
 fn memory_types_need_svpbmt_and_the_last_is_reserved() {
-    let features = Features::new().with_svpbmt(true);
+    let extensions = Extensions::new().with_svpbmt(true);
     for (kind, expected) in [(1, YES), (2, YES), (3, Err(13))] {
-        let tables = Tables::new(Mode::Sv39, features);
+        let tables = Tables::new(Mode::Sv39, extensions);
         tables.write(0x4000, 0, leaf(TO, V | R | A | kind << 61));
         assert_eq!(load(tables.cpu(0), 0x4000), expected);
         let entry = pointer(table(&tables.machine)) | kind << 61;
@@ -196,19 +196,19 @@ fn clear_marks_fault_under_svade() {
 
 #[test]
 fn the_hardware_sets_marks_under_svadu_and_only_where_the_access_is_allowed() {
-    let features = Features::new().with_svadu(true);
+    let extensions = Extensions::new().with_svadu(true);
     let cases = [
         (R | W | X, Access::Read, YES, A),
         (R | W | X, Access::Execute, YES, A),
         (R | W, Access::Write, YES, A | D),
     ];
     for (bits, access, expected, marks) in cases {
-        let tables = Tables::new(Mode::Sv39, features);
+        let tables = Tables::new(Mode::Sv39, extensions);
         let entry = tables.write(0x4000, 0, leaf(TO, V | bits));
         assert_eq!(go(tables.cpu(0), 0x4000, access), expected);
         assert_eq!(read(&tables.machine, entry), leaf(TO, V | bits | marks));
     }
-    let tables = Tables::new(Mode::Sv39, features);
+    let tables = Tables::new(Mode::Sv39, extensions);
     let entry = tables.write(0x4000, 0, leaf(TO, V | R));
     assert_eq!(go(tables.cpu(0), 0x4000, Access::Write), Err(15));
     assert_eq!(read(&tables.machine, entry) & D, 0);
@@ -222,7 +222,7 @@ fn addresses_must_be_canonical() {
         (Mode::Sv57, 0xff_ffff_ffff_f000, 0x100_0000_0000_0000),
     ];
     for (mode, last_low, first_bad) in cases {
-        let tables = Tables::new(mode, Features::default());
+        let tables = Tables::new(mode, Extensions::default());
         let first_high = !last_low & !0xfff;
         let good = [0, last_low, first_high, usize::MAX & !0xfff];
         let bad = [first_bad, first_high - 0x1000];
@@ -242,7 +242,7 @@ fn addresses_must_be_canonical() {
 #[test]
 fn superpages_stand_at_every_level() {
     for (mode, level) in [(Mode::Sv48, 3), (Mode::Sv57, 4)] {
-        let tables = Tables::new(mode, Features::default());
+        let tables = Tables::new(mode, Extensions::default());
         tables.write(0, level, leaf(0, V | R | A));
         assert_eq!(load(tables.cpu(0), 0x12_3456_789a), Ok(0x12_3456_789a));
     }
@@ -272,8 +272,8 @@ fn satp_has_the_fields_of_the_manual() {
 #[test]
 fn asids_have_as_many_bits_as_the_hardware_says() {
     for (asid_bits, kept) in [(0, 0), (1, 1), (9, 0x1ff), (16, 0xffff), (99, 0xffff)] {
-        let features = Features::new().with_asid_bits(asid_bits);
-        let cpu_of = machine(1, 1, features);
+        let extensions = Extensions::new().with_asid_bits(asid_bits);
+        let cpu_of = machine(1, 1, extensions);
         cpu_of.cpu(0).write_satp(8 << 60 | 0xffff << 44);
         assert_eq!(cpu_of.cpu(0).satp() >> 44 & 0xffff, kept);
     }

@@ -1,6 +1,6 @@
 //! Random verbs over one space on several CPUs: nobody sees anything stale after a verb.
 
-use kernel_vm::backend::mock::machine::{Call, Features, Machine};
+use kernel_vm::backend::mock::machine::{Call, Extensions, Machine};
 use kernel_vm::backend::radix::Radix;
 use kernel_vm::backend::riscv::Satp;
 use kernel_vm::backend::{sv39::Sv39Format, sv48::Sv48Format, sv57::Sv57Format};
@@ -27,7 +27,7 @@ struct Run<F: Mmu> {
 
 impl<F: Mmu> Run<F> {
     fn new(seed: u64) -> Self {
-        let machine = machine(512, seed, Features::default());
+        let machine = machine(512, seed, Extensions::default());
         let space = Space::new(Radix::new(machine.clone()).unwrap());
         let satp = Satp::new(F::MODE, space.asid(), space.root_page_table());
         (0..CPUS).for_each(|cpu| machine.cpu(cpu).write_satp(satp.bits()));

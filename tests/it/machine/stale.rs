@@ -1,6 +1,6 @@
 //! What a CPU does when a flush is missing, and how that is found.
 
-use kernel_vm::backend::mock::machine::{Call, Features, Stale};
+use kernel_vm::backend::mock::machine::{Call, Extensions, Stale};
 use kernel_vm::backend::radix::{self, AccessedDirty};
 use kernel_vm::backend::riscv::Mode;
 use kernel_vm::backend::sv39::Sv39;
@@ -17,7 +17,7 @@ const NEW: u64 = 0x9000_0000;
 
 /// Tables with a page that CPU 0 has cached and that leads elsewhere now.
 fn stale(seed: u64) -> Tables {
-    let tables = Tables::on(machine(8, seed, Features::default()), Mode::Sv39);
+    let tables = Tables::on(machine(8, seed, Extensions::default()), Mode::Sv39);
     let entry = tables.write(PAGE, 0, leaf(OLD, V | R | A));
     tables.cpu(0).prefetch(VirtAddr::new(PAGE));
     assert_eq!(tables.machine.stale(), None);
@@ -98,7 +98,7 @@ fn a_leaf_that_allows_less_than_there_is_now_is_spurious() {
 
 #[test]
 fn a_dirty_bit_of_which_made_valid_did_not_tell_is_spurious() {
-    let machine = machine(64, 1, Features::default());
+    let machine = machine(64, 1, Extensions::default());
     let features = radix::Features::new().with_accessed_dirty(AccessedDirty::Software);
     let table = Sv39::with_features(machine.clone(), features).unwrap();
     let cpu = machine.cpu(0);
@@ -176,7 +176,7 @@ fn a_superpage_and_the_pages_it_is_split_into_agree_until_one_differs() {
 fn cpus_speculate_by_themselves() {
     let mut found = 0;
     for seed in 0..64 {
-        let tables = Tables::on(machine(8, seed, Features::default()), Mode::Sv39);
+        let tables = Tables::on(machine(8, seed, Extensions::default()), Mode::Sv39);
         let entry = tables.write(PAGE, 0, leaf(OLD, V | R | A));
         let cpu = tables.cpu(0);
         for _ in 0..32 {
@@ -215,16 +215,16 @@ fn the_same_seed_does_the_same() {
     assert_eq!(run(7), run(7));
     assert!((8..40).any(|seed| run(seed) != run(7)));
     assert_eq!(
-        machine(0, 0x2a, Features::default()).to_string(),
+        machine(0, 0x2a, Extensions::default()).to_string(),
         "machine with seed 0x2a"
     );
 }
 
 #[test]
 fn marks_are_set_in_memory_and_never_on_a_stale_entry() {
-    let features = Features::new().with_svadu(true);
+    let extensions = Extensions::new().with_svadu(true);
     for seed in 0..64 {
-        let tables = Tables::on(machine(8, seed, features), Mode::Sv39);
+        let tables = Tables::on(machine(8, seed, extensions), Mode::Sv39);
         let entry = tables.write(PAGE, 0, leaf(OLD, V | R | W | A));
         let cpu = tables.cpu(0);
         cpu.prefetch(VirtAddr::new(PAGE));

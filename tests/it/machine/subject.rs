@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use kernel_vm::backend::PageTableBackend;
-use kernel_vm::backend::mock::machine::{Call, Features, Machine, Privilege};
+use kernel_vm::backend::mock::machine::{Call, Extensions, Machine, Privilege};
 use kernel_vm::backend::radix::Radix;
 use kernel_vm::backend::riscv::Satp;
 use kernel_vm::backend::{sv39::Sv39, sv48::Sv48, sv57::Sv57};
@@ -23,7 +23,7 @@ thread_local! {
 
 impl<F: Mmu> Subject for Radix<F, Machine> {
     fn fresh() -> Self {
-        let machine = machine(512, SEED.get(), Features::default());
+        let machine = machine(512, SEED.get(), Extensions::default());
         let backend = Self::new(machine.clone()).unwrap();
         let satp = Satp::new(F::MODE, Asid::new(0), backend.root());
         (0..2).for_each(|cpu| machine.cpu(cpu).write_satp(satp.bits()));

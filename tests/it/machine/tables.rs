@@ -1,7 +1,7 @@
 //! A machine, and tables written into it word by word.
 
 use kernel_vm::backend::mock::HostFrames;
-use kernel_vm::backend::mock::machine::{Cpu, Features, Machine, Trap};
+use kernel_vm::backend::mock::machine::{Cpu, Extensions, Machine, Trap};
 use kernel_vm::backend::riscv::{Mode, Satp};
 use kernel_vm::{Access, Asid, FRAME_SIZE, FrameAllocator, PhysAddr, VirtAddr};
 
@@ -18,10 +18,10 @@ pub const D: u64 = 1 << 7;
 const WRITER: usize = usize::MAX;
 
 #[expect(unsafe_code, reason = "a machine writes any of its frames")]
-pub fn machine(frames: usize, seed: u64, features: Features) -> Machine {
+pub fn machine(frames: usize, seed: u64, extensions: Extensions) -> Machine {
     // SAFETY: tests reach frames by way of CPUs and of the crate's page tables, which use atomics. CPUs store to tables
     // that tests write themselves, and to frames of pages, never to those of the crate's page tables.
-    unsafe { Machine::with_features(HostFrames::new(frames), seed, features) }
+    unsafe { Machine::with_extensions(HostFrames::new(frames), seed, extensions) }
 }
 
 /// Tables under one root, on a machine of their own.
@@ -32,8 +32,8 @@ pub struct Tables {
 }
 
 impl Tables {
-    pub fn new(mode: Mode, features: Features) -> Self {
-        Self::on(machine(64, 1, features), mode)
+    pub fn new(mode: Mode, extensions: Extensions) -> Self {
+        Self::on(machine(64, 1, extensions), mode)
     }
 
     pub fn on(machine: Machine, mode: Mode) -> Self {
@@ -47,7 +47,7 @@ impl Tables {
 
     /// Without extensions.
     pub fn sv39() -> Self {
-        Self::new(Mode::Sv39, Features::default())
+        Self::new(Mode::Sv39, Extensions::default())
     }
 
     pub fn satp(&self, asid: u16) -> u64 {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
-use kernel_vm::backend::mock::machine::{Features, Machine};
+use kernel_vm::backend::mock::machine::{Extensions, Machine};
 use kernel_vm::backend::riscv::{Mode, Satp};
 use kernel_vm::backend::sv39::Sv39;
 use kernel_vm::{FrameAllocator, Permissions, VirtAddr, VirtualMemoryManager};
@@ -27,7 +27,7 @@ impl Drop for Done<'_> {
 fn cpus_use_a_space_while_another_edits_it() {
     const STAY: usize = 0x10_0000;
     const GO: usize = 0x20_0000 - 4 * PAGE;
-    let machine = machine(64, 1, Features::default());
+    let machine = machine(64, 1, Extensions::default());
     let mut space = VirtualMemoryManager::<Sv39<Machine>>::new(Sv39::new(machine.clone()).unwrap());
     let frames = [(); 5].map(|()| machine.alloc().unwrap());
     for (cpu, frame) in frames.iter().take(4).enumerate() {

@@ -11,10 +11,10 @@ use kernel_vm::backend::sv48::Sv48Format as Chosen;
 #[cfg(feature = "sv57")]
 use kernel_vm::backend::sv57::Sv57Format as Chosen;
 
-use crate::platform::Platform;
+use crate::platform::KernelPlatform;
 
-/// A page table of this kernel: with Sv39, `kernel_vm::backend::sv39::Sv39<Platform>`.
-pub type PageTable = Radix<Chosen, Platform>;
+/// A page table of this kernel: with Sv39, `kernel_vm::backend::sv39::Sv39<KernelPlatform>`.
+pub type PageTable = Radix<Chosen, KernelPlatform>;
 
 /// What `satp` calls the mode.
 pub const MODE: Mode = PageTable::MODE;

@@ -13,11 +13,11 @@ use crate::{frames, harts, sbi};
 
 /// This kernel and this machine: there is one of each, so nothing is in it.
 #[derive(Clone, Copy, Debug)]
-pub struct Platform;
+pub struct KernelPlatform;
 
 // SAFETY: `frames` hands each frame out once until its last reference is released, page-aligned; all of its pool is in
 // the direct map at a constant offset, from the boot table on, and nobody unmaps it.
-unsafe impl FrameAllocator for Platform {
+unsafe impl FrameAllocator for KernelPlatform {
     fn alloc(&self) -> Option<Frame> {
         frames::alloc()
     }
@@ -35,7 +35,7 @@ unsafe impl FrameAllocator for Platform {
 /// From how many pages on it is cheaper to forget everything.
 const MANY: usize = 64;
 
-impl Tlb for Platform {
+impl Tlb for KernelPlatform {
     /// Any hart may have cached any space: it stays cached under its ASID when a hart goes on to another. So all hear
     /// of all. A kernel with many harts keeps a mask for each space.
     fn flush(&self, flush: &Flush<'_>) {

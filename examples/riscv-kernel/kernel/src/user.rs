@@ -10,7 +10,7 @@ use crate::layout::{PAGE, direct};
 use crate::lock::Lock;
 use crate::memory::{RW, RX, Space, U, alloc, map_frame};
 use crate::mode::PageTable;
-use crate::platform::Platform;
+use crate::platform::KernelPlatform;
 use crate::probe::Fault;
 
 global_asm!(include_str!("user.S"));
@@ -111,7 +111,7 @@ impl UserSpace {
     /// An empty space.
     pub fn new() -> Result<Self, MapError> {
         let table =
-            kernel_space::with(|kernel| PageTable::with_kernel(Platform, kernel.backend()))?;
+            kernel_space::with(|kernel| PageTable::with_kernel(KernelPlatform, kernel.backend()))?;
         let mut space = Space::for_payload(table);
         let mut asids = ASIDS.lock();
         let asid = asids.trailing_ones();

@@ -3,10 +3,10 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::features::Privilege;
 use super::handle::Machine;
 use super::memory::Memory;
 use super::state::{CpuState, State};
+use super::status::Privilege;
 use super::translate::{Outcome, Request};
 use super::trap::Trap;
 use crate::addr::{PhysAddr, VirtAddr};
@@ -19,8 +19,8 @@ use crate::permissions::Access;
 /// It is a handle; the CPU itself belongs to the machine.
 #[derive(Clone, Copy)]
 pub struct Cpu<'a> {
-    pub(super) machine: &'a Machine,
-    pub(super) number: usize,
+    machine: &'a Machine,
+    number: usize,
 }
 
 /// What an access reached, and what it should have reached.
@@ -40,11 +40,22 @@ impl Look {
     }
 }
 
+impl Machine {
+    /// The CPU with this number. O(1).
+    #[must_use]
+    pub const fn cpu(&self, number: usize) -> Cpu<'_> {
+        Cpu {
+            machine: self,
+            number,
+        }
+    }
+}
+
 impl Cpu<'_> {
     /// Writes `satp`, as [`Satp::bits`](crate::backend::riscv::Satp::bits) has it. As on hardware, this neither orders nor forgets anything, and entries that are cached under the
     /// new ASID hit at once. With a reserved MODE nothing is written.
     pub fn write_satp(&self, bits: u64) {
-        let asid_bits = self.machine.features().asid_bits;
+        let asid_bits = self.machine.extensions().asid_bits;
         self.with(|cpu, _, _| cpu.write_satp(bits, asid_bits));
     }
 

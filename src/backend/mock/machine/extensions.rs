@@ -3,7 +3,7 @@
 /// What the machine's CPUs have, all alike. The default has none of the extensions, and 16 bits of ASID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Features {
+pub struct Extensions {
     /// Svadu: the hardware sets A and D. Without it (Svade) an access that would have to set them is a page fault.
     pub svadu: bool,
     /// Svpbmt: leaves may say a memory type, which makes no difference here.
@@ -14,7 +14,7 @@ pub struct Features {
     pub asid_bits: u32,
 }
 
-impl Features {
+impl Extensions {
     /// None of the extensions, and 16 bits of ASID: the default. O(1).
     #[must_use]
     pub const fn new() -> Self {
@@ -51,28 +51,8 @@ impl Features {
     }
 }
 
-impl Default for Features {
+impl Default for Extensions {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// The mode that a CPU runs in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum Privilege {
-    /// U.
-    User,
-    /// S; where a CPU starts.
-    #[default]
-    Supervisor,
-}
-
-/// What decides, beside the entry, whether an access is allowed.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Status {
-    pub(super) privilege: Privilege,
-    /// S may load and store where U may.
-    pub(super) sum: bool,
-    /// What is executable is readable.
-    pub(super) mxr: bool,
 }

@@ -7,10 +7,10 @@ use core::fmt;
 use spin::{Mutex, MutexGuard};
 
 use super::calls::{Call, Calls};
-use super::cpu::Cpu;
-use super::features::Features;
+use super::extensions::Extensions;
 use super::memory::Memory;
-use super::oracle::{Stale, worst};
+use super::oracle::worst;
+use super::stale::Stale;
 use super::state::{Hot, State};
 use crate::backend::mock::host_frames::HostFrames;
 use crate::backend::rng::Rng;
@@ -27,7 +27,7 @@ pub struct Machine {
 
 struct Inner {
     frames: HostFrames,
-    features: Features,
+    extensions: Extensions,
     seed: u64,
     state: Mutex<State>,
 }
@@ -49,7 +49,7 @@ impl Machine {
     #[expect(unsafe_code, reason = "the CPUs write any frame that tables lead to")]
     pub unsafe fn new(frames: HostFrames, seed: u64) -> Self {
         // SAFETY: the caller promises just this.
-        unsafe { Self::with_features(frames, seed, Features::default()) }
+        unsafe { Self::with_extensions(frames, seed, Extensions::default()) }
     }
 
     /// A machine with these extensions. O(1).
@@ -58,7 +58,7 @@ impl Machine {
     /// As for [`new`](Self::new).
     #[must_use]
     #[expect(unsafe_code, reason = "the CPUs write any frame that tables lead to")]
-    pub unsafe fn with_features(frames: HostFrames, seed: u64, features: Features) -> Self {
+    pub unsafe fn with_extensions(frames: HostFrames, seed: u64, extensions: Extensions) -> Self {
         let state = State {
             cpus: BTreeMap::new(),
             rng: Rng::new(seed),
@@ -69,19 +69,10 @@ impl Machine {
         Self {
             inner: Arc::new(Inner {
                 frames,
-                features,
+                extensions,
                 seed,
                 state: Mutex::new(state),
             }),
-        }
-    }
-
-    /// The CPU with this number. O(1).
-    #[must_use]
-    pub const fn cpu(&self, number: usize) -> Cpu<'_> {
-        Cpu {
-            machine: self,
-            number,
         }
     }
 
@@ -93,8 +84,8 @@ impl Machine {
 
     /// What the CPUs have. O(1).
     #[must_use]
-    pub fn features(&self) -> Features {
-        self.inner.features
+    pub fn extensions(&self) -> Extensions {
+        self.inner.extensions
     }
 
     /// The seed, with which a run can be done again. O(1).
@@ -136,7 +127,7 @@ impl Machine {
     pub(super) fn memory(&self) -> Memory<'_> {
         Memory {
             frames: &self.inner.frames,
-            features: self.inner.features,
+            extensions: self.inner.extensions,
         }
     }
 
@@ -155,7 +146,7 @@ impl fmt::Debug for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Machine")
             .field("seed", &self.inner.seed)
-            .field("features", &self.inner.features)
+            .field("extensions", &self.inner.extensions)
             .finish_non_exhaustive()
     }
 }

@@ -3,8 +3,8 @@
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::{AcqRel, Acquire};
 
-use super::features::Features;
-use super::pte::{Kind, Pte, span};
+use super::extensions::Extensions;
+use super::pte::{Pte, PteKind, span};
 use super::satp::Satp;
 use super::trap::Stop;
 use crate::addr::{PhysAddr, VirtAddr};
@@ -15,7 +15,7 @@ use crate::backend::mock::host_frames::HostFrames;
 #[derive(Clone, Copy)]
 pub(super) struct Memory<'a> {
     pub(super) frames: &'a HostFrames,
-    pub(super) features: Features,
+    pub(super) extensions: Extensions,
 }
 
 /// An entry on the way of a walk.
@@ -82,10 +82,10 @@ impl Memory<'_> {
         mut seen: impl FnMut(Step),
     ) -> Result<Step, Stop> {
         loop {
-            let table = match step.pte.kind(step.level, self.features) {
-                Kind::Fault => return Err(Stop::Page),
-                Kind::Leaf => return Ok(step),
-                Kind::Pointer(table) => table,
+            let table = match step.pte.kind(step.level, self.extensions) {
+                PteKind::Fault => return Err(Stop::Page),
+                PteKind::Leaf => return Ok(step),
+                PteKind::Pointer(table) => table,
             };
             let below = step.level.checked_sub(1).ok_or(Stop::Page)?;
             step = self.step(table, below, step.global, vaddr)?;

@@ -1,38 +1,13 @@
 //! Whether a CPU has cached what is no longer so.
 
-use core::fmt;
-
 use super::memory::{Memory, Step};
-use super::pte::{Kind, Pte, span};
-use super::satp::Mode;
+use super::pte::{Pte, PteKind, span};
+use super::satp::Scheme;
+use super::stale::Stale;
 use super::state::CpuState;
 use super::trap::Stop;
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::backend::mock::host_access::WORDS;
-
-/// Something cached that a walk would no longer find, or that leads to a frame that was given back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stale {
-    /// Which CPU has it.
-    pub cpu: usize,
-    /// The first address for which it is wrong.
-    pub vaddr: VirtAddr,
-    /// Whether it can only cause page faults. Either the entry, or what it leads to, is not valid, and now there is one
-    /// that is; or it is a leaf that leads where the leaf of now does, and allows less of R, W and X, or lacks A or D.
-    /// A kernel that fences and tries again gets over it.
-    pub is_spurious: bool,
-}
-
-impl fmt::Display for Stale {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let harm = if self.is_spurious {
-            "spurious fault"
-        } else {
-            "stale translation"
-        };
-        write!(f, "{harm} for {} on CPU {}", self.vaddr, self.cpu)
-    }
-}
 
 /// What is known of a block of addresses.
 #[derive(Clone, Copy)]
@@ -49,7 +24,7 @@ impl CpuState {
     fn usable(&self) -> impl Iterator<Item = (VirtAddr, Step)> {
         let mode = self.satp.mode;
         let entries = self.tlb.iter().filter(move |(vaddr, cached)| {
-            mode != Mode::Bare
+            mode != Scheme::Bare
                 && mode.is_canonical(*vaddr)
                 && cached.hits(self.satp.asid)
                 && cached.step.level < mode.levels()
@@ -66,10 +41,10 @@ impl CpuState {
     ) -> Option<Stale> {
         let mut leading =
             self.usable().filter(
-                |(_, step)| match step.pte.kind(step.level, memory.features) {
-                    Kind::Fault => false,
-                    Kind::Pointer(table) => table == frame,
-                    Kind::Leaf => step.pte.reaches(step.level, frame),
+                |(_, step)| match step.pte.kind(step.level, memory.extensions) {
+                    PteKind::Fault => false,
+                    PteKind::Pointer(table) => table == frame,
+                    PteKind::Leaf => step.pte.reaches(step.level, frame),
                 },
             );
         leading.next().map(|(vaddr, _)| Stale {
@@ -129,10 +104,10 @@ impl From<Stop> for View {
 
 /// What an entry says; a table that is not there counts as what a look into it finds.
 fn view(memory: Memory<'_>, pte: Pte, level: usize) -> View {
-    match pte.kind(level, memory.features) {
-        Kind::Fault => View::Fault,
-        Kind::Leaf => View::Leaf(pte),
-        Kind::Pointer(table) => match memory.read(table) {
+    match pte.kind(level, memory.extensions) {
+        PteKind::Fault => View::Fault,
+        PteKind::Leaf => View::Leaf(pte),
+        PteKind::Pointer(table) => match memory.read(table) {
             Ok(_) => View::Table(table),
             Err(stop) => View::from(stop),
         },
@@ -182,7 +157,7 @@ fn compare(
         (View::Table(one), View::Table(other)) if one == other => None,
         (View::Leaf(one), View::Leaf(other)) => {
             let is_spurious = one.allows_less(other);
-            (!one.agrees(other, memory.features)).then_some((vaddr, is_spurious))
+            (!one.agrees(other, memory.extensions)).then_some((vaddr, is_spurious))
         }
         (View::Table(_), _) | (_, View::Table(_)) => {
             let mut parts = (0..WORDS).filter_map(|slot| {

@@ -1,6 +1,7 @@
 //! One page-table entry, as the manual reads it.
 
-use super::features::{Features, Privilege, Status};
+use super::extensions::Extensions;
+use super::status::{Privilege, Status};
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::permissions::Access;
 
@@ -10,7 +11,7 @@ pub(super) struct Pte(pub(super) u64);
 
 /// What an entry is to the hardware.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum PteKind {
     /// Not valid, reserved or misaligned: a page fault, whatever the access.
     Fault,
     /// The next table is here.
@@ -41,30 +42,34 @@ pub(super) const fn span(level: usize) -> usize {
 
 impl Pte {
     /// What the entry is at `level`: steps 3, 4 and 6 of 'Virtual Address Translation Process'.
-    pub(super) fn kind(self, level: usize, features: Features) -> Kind {
+    pub(super) fn kind(self, level: usize, extensions: Extensions) -> PteKind {
         let bits = self.bits();
         if !bits.contains(Bits::V) || bits.contains(Bits::W) && !bits.contains(Bits::R) {
-            return Kind::Fault;
+            return PteKind::Fault;
         }
         let is_pointer = !bits.intersects(Bits::R | Bits::X);
-        if self.is_reserved(is_pointer, features) {
-            return Kind::Fault;
+        if self.is_reserved(is_pointer, extensions) {
+            return PteKind::Fault;
         }
         if !is_pointer {
             let is_aligned = self.addr().get() & (span(level) as u64 - 1) == 0;
-            return if is_aligned { Kind::Leaf } else { Kind::Fault };
+            return if is_aligned {
+                PteKind::Leaf
+            } else {
+                PteKind::Fault
+            };
         }
         if level == 0 {
-            return Kind::Fault;
+            return PteKind::Fault;
         }
-        Kind::Pointer(self.addr())
+        PteKind::Pointer(self.addr())
     }
 
     /// Whether bits or encodings are set that stand for nothing yet: 54 to 60, N (63) without Svnapot, PBMT (61 and
     /// 62) without Svpbmt, in pointers and with the value 3; D, A and U in pointers.
-    fn is_reserved(self, is_pointer: bool, features: Features) -> bool {
+    fn is_reserved(self, is_pointer: bool, extensions: Extensions) -> bool {
         let pbmt = self.0 >> 61 & 3;
-        let pbmt_allowed = features.svpbmt && !is_pointer && pbmt != 3;
+        let pbmt_allowed = extensions.svpbmt && !is_pointer && pbmt != 3;
         self.0 >> 54 & 0x7f != 0
             || self.0 >> 63 != 0
             || pbmt != 0 && !pbmt_allowed
@@ -125,12 +130,12 @@ impl Pte {
 
     /// Whether using a leaf of which this is a cached copy does what using `memory` would. A and D may be behind where
     /// the hardware sets them, since it does that in memory, but not ahead.
-    pub(super) fn agrees(self, memory: Self, features: Features) -> bool {
+    pub(super) fn agrees(self, memory: Self, extensions: Extensions) -> bool {
         let marks = (Bits::A | Bits::D).bits();
         let unread = marks | Bits::G.bits() | 3 << 8;
         let ahead = self.0 & marks & !memory.0;
         let behind = memory.0 & marks & !self.0;
-        self.0 | unread == memory.0 | unread && ahead == 0 && (features.svadu || behind == 0)
+        self.0 | unread == memory.0 | unread && ahead == 0 && (extensions.svadu || behind == 0)
     }
 
     /// Whether a leaf of which this is a cached copy can only fault where `memory` would not: it leads to the same frame

@@ -5,7 +5,7 @@ use crate::asid::Asid;
 
 /// How addresses are translated (Privileged, 'Supervisor Address Translation and Protection Register', MODE).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub(super) enum Mode {
+pub(super) enum Scheme {
     /// Not at all: virtual addresses are physical ones.
     #[default]
     Bare,
@@ -17,7 +17,7 @@ pub(super) enum Mode {
     Sv57,
 }
 
-impl Mode {
+impl Scheme {
     /// The number that stands in bits 60 to 63 of `satp`.
     const fn code(self) -> u64 {
         match self {
@@ -64,7 +64,7 @@ impl Mode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(super) struct Satp {
     /// How addresses are translated.
-    pub(super) mode: Mode,
+    pub(super) mode: Scheme,
     /// Under which identifier translations are cached.
     pub(super) asid: Asid,
     /// Where the root table is. Only bits 12 to 55 count.
@@ -84,7 +84,7 @@ impl Satp {
     /// The fields, or `None` when MODE is reserved.
     pub(super) fn from_bits(bits: u64) -> Option<Self> {
         Some(Self {
-            mode: Mode::from_code(bits >> 60)?,
+            mode: Scheme::from_code(bits >> 60)?,
             asid: Asid::new(u16::try_from(bits >> 44 & 0xffff).unwrap_or(0)),
             root: PhysAddr::new((bits & Self::PPN) << 12),
         })

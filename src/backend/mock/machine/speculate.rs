@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::Ordering::Acquire;
 
 use super::memory::Memory;
-use super::pte::{Kind, Pte, span};
+use super::pte::{Pte, PteKind, span};
 use super::state::{CpuState, Hot, State};
 use crate::addr::VirtAddr;
 use crate::backend::mock::host_access::WORDS;
@@ -45,7 +45,7 @@ impl CpuState {
                 }
             });
             // 'Updates of the A bit may be performed as a result of speculation.' Whether it worked is of no interest.
-            if let (Ok(leaf), true) = (leaf, memory.features.svadu && rng.below(2) == 0) {
+            if let (Ok(leaf), true) = (leaf, memory.extensions.svadu && rng.below(2) == 0) {
                 let marked = leaf.pte.marked(Access::Read);
                 let _ = memory.exchange(leaf.at, leaf.pte, marked);
             }
@@ -91,10 +91,10 @@ impl CpuState {
             });
             let (slot, pte) = found.ok().flatten().unwrap_or((start, Pte(0)));
             low += slot * span(level);
-            match pte.kind(level, memory.features) {
-                Kind::Pointer(next) => table = next,
-                Kind::Leaf => return mode.extend(low + rng.below(span(level))),
-                Kind::Fault => return mode.extend(low),
+            match pte.kind(level, memory.extensions) {
+                PteKind::Pointer(next) => table = next,
+                PteKind::Leaf => return mode.extend(low + rng.below(span(level))),
+                PteKind::Fault => return mode.extend(low),
             }
         }
         mode.extend(low)
@@ -103,5 +103,5 @@ impl CpuState {
 
 /// Whether an entry may be cached for long: one that is not valid may not where Svvptc says so.
 pub(super) fn keeps(pte: Pte, level: usize, memory: Memory<'_>) -> bool {
-    !memory.features.svvptc || pte.kind(level, memory.features) != Kind::Fault
+    !memory.extensions.svvptc || pte.kind(level, memory.extensions) != PteKind::Fault
 }

@@ -3,10 +3,10 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 
 use super::calls::{Call, Calls};
-use super::features::Status;
 use super::memory::Memory;
-use super::oracle::Stale;
-use super::satp::{Mode, Satp};
+use super::satp::{Satp, Scheme};
+use super::stale::Stale;
+use super::status::Status;
 use super::tlb::Tlb;
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::asid::Asid;
@@ -82,7 +82,7 @@ impl CpuState {
             asid: within(satp.asid, asid_bits),
             ..satp
         };
-        if satp.mode != Mode::Bare {
+        if satp.mode != Scheme::Bare {
             self.roots.insert(satp.root);
         }
     }
@@ -94,7 +94,7 @@ impl CpuState {
         asid: Option<Asid>,
         memory: Memory<'_>,
     ) {
-        let asid = asid.map(|asid| within(asid, memory.features.asid_bits));
+        let asid = asid.map(|asid| within(asid, memory.extensions.asid_bits));
         match vaddr {
             // 'If the value held in rs1 is not a valid virtual address, then the SFENCE.VMA instruction has no effect.'
             Some(vaddr) if !self.satp.mode.is_canonical(vaddr) => {}
@@ -109,7 +109,7 @@ impl CpuState {
                 self.tlb.fence(asid);
                 if asid.is_none() {
                     let root = self.satp.root;
-                    let is_active = self.satp.mode != Mode::Bare;
+                    let is_active = self.satp.mode != Scheme::Bare;
                     self.roots.retain(|&seen| is_active && seen == root);
                 }
             }

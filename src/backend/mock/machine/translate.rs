@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::memory::{Memory, Step};
-use super::satp::Mode;
+use super::satp::Scheme;
 use super::speculate::keeps;
 use super::state::CpuState;
 use super::trap::Stop;
@@ -68,7 +68,7 @@ impl CpuState {
     /// What is answered without a look at tables, if anything.
     fn untranslated(&self, vaddr: VirtAddr) -> Option<Outcome> {
         match self.satp.mode {
-            Mode::Bare => Some(Ok(PhysAddr::new(vaddr.get() as u64))),
+            Scheme::Bare => Some(Ok(PhysAddr::new(vaddr.get() as u64))),
             mode if !mode.is_canonical(vaddr) => Some(Err(Stop::Page)),
             _ => None,
         }
@@ -136,7 +136,7 @@ impl CpuState {
             access,
         } = request;
         let is_marked = leaf.pte.marked(access) == leaf.pte;
-        if !leaf.pte.allows(access, self.status) || !is_marked && !memory.features.svadu {
+        if !leaf.pte.allows(access, self.status) || !is_marked && !memory.extensions.svadu {
             return Err(Stop::Page);
         }
         Ok(leaf.pte.target(leaf.level, vaddr))

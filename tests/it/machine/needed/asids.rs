@@ -8,12 +8,12 @@ use kernel_vm::{Asid, AsidAllocator, AsidSlot};
 
 use super::maps::own;
 use super::pages::{WRITE, addr};
-use super::stage::{CPUS, Platform, Stage};
+use super::stage::{CPUS, Stage, Weakened};
 use crate::machine::mmu::Mmu;
 
 /// A space with a page of its own.
 struct Space<F: Mmu> {
-    table: Radix<F, Platform>,
+    table: Radix<F, Weakened>,
     slot: AsidSlot,
 }
 

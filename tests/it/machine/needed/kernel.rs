@@ -6,7 +6,7 @@ use kernel_vm::backend::{Edit, PageTableBackend};
 use kernel_vm::{Asid, MemoryArea};
 
 use super::pages::{PAGE, edit, map as map_in};
-use super::stage::{Platform, Stage};
+use super::stage::{Stage, Weakened};
 use crate::machine::mmu::Mmu;
 use crate::subject::area;
 
@@ -18,7 +18,7 @@ fn page(n: usize) -> MemoryArea {
 }
 
 /// A kernel with a page, and a space that shares it, which every CPU runs.
-fn kernel<F: Mmu>(stage: &Stage) -> [Radix<F, Platform>; 2] {
+fn kernel<F: Mmu>(stage: &Stage) -> [Radix<F, Weakened>; 2] {
     let (platform, features) = (stage.platform.clone(), Features::default());
     let mut kernel = Radix::kernel(platform.clone(), features, page(0)).unwrap();
     map_in(&mut kernel, page(0));

@@ -8,12 +8,12 @@ use kernel_vm::{Access, FrameAllocator, Permissions};
 use super::pages::{
     ASID, FIRST, LARGE, NONE, READ, WRITE, addr, attributes, cached, edit, map, page, pages, run,
 };
-use super::stage::{Platform, Stage};
+use super::stage::{Stage, Weakened};
 use crate::machine::mmu::Mmu;
 use crate::subject::area;
 
 /// Gives the table a frame of its own for its `n`-th page.
-pub fn own<F: Mmu>(stage: &Stage, table: &Radix<F, Platform>, n: usize, permissions: Permissions) {
+pub fn own<F: Mmu>(stage: &Stage, table: &Radix<F, Weakened>, n: usize, permissions: Permissions) {
     let edits = [Edit::Map(run(page(n), permissions))];
     let mut reserved = table.reserve(edits.into_iter()).unwrap();
     let frame = stage.frame();
@@ -23,7 +23,7 @@ pub fn own<F: Mmu>(stage: &Stage, table: &Radix<F, Platform>, n: usize, permissi
     table.unreserve(reserved);
 }
 
-fn entry<F: Mmu>(table: &Radix<F, Platform>, n: usize) -> Run {
+fn entry<F: Mmu>(table: &Radix<F, Weakened>, n: usize) -> Run {
     match table.entry(addr(n)) {
         Entry::Leaf(run) | Entry::Hidden(run) => run,
         Entry::Empty | Entry::Busy => panic!("nothing at page {n}"),
@@ -84,7 +84,7 @@ pub fn exchange_hidden<F: Mmu>(stage: &Stage) -> Option<Stale> {
     exchanged(stage, &table)
 }
 
-fn exchanged<F: Mmu>(stage: &Stage, table: &Radix<F, Platform>) -> Option<Stale> {
+fn exchanged<F: Mmu>(stage: &Stage, table: &Radix<F, Weakened>) -> Option<Stale> {
     stage.cache(addr(0));
     let (old, new) = (entry(table, 0), stage.frame());
     let before = stage.verb(|| table.exchange(old, new, attributes(WRITE), ASID).unwrap());

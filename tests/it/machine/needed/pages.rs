@@ -6,7 +6,7 @@ use kernel_vm::backend::{Edit, PageTableBackend, Run};
 use kernel_vm::{Asid, Attributes, MemoryArea, Permissions, PhysAddr, Retired, VirtAddr};
 
 use super::maps::own;
-use super::stage::{Platform, Stage};
+use super::stage::{Stage, Weakened};
 use crate::machine::mmu::Mmu;
 use crate::subject::area;
 
@@ -45,16 +45,16 @@ pub fn run(area: MemoryArea, permissions: Permissions) -> Run {
     }
 }
 
-pub fn map<F: Mmu>(table: &mut Radix<F, Platform>, area: MemoryArea) {
+pub fn map<F: Mmu>(table: &mut Radix<F, Weakened>, area: MemoryArea) {
     edit(table, Edit::Map(run(area, WRITE)));
 }
 
-pub fn edit<F: Mmu>(table: &mut Radix<F, Platform>, edit: Edit) {
+pub fn edit<F: Mmu>(table: &mut Radix<F, Weakened>, edit: Edit) {
     table.edit(edit, ASID).unwrap();
 }
 
 /// A table with some pages, cached.
-pub fn cached<F: Mmu>(stage: &Stage, count: usize) -> Radix<F, Platform> {
+pub fn cached<F: Mmu>(stage: &Stage, count: usize) -> Radix<F, Weakened> {
     let mut table = stage.table::<F>();
     map(&mut table, pages(0, count));
     (0..count).for_each(|n| stage.cache(addr(n)));

@@ -7,11 +7,11 @@ use kernel_vm::{Asid, MemoryArea, VirtualMemoryManager};
 
 use super::maps::own;
 use super::pages::{PAGE, READ, WRITE, addr, page, pages};
-use super::stage::{Platform, Stage};
+use super::stage::{Stage, Weakened};
 use crate::machine::mmu::Mmu;
 use crate::subject::map;
 
-type Space<F> = VirtualMemoryManager<Radix<F, Platform>>;
+type Space<F> = VirtualMemoryManager<Radix<F, Weakened>>;
 
 fn add<F: Mmu>(space: &mut Space<F>, area: MemoryArea, first: u64) {
     let map = map(area.start().get(), first, area.size(), WRITE);

@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 
 use kernel_vm::backend::PageTableBackend;
-use kernel_vm::backend::mock::machine::{Call, Features, Machine, Stale};
+use kernel_vm::backend::mock::machine::{Call, Extensions, Machine, Stale};
 use kernel_vm::backend::radix::{self, Radix};
 use kernel_vm::backend::riscv::Satp;
 use kernel_vm::{
@@ -47,12 +47,12 @@ impl Dropped {
 
 /// The machine, whose hooks hear as little as they may, and less while something is weakened.
 #[derive(Clone)]
-pub struct Platform {
+pub struct Weakened {
     machine: Machine,
     weakened: Rc<Cell<Option<Dropped>>>,
 }
 
-impl Platform {
+impl Weakened {
     /// Lets the machine obey `flush`, or what is left of it: page by page where that is allowed.
     fn hear(&self, call: Call, flush: &Flush<'_>, obey: impl Fn(&Flush<'_>)) {
         assert_ne!(flush.size(), Some(0), "nothing is named");
@@ -91,7 +91,7 @@ fn few(range: MemoryArea) -> MemoryArea {
 
 #[expect(unsafe_code, reason = "a platform")]
 // SAFETY: the machine keeps the promises, and every call goes to it.
-unsafe impl FrameAllocator for Platform {
+unsafe impl FrameAllocator for Weakened {
     fn id(&self) -> AllocatorId {
         self.machine.id()
     }
@@ -109,7 +109,7 @@ unsafe impl FrameAllocator for Platform {
     }
 }
 
-impl Tlb for Platform {
+impl Tlb for Weakened {
     fn flush(&self, flush: &Flush<'_>) {
         self.hear(Call::Flush, flush, |heard| self.machine.flush(heard));
     }
@@ -123,15 +123,15 @@ impl Tlb for Platform {
 
 /// Where one place in the code is tried: all of its calls are made, or one is dropped.
 pub struct Stage {
-    pub platform: Platform,
+    pub platform: Weakened,
     dropped: Dropped,
     is_forgetful: bool,
 }
 
 impl Stage {
     pub fn new(seed: u64, dropped: Dropped, is_forgetful: bool) -> Self {
-        let machine = machine(64, seed, Features::default());
-        let platform = Platform {
+        let machine = machine(64, seed, Extensions::default());
+        let platform = Weakened {
             machine,
             weakened: Rc::default(),
         };
@@ -147,11 +147,11 @@ impl Stage {
     }
 
     /// A page table that every CPU runs.
-    pub fn table<F: Mmu>(&self) -> Radix<F, Platform> {
+    pub fn table<F: Mmu>(&self) -> Radix<F, Weakened> {
         self.table_with(radix::Features::default())
     }
 
-    pub fn table_with<F: Mmu>(&self, features: radix::Features) -> Radix<F, Platform> {
+    pub fn table_with<F: Mmu>(&self, features: radix::Features) -> Radix<F, Weakened> {
         let table = Radix::with_features(self.platform.clone(), features).unwrap();
         self.run::<F>(table.root(), Asid::new(0));
         table

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use kernel_vm::backend::PageTableBackend;
 use kernel_vm::backend::mock::HostFrames;
-use kernel_vm::backend::mock::machine::{Features, Machine};
+use kernel_vm::backend::mock::machine::{Extensions, Machine};
 use kernel_vm::backend::radix::{self, Radix};
 use kernel_vm::backend::riscv::Satp;
 use kernel_vm::{AsidAllocator, Permissions, VirtualMemoryManager};
@@ -18,13 +18,13 @@ use kernel_vm::{AsidAllocator, Permissions, VirtualMemoryManager};
 use super::mmu::Mmu;
 pub use op::{Bytes, Op};
 pub use platform::CPUS;
-use platform::{Platform, Running, Shared};
+use platform::{Running, Shared, SpacePlatform};
 
 pub const SPACES: usize = 9;
 
 /// One space, and what a kernel keeps beside its lock.
 struct Space<F: Mmu> {
-    manager: VirtualMemoryManager<Radix<F, Platform>>,
+    manager: VirtualMemoryManager<Radix<F, SpacePlatform>>,
     running: Rc<Running>,
 }
 
@@ -42,7 +42,7 @@ pub struct World<F: Mmu> {
     shared: Rc<Shared>,
     asids: AsidAllocator<CPUS>,
     spaces: Vec<Space<F>>,
-    kernel: Radix<F, Platform>,
+    kernel: Radix<F, SpacePlatform>,
     running: [Option<usize>; CPUS],
     /// How often a switch asked for a flush, and which of those the kernel forgets.
     flushes: usize,
@@ -51,14 +51,14 @@ pub struct World<F: Mmu> {
 
 impl<F: Mmu> World<F> {
     pub fn new(setting: Setting) -> Self {
-        let features = Features::new().with_asid_bits(setting.asid_bits);
+        let extensions = Extensions::new().with_asid_bits(setting.asid_bits);
         #[expect(unsafe_code, reason = "a machine writes any of its frames")]
         // SAFETY: frames are reached by CPUs and by the crate's page tables, which use atomics. CPUs store to frames of
         // pages alone, when these are new; maps lead to such frames, or to where no memory is.
         let machine =
-            unsafe { Machine::with_features(HostFrames::new(512), setting.seed, features) };
+            unsafe { Machine::with_extensions(HostFrames::new(512), setting.seed, extensions) };
         let shared = Rc::new(Shared::new(machine, setting.is_lazy));
-        let platform = Platform {
+        let platform = SpacePlatform {
             shared: shared.clone(),
             running: None,
         };
@@ -84,7 +84,7 @@ impl<F: Mmu> World<F> {
     /// A space with a page of its own.
     fn space(&self) -> Space<F> {
         let running = Rc::new(Running::default());
-        let platform = Platform {
+        let platform = SpacePlatform {
             shared: self.shared.clone(),
             running: Some(running.clone()),
         };

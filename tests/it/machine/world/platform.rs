@@ -83,14 +83,14 @@ pub struct Running {
 
 /// The platform of one space, or of the kernel's page table, which every CPU runs.
 #[derive(Clone)]
-pub struct Platform {
+pub struct SpacePlatform {
     pub shared: Rc<Shared>,
     pub running: Option<Rc<Running>>,
 }
 
 #[expect(unsafe_code, reason = "a platform")]
 // SAFETY: the machine keeps the promises, and every call goes to it.
-unsafe impl FrameAllocator for Platform {
+unsafe impl FrameAllocator for SpacePlatform {
     fn id(&self) -> AllocatorId {
         self.shared.machine.id()
     }
@@ -113,7 +113,7 @@ unsafe impl FrameAllocator for Platform {
     }
 }
 
-impl Tlb for Platform {
+impl Tlb for SpacePlatform {
     fn flush(&self, flush: &Flush<'_>) {
         self.shared.interrupt();
         self.obey(flush);
@@ -127,7 +127,7 @@ impl Tlb for Platform {
     }
 }
 
-impl Platform {
+impl SpacePlatform {
     /// On every CPU that may have run the space, under the ASID that it has; on all CPUs, for what all spaces share.
     fn obey(&self, flush: &Flush<'_>) {
         let asid: Option<Asid> = self.running.as_ref().map(|running| running.slot.asid());

@@ -8,7 +8,7 @@ use kernel_vm::{
 };
 
 use super::op::{Op, Verb};
-use super::platform::{CPUS, Platform};
+use super::platform::{CPUS, SpacePlatform};
 use super::{Mmu, SPACES, World};
 
 /// Where physical memory begins that is not there, aligned as the virtual addresses are.
@@ -125,7 +125,7 @@ fn attributes(permissions: Permissions) -> Attributes {
 
 /// The first page of `area` gets a frame that is the page table's own, if nothing is there.
 pub(super) fn install<F: Mmu>(
-    table: &Radix<F, Platform>,
+    table: &Radix<F, SpacePlatform>,
     area: MemoryArea,
     permissions: Permissions,
 ) {
@@ -148,7 +148,7 @@ pub(super) fn install<F: Mmu>(
 }
 
 /// The first page of `area` gets another frame, if it has one.
-fn exchange<F: Mmu>(table: &Radix<F, Platform>, area: MemoryArea, permissions: Permissions) {
+fn exchange<F: Mmu>(table: &Radix<F, SpacePlatform>, area: MemoryArea, permissions: Permissions) {
     let platform = table.platform();
     let (Entry::Leaf(old) | Entry::Hidden(old)) = table.entry(area.start()) else {
         return;
