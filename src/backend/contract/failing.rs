@@ -6,22 +6,26 @@ use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::run::Run;
 use crate::error::MapError;
 
-/// More allocations than any of these edits needs.
+/// More allocations than any of these edits needs: a reservation that fails so often has no end.
 const LIMIT: usize = 1000;
 
-/// A reservation that fails at its first, second, and every other allocation changes nothing, gives back what it had
-/// already, and says how many frames it would have needed: at least as many as it tried for.
+/// A reservation that fails at any of its allocations changes nothing, and says how many frames it needs.
 ///
-/// `fail` lets the n-th allocation from now fail, once (0: none).
+/// The first allocation fails, then the second, and so on until the reservation succeeds. Each time the page table is
+/// as before, the frames that were allocated already have gone back, and the error is [`MapError::OutOfFrames`] with at
+/// least as many frames as the reservation has tried for: a kernel frees that many before it tries again.
+///
+/// `make` and `in_use` are those of [`check`](super::check). `fail` lets the `n`-th allocation of a backend from now on
+/// fail, once; 0 takes the order back.
 ///
 /// # Panics
-/// Where that is not so.
+/// Where the law is broken, with its name, the edits and the answer.
 pub fn failed_reservations_change_nothing<B: PageTableBackend>(
     make: impl Fn() -> B,
     in_use: impl Fn(&B) -> usize,
     fail: impl Fn(&B, usize),
 ) {
-    let mut space = Space::new("failed reservations change nothing", make, in_use);
+    let mut space = Space::new("failed_reservations_change_nothing", make(), &in_use);
     let run = block(&space.backend, LARGEST).unwrap_or(small_block(&space.backend));
     space.verb(&[Edit::Map(run)]);
     let page = part::<B>(run.area, 100, 1);
@@ -52,9 +56,12 @@ pub fn failed_reservations_change_nothing<B: PageTableBackend>(
     space.end();
 }
 
-/// Reserves with the first, second… allocation failing until it succeeds; answers how many it took.
-fn fails_each<B: PageTableBackend, U: Fn(&B) -> usize>(
-    space: &Space<B, U>,
+/// Reserves with the first, second… allocation failing, until the reservation succeeds. Answers how often it failed,
+/// which is how many allocations it makes.
+///
+/// `there` is all that is mapped meanwhile.
+fn fails_each<B: PageTableBackend>(
+    space: &Space<'_, B>,
     edits: &[Edit],
     there: Run,
     fail: impl Fn(&B, usize),
@@ -75,12 +82,7 @@ fn fails_each<B: PageTableBackend, U: Fn(&B) -> usize>(
             "{}: without the {n}th allocation, {edits:?} answer {failed:?}",
             space.law
         );
-        assert_eq!(
-            space.in_use(),
-            before,
-            "{}: {edits:?} failed, and left something in use",
-            space.law
-        );
+        space.left_nothing(before, edits, "failed");
         space.holds(&[there]);
         failed.is_err()
     };

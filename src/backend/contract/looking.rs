@@ -11,11 +11,7 @@ use crate::backend::run::{Entry, Run};
 
 /// Whatever the area, down to a byte, and up to the whole space with its holes: what is there is answered in order, and
 /// cut at the area's borders.
-pub fn populated_clips_to_any_area<B: PageTableBackend>(
-    make: impl Fn() -> B,
-    in_use: impl Fn(&B) -> usize,
-) {
-    let mut space = Space::new("populated clips to any area", make, in_use);
+pub(super) fn populated_clips_to_any_area<B: PageTableBackend>(space: &mut Space<'_, B>) {
     let run = small_block(&space.backend);
     let wide = run.widened(8 * B::PAGE_SIZE);
     let hidden = wide.inside(part::<B>(wide.area, 3, 2)).allowing(NONE);
@@ -49,7 +45,6 @@ pub fn populated_clips_to_any_area<B: PageTableBackend>(
             space.law
         );
     }
-    space.end();
 }
 
 /// Areas in and around `area` whose borders are no page's, and some that are the whole space.
@@ -115,11 +110,7 @@ fn gaps<B: PageTableBackend>(backend: &B) -> Vec<MemoryArea> {
 
 /// A reader half-way through `populated` does not stop who maps elsewhere, and `reserve` may be given edits that are
 /// read from the page table while it counts.
-pub fn populated_can_be_read_while_mapping<B: PageTableBackend>(
-    make: impl Fn() -> B,
-    in_use: impl Fn(&B) -> usize,
-) {
-    let mut space = Space::new("populated can be read while mapping", make, in_use);
+pub(super) fn populated_can_be_read_while_mapping<B: PageTableBackend>(space: &mut Space<'_, B>) {
     let run = small_block(&space.backend).leading_further(B::PAGE_SIZE);
     let from = run.inside(part::<B>(run.area, 0, 16));
     space.verb(&[Edit::Map(from)]);
@@ -139,5 +130,4 @@ pub fn populated_can_be_read_while_mapping<B: PageTableBackend>(
     }
     space.backend.unreserve(with);
     space.holds(&[from, copy(from)]);
-    space.end();
 }

@@ -13,11 +13,7 @@ use crate::backend::run::Run;
 use crate::permissions::Permissions;
 
 /// A new page table maps nothing, its root is where it stays, and its ranges are whole pages in order.
-pub fn a_new_page_table_is_empty<B: PageTableBackend>(
-    make: impl Fn() -> B,
-    in_use: impl Fn(&B) -> usize,
-) {
-    let space = Space::new("a new page table is empty", make, in_use);
+pub(super) fn a_new_page_table_is_empty<B: PageTableBackend>(space: &mut Space<'_, B>) {
     assert!(
         B::PAGE_SIZE.is_power_of_two(),
         "{}: the page size is {:#x}",
@@ -45,16 +41,11 @@ pub fn a_new_page_table_is_empty<B: PageTableBackend>(
         space.law
     );
     space.is_as_at_first();
-    space.end();
 }
 
 /// Runs of any size and alignment, whether leaves may be large or not, lead where they were mapped to, and nothing
 /// else is there.
-pub fn what_is_mapped_is_there<B: PageTableBackend>(
-    make: impl Fn() -> B,
-    in_use: impl Fn(&B) -> usize,
-) {
-    let mut space = Space::new("what is mapped is there", make, in_use);
+pub(super) fn what_is_mapped_is_there<B: PageTableBackend>(space: &mut Space<'_, B>) {
     let page = B::PAGE_SIZE;
     let blocks: Vec<_> = blocks(&space.backend).collect();
     for run in blocks {
@@ -67,20 +58,14 @@ pub fn what_is_mapped_is_there<B: PageTableBackend>(
         for run in runs {
             space.verb(&[Edit::Map(run)]);
             space.holds(&[run]);
-            space.verb(&[Edit::Unmap(run.area)]);
-            space.is_as_at_first();
+            space.clear(run.area);
         }
     }
-    space.end();
 }
 
 /// All permissions that a page table can have, all memory types that the backend supports, and the lowest and the
 /// highest frame: an entry says them as they were mapped, hidden ones too.
-pub fn entries_say_all_that_was_mapped<B: PageTableBackend>(
-    make: impl Fn() -> B,
-    in_use: impl Fn(&B) -> usize,
-) {
-    let mut space = Space::new("entries say all that was mapped", make, in_use);
+pub(super) fn entries_say_all_that_was_mapped<B: PageTableBackend>(space: &mut Space<'_, B>) {
     let run = small_block(&space.backend);
     let physical = space.backend.physical_range();
     let last = sure(physical.end().align_down(B::PAGE_SIZE));
@@ -96,10 +81,8 @@ pub fn entries_say_all_that_was_mapped<B: PageTableBackend>(
         let edits: Vec<_> = runs.iter().copied().map(Edit::Map).collect();
         space.verb(&edits);
         space.holds(&runs);
-        space.verb(&[Edit::Unmap(run.area)]);
-        space.is_as_at_first();
+        space.clear(run.area);
     }
-    space.end();
 }
 
 fn all_attributes<B: PageTableBackend>(backend: &B) -> Vec<Attributes> {
@@ -123,11 +106,7 @@ fn all_attributes<B: PageTableBackend>(backend: &B) -> Vec<Attributes> {
 
 /// What is there, hidden or not, stays when something is mapped over it, and only the rest is mapped: small leaves
 /// under a large run, and a large leaf under small runs.
-pub fn mapping_leaves_what_is_there<B: PageTableBackend>(
-    make: impl Fn() -> B,
-    in_use: impl Fn(&B) -> usize,
-) {
-    let mut space = Space::new("mapping leaves what is there", make, in_use);
+pub(super) fn mapping_leaves_what_is_there<B: PageTableBackend>(space: &mut Space<'_, B>) {
     let run = small_block(&space.backend);
     let other = run.leading_further(B::PAGE_SIZE).allowing(RXU);
     let [first, middle, last] = [0, 77, 511].map(|page| part::<B>(run.area, page, 1));
@@ -151,15 +130,12 @@ pub fn mapping_leaves_what_is_there<B: PageTableBackend>(
     space.verb(&[Edit::Map(other.widened(B::PAGE_SIZE))]);
     let around = other.widened(B::PAGE_SIZE).outside(run.area);
     space.holds(&sorted(around.chain([run])));
-    space.end();
 }
 
 /// The first and the last page of each range, at once and alone.
-pub fn the_borders_of_each_range_can_be_mapped<B: PageTableBackend>(
-    make: impl Fn() -> B,
-    in_use: impl Fn(&B) -> usize,
+pub(super) fn the_borders_of_each_range_can_be_mapped<B: PageTableBackend>(
+    space: &mut Space<'_, B>,
 ) {
-    let mut space = Space::new("the borders of each range can be mapped", make, in_use);
     let frame = small_block(&space.backend);
     let ranges = space.backend.ranges().iter();
     let pages = ranges.flat_map(|&range| {
@@ -181,15 +157,10 @@ pub fn the_borders_of_each_range_can_be_mapped<B: PageTableBackend>(
     let unmap: Vec<_> = runs.iter().map(|run| Edit::Unmap(run.area)).collect();
     space.verb(&unmap);
     space.is_as_at_first();
-    space.end();
 }
 
 /// Two CPUs that reserve for the same place before either maps both can, and what the second did not need goes back.
-pub fn two_cpus_can_map_the_same_place<B: PageTableBackend>(
-    make: impl Fn() -> B,
-    in_use: impl Fn(&B) -> usize,
-) {
-    let mut space = Space::new("two CPUs can map the same place", make, in_use);
+pub(super) fn two_cpus_can_map_the_same_place<B: PageTableBackend>(space: &mut Space<'_, B>) {
     let page = B::PAGE_SIZE;
     let large = block(&space.backend, LARGEST).unwrap_or(small_block(&space.backend));
     let area = part::<B>(large.area, 3, 2);
@@ -210,8 +181,6 @@ pub fn two_cpus_can_map_the_same_place<B: PageTableBackend>(
             .into_iter()
             .for_each(|with| space.backend.unreserve(with));
         space.holds(&expected);
-        space.verb(&[Edit::Unmap(large.area)]);
-        space.is_as_at_first();
+        space.clear(large.area);
     }
-    space.end();
 }

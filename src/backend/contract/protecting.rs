@@ -9,22 +9,15 @@ use crate::backend::run::Run;
 use crate::permissions::Permissions;
 
 /// Any part of a large run can be protected: it leads where it did, the memory type stays, and so does the rest.
-pub fn protecting_changes_permissions_and_nothing_else<B: PageTableBackend>(
-    make: impl Fn() -> B,
-    in_use: impl Fn(&B) -> usize,
+pub(super) fn protecting_changes_permissions_and_nothing_else<B: PageTableBackend>(
+    space: &mut Space<'_, B>,
 ) {
-    let mut space = Space::new(
-        "protecting changes permissions and nothing else",
-        make,
-        in_use,
-    );
     for run in subjects(&space.backend) {
         for part in parts::<B>(run) {
             space.verb(&[Edit::Map(run)]);
             space.verb(&[Edit::Protect(part, RXU)]);
             space.holds(&run.changed_inside(part, RXU));
-            space.verb(&[Edit::Unmap(run.area)]);
-            space.is_as_at_first();
+            space.clear(run.area);
         }
     }
     let attributes = Attributes {
@@ -40,16 +33,13 @@ pub fn protecting_changes_permissions_and_nothing_else<B: PageTableBackend>(
         space.verb(&[Edit::Protect(part::<B>(run.area, 5, 6), R)]);
         space.holds(&run.changed_inside(part::<B>(run.area, 5, 6), R));
     }
-    space.end();
 }
 
 /// Without permissions leaves are hidden, whatever their size, and keep their place: with permissions again they lead
 /// where they did.
-pub fn protecting_to_nothing_hides_and_back_shows<B: PageTableBackend>(
-    make: impl Fn() -> B,
-    in_use: impl Fn(&B) -> usize,
+pub(super) fn protecting_to_nothing_hides_and_back_shows<B: PageTableBackend>(
+    space: &mut Space<'_, B>,
 ) {
-    let mut space = Space::new("protecting to nothing hides, and back shows", make, in_use);
     let run = small_block(&space.backend);
     let some = part::<B>(run.area, 100, 50);
     for area in [run.area, some] {
@@ -65,19 +55,15 @@ pub fn protecting_to_nothing_hides_and_back_shows<B: PageTableBackend>(
                 .into_iter()
                 .flat_map(|run| run.outside(some));
             space.holds(&sorted(outside.chain([run.inside(some).allowing(R)])));
-            space.verb(&[Edit::Unmap(run.area)]);
-            space.is_as_at_first();
+            space.clear(run.area);
         }
     }
-    space.end();
 }
 
 /// Protecting maps nothing: not where nothing is, and not in holes.
-pub fn protecting_leaves_absent_what_is_absent<B: PageTableBackend>(
-    make: impl Fn() -> B,
-    in_use: impl Fn(&B) -> usize,
+pub(super) fn protecting_leaves_absent_what_is_absent<B: PageTableBackend>(
+    space: &mut Space<'_, B>,
 ) {
-    let mut space = Space::new("protecting leaves absent what is absent", make, in_use);
     let run = small_block(&space.backend);
     space.verb(&[Edit::Protect(run.area, RXU)]);
     space.is_as_at_first();
@@ -87,5 +73,4 @@ pub fn protecting_leaves_absent_what_is_absent<B: PageTableBackend>(
     space.holds(&[left, right]);
     space.verb(&[Edit::Protect(run.widened(8 * B::PAGE_SIZE).area, RXU)]);
     space.holds(&[left.allowing(RXU), right.allowing(RXU)]);
-    space.end();
 }

@@ -10,42 +10,37 @@ use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::rng::Rng;
 use crate::backend::run::Run;
 
-const SEEDS: [u64; 3] = [1, 0x9e37_79b9_7f4a_7c15, 0xdead_beef];
+/// A run for each of these, on a backend of its own.
+pub(super) const SEEDS: [u64; 3] = [1, 0x9e37_79b9_7f4a_7c15, 0xdead_beef];
+
+/// How many verbs a run makes.
 const VERBS: usize = 400;
 
 /// How many pages of the window lie before the border in its middle: some more than a small block has.
 const HALF: usize = 520;
 
-/// Verbs of one to four random edits, over a little more than one small block on either side of a border that the
-/// largest leaves do not cross: after each verb, every page is as a model says that keeps one entry for each page.
-pub fn random_edits_agree_with_a_page_by_page_model<B: PageTableBackend>(
-    make: impl Fn() -> B,
-    in_use: impl Fn(&B) -> usize,
-) {
-    for seed in SEEDS {
-        let mut space = Space::new(
-            "random edits agree with a page-by-page model",
-            &make,
-            &in_use,
-        );
-        let mut rng = Rng::new(seed);
-        let window = window(&space.backend);
-        let mut model = Pages::absent::<B>(window.area);
-        for verb in 0..VERBS {
-            let edits = edits::<B>(&mut rng, window);
-            if rng.below(4) == 0 {
-                abandon(&space, &edits);
-            } else {
-                space.verb(&edits);
-                edits.iter().for_each(|&edit| model.edit::<B>(edit));
-            }
-            model.agrees(&space.backend, (space.law, seed, verb));
+/// Random verbs leave every page as a model says that keeps one entry for each page.
+///
+/// Each verb has one to four random edits. They lie in a window of a little more than one small block on either side
+/// of a border that the largest leaves do not cross: so tables on two branches are made, split and given back. One verb
+/// in four is reserved and abandoned.
+pub(super) fn edits_agree_with_a_model<B: PageTableBackend>(space: &mut Space<'_, B>, seed: u64) {
+    let mut rng = Rng::new(seed);
+    let window = window(&space.backend);
+    let mut model = Pages::absent::<B>(window.area);
+    for verb in 0..VERBS {
+        let edits = edits::<B>(&mut rng, window);
+        if rng.below(4) == 0 {
+            space.abandon(&edits);
+        } else {
+            space.verb(&edits);
+            edits.iter().for_each(|&edit| model.edit::<B>(edit));
         }
-        space.end();
+        model.agrees(&space.backend, (space.law, seed, verb));
     }
 }
 
-/// The pages that are edited, and frames that are congruent with them.
+/// The pages that are edited, and frames that are congruent with them: so large leaves can come about.
 fn window<B: PageTableBackend>(backend: &B) -> Run {
     let behind = sure(block(backend, LARGEST).or_else(|| block(backend, 1 << 10)));
     let half = HALF * B::PAGE_SIZE;
@@ -58,7 +53,8 @@ fn window<B: PageTableBackend>(backend: &B) -> Run {
     }
 }
 
-/// Up to four edits for one verb; none speaks of pages that one before it has mapped.
+/// One to four edits for one verb. None speaks of pages that an edit before it has mapped, as the contract has it for
+/// edits that are reserved together: such edits are left out.
 fn edits<B: PageTableBackend>(rng: &mut Rng, window: Run) -> Vec<Edit> {
     let mut edits = Vec::new();
     let mut mapped = Vec::new();
@@ -79,6 +75,7 @@ fn edits<B: PageTableBackend>(rng: &mut Rng, window: Run) -> Vec<Edit> {
     edits
 }
 
+/// One edit of some pages of the window: mostly a map, often to frames that are not congruent with the pages.
 fn edit<B: PageTableBackend>(rng: &mut Rng, window: Run) -> Edit {
     let area = area::<B>(rng, window.area);
     let permissions = rng.one_of(&[NONE, R, RW, RXU]).unwrap_or(R);
@@ -96,7 +93,8 @@ fn edit<B: PageTableBackend>(rng: &mut Rng, window: Run) -> Edit {
     }
 }
 
-/// Some pages of the window; often whole blocks, or one page less.
+/// Some pages of the window. Starts and sizes are often those of whole blocks, or one page off: there leaves are split
+/// and tables begin.
 fn area<B: PageTableBackend>(rng: &mut Rng, window: MemoryArea) -> MemoryArea {
     let (any_start, any_size) = (rng.below(2 * HALF), rng.below(64) + 1);
     let skipped = rng
@@ -106,17 +104,4 @@ fn area<B: PageTableBackend>(rng: &mut Rng, window: MemoryArea) -> MemoryArea {
         .one_of(&[1, 511, 512, 1024, any_size, any_size, any_size])
         .unwrap_or(1);
     part::<B>(window, skipped, pages.min(2 * HALF - skipped))
-}
-
-/// Reserves the edits, and does not make them.
-fn abandon<B: PageTableBackend, U: Fn(&B) -> usize>(space: &Space<B, U>, edits: &[Edit]) {
-    let before = space.in_use();
-    let reserved = space.reserve(edits);
-    space.backend.unreserve(reserved);
-    assert_eq!(
-        space.in_use(),
-        before,
-        "{}: {edits:?} were unreserved, and left something in use",
-        space.law
-    );
 }

@@ -13,11 +13,7 @@ use crate::permissions::Permissions;
 
 /// Edits that cannot be are refused with the reason, alone or behind one that can, and then nothing has changed:
 /// misaligned or outside the ranges; frames that no entry can hold; permissions and memory types that none can say.
-pub fn reserve_refuses_what_cannot_be<B: PageTableBackend>(
-    make: impl Fn() -> B,
-    in_use: impl Fn(&B) -> usize,
-) {
-    let mut space = Space::new("reserve refuses what cannot be", make, in_use);
+pub(super) fn reserve_refuses_what_cannot_be<B: PageTableBackend>(space: &mut Space<'_, B>) {
     let run = small_block(&space.backend);
     let kept = run.inside(part::<B>(run.area, 9, 9));
     space.verb(&[Edit::Map(kept)]);
@@ -46,7 +42,6 @@ pub fn reserve_refuses_what_cannot_be<B: PageTableBackend>(
         );
     }
     space.holds(&[kept]);
-    space.end();
 }
 
 fn refused_areas<B: PageTableBackend>(
@@ -142,11 +137,9 @@ fn refused_permissions(run: Run) -> Vec<(Edit, MapError)> {
 }
 
 /// What was reserved and not used goes back, and nothing has changed, whatever it was for.
-pub fn giving_a_reservation_back_changes_nothing<B: PageTableBackend>(
-    make: impl Fn() -> B,
-    in_use: impl Fn(&B) -> usize,
+pub(super) fn giving_a_reservation_back_changes_nothing<B: PageTableBackend>(
+    space: &mut Space<'_, B>,
 ) {
-    let mut space = Space::new("giving a reservation back changes nothing", make, in_use);
     let run = small_block(&space.backend);
     space.verb(&[Edit::Map(run)]);
     let inner = part::<B>(run.area, 200, 3);
@@ -157,18 +150,9 @@ pub fn giving_a_reservation_back_changes_nothing<B: PageTableBackend>(
         Edit::Unmap(wider.area),
         Edit::Map(wider),
     ];
-    let before = space.in_use();
     for edits in edits.chunks(1).chain(edits.chunks(4)).chain([&[][..]]) {
-        let reserved = space.reserve(edits);
-        space.backend.unreserve(reserved);
-        assert_eq!(
-            space.in_use(),
-            before,
-            "{}: {edits:?} were unreserved, and left something in use",
-            space.law
-        );
+        space.abandon(edits);
         space.holds(&[run]);
     }
     space.backend.unreserve(B::Reserved::default());
-    space.end();
 }

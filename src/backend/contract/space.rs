@@ -1,4 +1,4 @@
-//! A backend under test.
+//! A backend under a law: verbs as a manager makes them, and the questions that a law asks of the page table.
 
 use alloc::vec::Vec;
 use core::mem::take;
@@ -12,17 +12,21 @@ use crate::backend::run::{Entry, Run};
 use crate::error::MapError;
 use crate::flush::Retired;
 
-/// A backend, the law that it is under, and what it had in use at first.
-pub(super) struct Space<B: PageTableBackend, U: Fn(&B) -> usize> {
+/// A backend, the law that it is under, and how much it had in use when it was new.
+///
+/// Verbs go through this value, so that each ends as a manager ends it: leftovers unreserved, entries retired, the
+/// page table's own invariants checked. Laws that ask something in the midst of a verb reach for `backend`.
+pub(super) struct Space<'a, B: PageTableBackend> {
+    /// The name of the law, which begins every message.
     pub(super) law: &'static str,
     pub(super) backend: B,
-    in_use: U,
+    in_use: &'a dyn Fn(&B) -> usize,
     at_first: usize,
 }
 
-impl<B: PageTableBackend, U: Fn(&B) -> usize> Space<B, U> {
-    pub(super) fn new(law: &'static str, make: impl Fn() -> B, in_use: U) -> Self {
-        let backend = make();
+impl<'a, B: PageTableBackend> Space<'a, B> {
+    /// A space on a new backend, in which nothing is mapped.
+    pub(super) fn new(law: &'static str, backend: B, in_use: &'a dyn Fn(&B) -> usize) -> Self {
         let at_first = in_use(&backend);
         Self {
             law,
@@ -32,11 +36,12 @@ impl<B: PageTableBackend, U: Fn(&B) -> usize> Space<B, U> {
         }
     }
 
+    /// How much the backend holds now, as the suite's caller counts it.
     pub(super) fn in_use(&self) -> usize {
         (self.in_use)(&self.backend)
     }
 
-    /// Sets aside what these edits need.
+    /// A reservation for these edits, which the backend must grant.
     #[track_caller]
     #[expect(clippy::panic, reason = "the law is broken")]
     pub(super) fn reserve(&self, edits: &[Edit]) -> B::Reserved {
@@ -46,7 +51,9 @@ impl<B: PageTableBackend, U: Fn(&B) -> usize> Space<B, U> {
         }
     }
 
-    /// The end of every verb.
+    /// Ends a verb: the rest of its reservation goes back, its entries are retired, and the invariants hold.
+    ///
+    /// `edits` are the verb's, for the message.
     #[track_caller]
     pub(super) fn finish(&mut self, left: B::Reserved, out: Retired, edits: &[Edit]) {
         self.backend.unreserve(left);
@@ -60,13 +67,16 @@ impl<B: PageTableBackend, U: Fn(&B) -> usize> Space<B, U> {
         );
     }
 
-    /// These edits as a manager makes them: reserved together, made in this order, flushed together.
+    /// Makes these edits as a manager does: reserved together, made in this order, flushed together.
     #[track_caller]
     pub(super) fn verb(&mut self, edits: &[Edit]) {
         self.make_with(self.reserve(edits), edits);
     }
 
-    /// These edits with what is reserved, and the end of the verb.
+    /// Makes these edits with a reservation that may be of other edits, or of none, and ends the verb.
+    ///
+    /// Entries that may be cached are retired before an edit that writes into empty entries, as the contract of
+    /// [`Retired::entries`] asks.
     #[track_caller]
     pub(super) fn make_with(&mut self, mut with: B::Reserved, edits: &[Edit]) {
         let mut out = Retired::new();
@@ -88,21 +98,37 @@ impl<B: PageTableBackend, U: Fn(&B) -> usize> Space<B, U> {
         self.finish(with, out, edits);
     }
 
-    /// An edit that is refused with this error.
+    /// Reserving these edits is refused with this error, and leaves nothing in use.
     #[track_caller]
     pub(super) fn refuses(&self, edits: &[Edit], error: MapError) {
         let before = self.in_use();
         let refused = self.backend.reserve(edits.iter().copied()).err();
         assert_eq!(refused, Some(error), "{}: {edits:?}", self.law);
+        self.left_nothing(before, edits, "were refused");
+    }
+
+    /// Reserves these edits and does not make them: the whole reservation goes back.
+    #[track_caller]
+    pub(super) fn abandon(&self, edits: &[Edit]) {
+        let before = self.in_use();
+        let reserved = self.reserve(edits);
+        self.backend.unreserve(reserved);
+        self.left_nothing(before, edits, "were unreserved");
+    }
+
+    /// As much is in use as before the edits had this fate.
+    #[track_caller]
+    pub(super) fn left_nothing(&self, before: usize, edits: &[Edit], fate: &str) {
         assert_eq!(
             self.in_use(),
             before,
-            "{}: {edits:?} were refused, and left something in use",
+            "{}: {edits:?} {fate}, and left something in use",
             self.law
         );
     }
 
-    /// In `area` there are exactly these runs, in leaves of any size: they may reach past it.
+    /// `populated` finds exactly these runs in `area`, in leaves of any size. The runs may reach past the area: they
+    /// are clipped to it, as the answers must be.
     #[track_caller]
     pub(super) fn shows(&self, area: MemoryArea, runs: &[Run]) {
         let found = joined(self.backend.populated(area));
@@ -114,7 +140,10 @@ impl<B: PageTableBackend, U: Fn(&B) -> usize> Space<B, U> {
         );
     }
 
-    /// In the whole page table there are exactly these runs, in address order.
+    /// The whole page table holds exactly these runs, which are in address order.
+    ///
+    /// `populated` is asked for each range, and `entry` on both sides of each border of a run: there a leaf that is too
+    /// large or too small shows.
     #[track_caller]
     pub(super) fn holds(&self, runs: &[Run]) {
         self.backend
@@ -136,7 +165,7 @@ impl<B: PageTableBackend, U: Fn(&B) -> usize> Space<B, U> {
         }
     }
 
-    /// The entry for `addr` is in this run, or empty.
+    /// The entry for `addr` leads where this run does, and is hidden if the run is; or it is empty.
     #[track_caller]
     pub(super) fn says(&self, addr: VirtAddr, expected: Option<Run>) {
         let entry = self.backend.entry(addr);
@@ -159,7 +188,14 @@ impl<B: PageTableBackend, U: Fn(&B) -> usize> Space<B, U> {
         );
     }
 
-    /// Unmaps everything, reserving nothing, and compares what is in use with what was at first.
+    /// Unmaps `area`, in which all that is mapped lies: then nothing is left in use.
+    #[track_caller]
+    pub(super) fn clear(&mut self, area: MemoryArea) {
+        self.verb(&[Edit::Unmap(area)]);
+        self.is_as_at_first();
+    }
+
+    /// Ends a law: unmaps all ranges with no reservation, as a manager that is dropped does, and nothing is left in use.
     #[track_caller]
     pub(super) fn end(mut self) {
         let edits: Vec<_> = self
@@ -173,7 +209,7 @@ impl<B: PageTableBackend, U: Fn(&B) -> usize> Space<B, U> {
         self.is_as_at_first();
     }
 
-    /// Nothing is mapped, and nothing more is in use than at first.
+    /// Nothing is mapped, and no more is in use than when the backend was new.
     #[track_caller]
     pub(super) fn is_as_at_first(&self) {
         self.holds(&[]);

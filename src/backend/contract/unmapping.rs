@@ -41,33 +41,22 @@ pub(super) fn subjects<B: PageTableBackend>(backend: &B) -> Vec<Run> {
 }
 
 /// Any part of a large run can be taken out: the rest leads where it did, and allows what it did.
-pub fn unmapping_a_part_leaves_the_rest<B: PageTableBackend>(
-    make: impl Fn() -> B,
-    in_use: impl Fn(&B) -> usize,
-) {
-    let mut space = Space::new("unmapping a part leaves the rest", make, in_use);
+pub(super) fn unmapping_a_part_leaves_the_rest<B: PageTableBackend>(space: &mut Space<'_, B>) {
     for run in subjects(&space.backend) {
         for part in parts::<B>(run) {
             space.verb(&[Edit::Map(run)]);
             space.verb(&[Edit::Unmap(part)]);
             let rest: Vec<_> = run.outside(part).collect();
             space.holds(&rest);
-            space.verb(&[Edit::Unmap(run.area)]);
-            space.is_as_at_first();
+            space.clear(run.area);
         }
     }
-    space.end();
 }
 
 /// Holes, and areas where nothing is at all, are unmapped like others.
-pub fn unmapping_skips_what_is_absent<B: PageTableBackend>(
-    make: impl Fn() -> B,
-    in_use: impl Fn(&B) -> usize,
-) {
-    let mut space = Space::new("unmapping skips what is absent", make, in_use);
+pub(super) fn unmapping_skips_what_is_absent<B: PageTableBackend>(space: &mut Space<'_, B>) {
     let run = small_block(&space.backend);
-    space.verb(&[Edit::Unmap(run.area)]);
-    space.is_as_at_first();
+    space.clear(run.area);
     let [left, right] = [0, 500].map(|skipped| run.inside(part::<B>(run.area, skipped, 1)));
     space.verb(&[Edit::Map(left), Edit::Map(right)]);
     space.verb(&[Edit::Unmap(part::<B>(run.area, 1, 499))]);
@@ -76,20 +65,13 @@ pub fn unmapping_skips_what_is_absent<B: PageTableBackend>(
     space.holds(&[left]);
     space.verb(&[Edit::Unmap(run.widened(7 * B::PAGE_SIZE).area)]);
     space.is_as_at_first();
-    space.end();
 }
 
 /// When the last of many pieces has gone, all memory has, with no need for one sweep over everything. Hidden pieces
 /// are no different.
-pub fn unmapping_piece_by_piece_gives_everything_back<B: PageTableBackend>(
-    make: impl Fn() -> B,
-    in_use: impl Fn(&B) -> usize,
+pub(super) fn unmapping_piece_by_piece_gives_everything_back<B: PageTableBackend>(
+    space: &mut Space<'_, B>,
 ) {
-    let mut space = Space::new(
-        "unmapping piece by piece gives everything back",
-        make,
-        in_use,
-    );
     let run = small_block(&space.backend).widened(8 * B::PAGE_SIZE);
     for permissions in [RXU, NONE] {
         space.verb(&[Edit::Map(run.allowing(permissions))]);
@@ -100,5 +82,4 @@ pub fn unmapping_piece_by_piece_gives_everything_back<B: PageTableBackend>(
         }
         space.is_as_at_first();
     }
-    space.end();
 }

@@ -13,31 +13,23 @@ use crate::permissions::Permissions;
 
 /// Edits with nothing reserved leave pages out at worst: nothing is there that should not be, and the area of an
 /// unmap is empty.
-pub fn edits_without_a_reservation_leave_out_at_worst<B: PageTableBackend>(
-    make: impl Fn() -> B,
-    in_use: impl Fn(&B) -> usize,
+pub(super) fn edits_without_a_reservation_leave_out_at_worst<B: PageTableBackend>(
+    space: &mut Space<'_, B>,
 ) {
-    let mut space = Space::new(
-        "edits without a reservation leave out at worst",
-        make,
-        in_use,
-    );
     let run = small_block(&space.backend);
     let wide = run.widened(2 * B::PAGE_SIZE);
     for mapped in [run, run.leading_further(B::PAGE_SIZE), wide.allowing(NONE)] {
         for edit in edits::<B>(run) {
             space.verb(&[Edit::Map(mapped)]);
             let before = Pages::by_entries(&space.backend, wide.area);
-            unreserved(&mut space, edit);
+            unreserved(space, edit);
             let after = Pages::by_entries(&space.backend, wide.area);
             let mut expected = before.clone();
             expected.edit::<B>(edit);
             leaves_out_at_worst::<B>(space.law, edit, [&before, &after, &expected]);
-            space.verb(&[Edit::Unmap(wide.area)]);
-            space.is_as_at_first();
+            space.clear(wide.area);
         }
     }
-    space.end();
 }
 
 fn edits<B: PageTableBackend>(run: Run) -> Vec<Edit> {
@@ -66,7 +58,7 @@ fn edits<B: PageTableBackend>(run: Run) -> Vec<Edit> {
 
 /// One edit with nothing reserved, as a verb.
 #[track_caller]
-fn unreserved<B: PageTableBackend, U: Fn(&B) -> usize>(space: &mut Space<B, U>, edit: Edit) {
+fn unreserved<B: PageTableBackend>(space: &mut Space<'_, B>, edit: Edit) {
     space.make_with(B::Reserved::default(), &[edit]);
 }
 
@@ -92,23 +84,16 @@ fn leaves_out_at_worst<B: PageTableBackend>(
 
 /// Edits that no reservation would be given for do nothing that they should not, and do it soon: misaligned, in no
 /// range, across all of them; permissions without a meaning.
-pub fn absurd_edits_do_not_panic<B: PageTableBackend>(
-    make: impl Fn() -> B,
-    in_use: impl Fn(&B) -> usize,
-) {
-    let mut space = Space::new("absurd edits do not panic", make, in_use);
+pub(super) fn absurd_edits_do_not_panic<B: PageTableBackend>(space: &mut Space<'_, B>) {
     let run = small_block(&space.backend);
     let unknown = Permissions::from_bits_retain(0xf0);
     for area in absurd_areas(&space.backend, run.area) {
         space.verb(&[Edit::Map(run)]);
         for permissions in [RXU, Permissions::WRITE, Permissions::all(), unknown] {
-            unreserved(&mut space, Edit::Protect(area, permissions));
-            unreserved(
-                &mut space,
-                Edit::Map(Run { area, ..run }.allowing(permissions)),
-            );
+            unreserved(space, Edit::Protect(area, permissions));
+            unreserved(space, Edit::Map(Run { area, ..run }.allowing(permissions)));
         }
-        unreserved(&mut space, Edit::Unmap(area));
+        unreserved(space, Edit::Unmap(area));
         let left = space.backend.populated(area).next();
         assert_eq!(
             left, None,
@@ -117,20 +102,13 @@ pub fn absurd_edits_do_not_panic<B: PageTableBackend>(
         );
         space.verb(&[Edit::Unmap(run.area)]);
     }
-    space.end();
 }
 
 /// A run whose frames no entry can hold is not mapped to others in their stead, where it needs no reservation: in
 /// the holes between small leaves.
-pub fn frames_out_of_range_are_not_mistaken_for_others<B: PageTableBackend>(
-    make: impl Fn() -> B,
-    in_use: impl Fn(&B) -> usize,
+pub(super) fn frames_out_of_range_are_not_mistaken_for_others<B: PageTableBackend>(
+    space: &mut Space<'_, B>,
 ) {
-    let mut space = Space::new(
-        "frames out of range are not mistaken for others",
-        make,
-        in_use,
-    );
     let run = small_block(&space.backend).leading_further(B::PAGE_SIZE);
     let hole = part::<B>(run.area, 40, 2);
     space.verb(&[Edit::Map(run)]);
@@ -144,7 +122,7 @@ pub fn frames_out_of_range_are_not_mistaken_for_others<B: PageTableBackend>(
         .flatten()
     {
         unreserved(
-            &mut space,
+            space,
             Edit::Map(Run {
                 area: hole,
                 first,
@@ -153,7 +131,6 @@ pub fn frames_out_of_range_are_not_mistaken_for_others<B: PageTableBackend>(
         );
         space.holds(&rest);
     }
-    space.end();
 }
 
 fn absurd_areas<B: PageTableBackend>(backend: &B, area: MemoryArea) -> Vec<MemoryArea> {

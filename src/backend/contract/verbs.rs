@@ -12,21 +12,18 @@ use crate::flush::Retired;
 
 /// Edits that were reserved together do all that they should, in their order: each finds what the ones before have
 /// left, and none of it has been flushed yet.
-pub fn edits_reserved_together_can_be_made_together<B: PageTableBackend>(
-    make: impl Fn() -> B,
-    in_use: impl Fn(&B) -> usize,
+pub(super) fn edits_reserved_together_can_be_made_together<B: PageTableBackend>(
+    space: &mut Space<'_, B>,
 ) {
-    let mut space = Space::new("edits reserved together can be made together", make, in_use);
     let blocks: Vec<_> = blocks(&space.backend).take(3).collect();
     for block in blocks {
         for run in [block, block.leading_further(B::PAGE_SIZE)] {
             let page = part::<B>(run.area, 33, 1);
             for (at_first, edits) in verbs::<B>(run, page) {
-                becomes(&mut space, run.area, at_first, &edits);
+                becomes(space, run.area, at_first, &edits);
             }
         }
     }
-    space.end();
 }
 
 /// What is there at first, and the edits of a verb on that: none speaks of pages that one before it has mapped.
@@ -54,8 +51,8 @@ fn verbs<B: PageTableBackend>(run: Run, page: MemoryArea) -> Vec<(Option<Edit>, 
 
 /// The verb does what its edits do one by one.
 #[track_caller]
-fn becomes<B: PageTableBackend, U: Fn(&B) -> usize>(
-    space: &mut Space<B, U>,
+fn becomes<B: PageTableBackend>(
+    space: &mut Space<'_, B>,
     area: MemoryArea,
     at_first: Option<Edit>,
     edits: &[Edit],
@@ -74,11 +71,7 @@ fn becomes<B: PageTableBackend, U: Fn(&B) -> usize>(
 
 /// A move as a manager makes it: the target is unmapped, the source shifted there, and then unmapped. Both may lie in
 /// one leaf.
-pub fn pages_can_move_within_one_leaf<B: PageTableBackend>(
-    make: impl Fn() -> B,
-    in_use: impl Fn(&B) -> usize,
-) {
-    let mut space = Space::new("pages can move within one leaf", make, in_use);
+pub(super) fn pages_can_move_within_one_leaf<B: PageTableBackend>(space: &mut Space<'_, B>) {
     let blocks: Vec<_> = blocks(&space.backend).take(3).collect();
     for run in blocks {
         let half = run.area.size() / 2;
@@ -96,20 +89,14 @@ pub fn pages_can_move_within_one_leaf<B: PageTableBackend>(
                 .outside(from)
                 .flat_map(|run| run.outside(to).collect::<Vec<_>>());
             space.holds(&sorted(rest.chain([moved])));
-            space.verb(&[Edit::Unmap(run.area)]);
-            space.is_as_at_first();
+            space.clear(run.area);
         }
     }
-    space.end();
 }
 
 /// One verb may take out more places than a flush can name, or all of them at once with something mapped there again,
 /// and all their memory goes back.
-pub fn one_flush_retires_any_number_of_edits<B: PageTableBackend>(
-    make: impl Fn() -> B,
-    in_use: impl Fn(&B) -> usize,
-) {
-    let mut space = Space::new("one flush retires any number of edits", make, in_use);
+pub(super) fn one_flush_retires_any_number_of_edits<B: PageTableBackend>(space: &mut Space<'_, B>) {
     let last = sure(blocks(&space.backend).last());
     let step = pages_between::<B>(last.area);
     for pages in [1, 512.min(step)] {
@@ -122,11 +109,9 @@ pub fn one_flush_retires_any_number_of_edits<B: PageTableBackend>(
             space.verb(&[Edit::Map(kept)]);
             space.verb(edits);
             space.holds(&[kept]);
-            space.verb(&[Edit::Unmap(kept.area)]);
-            space.is_as_at_first();
+            space.clear(kept.area);
         }
     }
-    space.end();
 }
 
 /// How far apart nine places in `area` can lie.
@@ -135,11 +120,9 @@ fn pages_between<B: PageTableBackend>(area: MemoryArea) -> usize {
 }
 
 /// What waits is sound, and goes with the next that is retired when its own [`Retired`] is dropped.
-pub fn a_dropped_retired_is_settled_by_the_next<B: PageTableBackend>(
-    make: impl Fn() -> B,
-    in_use: impl Fn(&B) -> usize,
+pub(super) fn a_dropped_retired_is_settled_by_the_next<B: PageTableBackend>(
+    space: &mut Space<'_, B>,
 ) {
-    let mut space = Space::new("a dropped retired is settled by the next", make, in_use);
     let run = small_block(&space.backend);
     for area in [run.area, part::<B>(run.area, 7, 9)] {
         let rest: Vec<_> = run.outside(area).collect();
@@ -154,18 +137,12 @@ pub fn a_dropped_retired_is_settled_by_the_next<B: PageTableBackend>(
         space.holds(&rest);
         space.finish(with, Retired::new(), &[edit]);
         space.verb(&[Edit::Map(run)]);
-        space.verb(&[Edit::Unmap(run.area)]);
-        space.is_as_at_first();
+        space.clear(run.area);
     }
-    space.end();
 }
 
 /// A verb that has taken nothing out can retire that.
-pub fn retiring_nothing_changes_nothing<B: PageTableBackend>(
-    make: impl Fn() -> B,
-    in_use: impl Fn(&B) -> usize,
-) {
-    let mut space = Space::new("retiring nothing changes nothing", make, in_use);
+pub(super) fn retiring_nothing_changes_nothing<B: PageTableBackend>(space: &mut Space<'_, B>) {
     space.verb(&[]);
     space.is_as_at_first();
     let run = small_block(&space.backend);
@@ -175,5 +152,4 @@ pub fn retiring_nothing_changes_nothing<B: PageTableBackend>(
     space.holds(&[run]);
     space.verb(&[Edit::Protect(run.area, R), Edit::Protect(run.area, R)]);
     space.holds(&[run.allowing(R)]);
-    space.end();
 }
