@@ -9,7 +9,7 @@ use kernel_vm::{
     Asid, MapError, MemoryArea, Payload, Permissions, PhysAddr, VirtAddr, VirtualMemoryManager,
 };
 
-use crate::subject::{PAGE, Subject, area, leaves, map, pages, space};
+use crate::subject::{Builder as _, PAGE, Subject, area, leaves, map, pages, space};
 
 const READ: Permissions = Permissions::READ;
 const RW: Permissions = READ.union(Permissions::WRITE);
@@ -64,12 +64,9 @@ fn a_new_space_is_empty<B: Subject>() {
 }
 
 fn maps_are_found_by_address_and_by_position<B: Subject>() {
-    let mut space = space::<B>();
-    for start in [0x9000, 0x1000, 0x5000] {
-        space
-            .add_memory_map(map(start, 0x8000_0000 + start as u64, 0x2000, RW))
-            .unwrap();
-    }
+    let mut space = space::<B>().with_all(
+        [0x9000, 0x1000, 0x5000].map(|start| map(start, 0x8000_0000 + start as u64, 0x2000, RW)),
+    );
     let starts: Vec<_> = space
         .memory_maps()
         .map(|map| map.vmarea().start().get())
@@ -102,10 +99,7 @@ fn maps_are_found_by_address_and_by_position<B: Subject>() {
 }
 
 fn adding_refuses_what_overlaps_and_hands_it_back<B: Subject>() {
-    let mut space = space::<B>();
-    space
-        .add_memory_map(map(0x3000, 0x8000_0000, 0x2000, RW))
-        .unwrap();
+    let mut space = space::<B>().with(map(0x3000, 0x8000_0000, 0x2000, RW));
     for (start, size) in [
         (0x3000, 0x1000),
         (0x1000, 0x3000),
@@ -131,10 +125,7 @@ fn adding_refuses_what_overlaps_and_hands_it_back<B: Subject>() {
 }
 
 fn misaligned_areas_are_refused_by_every_verb<B: Subject>() {
-    let mut space = space::<B>();
-    space
-        .add_memory_map(map(0x1000, 0x8000_0000, 0x4000, RW))
-        .unwrap();
+    let mut space = space::<B>().with(map(0x1000, 0x8000_0000, 0x4000, RW));
     let good = area(0x8000, 0x1000);
     let start = (
         area(0x1001, 0x1000),
@@ -171,10 +162,7 @@ fn misaligned_areas_are_refused_by_every_verb<B: Subject>() {
 }
 
 fn bad_permissions_are_refused_by_every_verb<B: Subject>() {
-    let mut space = space::<B>();
-    space
-        .add_memory_map(map(0x1000, 0x8000_0000, 0x1000, RW))
-        .unwrap();
+    let mut space = space::<B>().with(map(0x1000, 0x8000_0000, 0x1000, RW));
     for permissions in [
         Permissions::WRITE,
         Permissions::WRITE | Permissions::EXECUTE | Permissions::USER,
@@ -229,16 +217,10 @@ fn physical_misalignment_and_overflow_are_refused<B: Subject>() {
 }
 
 fn neighbours_that_continue_each_other_join<B: Subject>() {
-    let mut space = space::<B>();
-    space
-        .add_memory_map(map(0x1000, 0x8000_1000, 0x1000, RW))
-        .unwrap();
-    space
-        .add_memory_map(map(0x3000, 0x8000_3000, 0x1000, RW))
-        .unwrap();
-    space
-        .add_memory_map(map(0x2000, 0x8000_2000, 0x1000, RW))
-        .unwrap();
+    let mut space = space::<B>()
+        .with(map(0x1000, 0x8000_1000, 0x1000, RW))
+        .with(map(0x3000, 0x8000_3000, 0x1000, RW))
+        .with(map(0x2000, 0x8000_2000, 0x1000, RW));
     assert_eq!(
         space.to_string(),
         "00001000-00004000 rw-p 80001000 00:00 0\n"
@@ -250,11 +232,9 @@ fn neighbours_that_continue_each_other_join<B: Subject>() {
 }
 
 fn unmapping_the_middle_of_a_map_leaves_two<B: Subject>() {
-    let mut space = space::<B>();
-    space
-        .add_memory_map(map(0x1000, 0x8000_1000, 0x3000, RW))
-        .unwrap();
-    space.populate(area(0x1000, 0x3000)).unwrap();
+    let mut space = space::<B>()
+        .with(map(0x1000, 0x8000_1000, 0x3000, RW))
+        .populated(area(0x1000, 0x3000));
     let mut cut = Vec::new();
     space.unmap_into(area(0x2000, 0x1000), &mut cut).unwrap();
     assert_eq!(cut, [map(0x2000, 0x8000_2000, 0x1000, RW)]);
@@ -273,12 +253,8 @@ fn unmapping_the_middle_of_a_map_leaves_two<B: Subject>() {
 }
 
 fn replacing_takes_the_place_of_many_maps<B: Subject>() {
-    let mut space = space::<B>();
-    for page in [1, 3, 5] {
-        space
-            .add_memory_map(map(page * PAGE, 0x8000_0000, PAGE, RW))
-            .unwrap();
-    }
+    let mut space =
+        space::<B>().with_all([1, 3, 5].map(|page| map(page * PAGE, 0x8000_0000, PAGE, RW)));
     space.populate(pages(0, 8)).unwrap();
     let mut cut = Vec::new();
     space
@@ -299,13 +275,9 @@ fn replacing_takes_the_place_of_many_maps<B: Subject>() {
 }
 
 fn protecting_names_the_first_hole<B: Subject>() {
-    let mut space = space::<B>();
-    space
-        .add_memory_map(map(0x1000, 0x8000_1000, 0x1000, RW))
-        .unwrap();
-    space
-        .add_memory_map(map(0x4000, 0x8000_4000, 0x1000, RW))
-        .unwrap();
+    let mut space = space::<B>()
+        .with(map(0x1000, 0x8000_1000, 0x1000, RW))
+        .with(map(0x4000, 0x8000_4000, 0x1000, RW));
     let hole = |start, size| {
         Err(MapError::NotMapped {
             hole: area(start, size),
@@ -331,11 +303,9 @@ fn protecting_names_the_first_hole<B: Subject>() {
 }
 
 fn protecting_parts_of_maps_splits_and_joins<B: Subject>() {
-    let mut space = space::<B>();
-    space
-        .add_memory_map(map(0x1000, 0x8000_1000, 0x5000, RW))
-        .unwrap();
-    space.populate(area(0x1000, 0x5000)).unwrap();
+    let mut space = space::<B>()
+        .with(map(0x1000, 0x8000_1000, 0x5000, RW))
+        .populated(area(0x1000, 0x5000));
     space.protect(area(0x2000, 0x2000), READ).unwrap();
     assert_eq!(space.memory_maps().count(), 3);
     space.protect(area(0x1000, 0x2000), READ).unwrap();
@@ -354,17 +324,11 @@ fn protecting_parts_of_maps_splits_and_joins<B: Subject>() {
 }
 
 fn remapping_moves_what_is_populated<B: Subject>() {
-    let mut space = space::<B>();
-    space
-        .add_memory_map(map(0x1000, 0x8000_1000, 0x3000, RW))
-        .unwrap();
-    space
-        .add_memory_map(map(0x4000, 0x9000_0000, 0x1000, READ))
-        .unwrap();
-    space
-        .add_memory_map(map(0x11000, 0xa000_0000, 0x1000, READ))
-        .unwrap();
-    space.populate(area(0x2000, 0x2000)).unwrap();
+    let mut space = space::<B>()
+        .with(map(0x1000, 0x8000_1000, 0x3000, RW))
+        .with(map(0x4000, 0x9000_0000, 0x1000, READ))
+        .with(map(0x11000, 0xa000_0000, 0x1000, READ))
+        .populated(area(0x2000, 0x2000));
     let mut cut = Vec::new();
     space
         .remap_into(area(0x1000, 0x4000), area(0x10000, 0x3000), &mut cut)
@@ -384,10 +348,7 @@ fn remapping_moves_what_is_populated<B: Subject>() {
 }
 
 fn remapping_refuses_to_grow_and_to_overlap<B: Subject>() {
-    let mut space = space::<B>();
-    space
-        .add_memory_map(map(0x1000, 0x8000_1000, 0x3000, RW))
-        .unwrap();
+    let mut space = space::<B>().with(map(0x1000, 0x8000_1000, 0x3000, RW));
     let (old, large, near) = (
         area(0x1000, 0x3000),
         area(0x1000, 0x4000),
@@ -437,10 +398,7 @@ fn removing_all_ends_early_and_removes_the_rest<B: Subject>() {
 }
 
 fn restoring_adds_all_or_none<B: Subject>() {
-    let mut space = space::<B>();
-    space
-        .add_memory_map(map(0x5000, 0x8000_5000, 0x1000, RW))
-        .unwrap();
+    let mut space = space::<B>().with(map(0x5000, 0x8000_5000, 0x1000, RW));
     let good = || map(0x1000, 0x8000_1000, 0x1000, RW);
     let over_there = || map(0x5000, 0x8000_9000, 0x2000, RW);
     let over_itself = || map(0x1000, 0x8000_1000, 0x2000, RW);
@@ -458,13 +416,9 @@ fn restoring_adds_all_or_none<B: Subject>() {
 }
 
 fn free_areas_stay_inside_their_window<B: Subject>() {
-    let mut space = space::<B>();
-    space
-        .add_memory_map(map(0x1000, 0x8000_0000, 0x1000, RW))
-        .unwrap();
-    space
-        .add_memory_map(map(0x9000, 0x8000_0000, 0x1000, RW))
-        .unwrap();
+    let space = space::<B>()
+        .with(map(0x1000, 0x8000_0000, 0x1000, RW))
+        .with(map(0x9000, 0x8000_0000, 0x1000, RW));
     let find = |size, align, start, end| {
         let within = MemoryArea::new(VirtAddr::new(start), VirtAddr::new(end)).unwrap();
         space
@@ -512,38 +466,30 @@ fn free_areas_stay_inside_their_window<B: Subject>() {
 }
 
 fn the_space_prints_like_proc_maps<B: Subject>() {
-    let mut space = space::<B>();
-    space
-        .add_memory_map(map(
+    let space = space::<B>()
+        .with(map(
             0x1000,
             0x8000_0000,
             0x1000,
             READ | Permissions::EXECUTE,
         ))
-        .unwrap();
-    space
-        .add_memory_map(map(usize::MAX - 0xfff, 0x8000_1000, 0x1000, RW))
-        .unwrap();
+        .with(map(usize::MAX - 0xfff, 0x8000_1000, 0x1000, RW));
     let text = "00001000-00002000 r-xp 80000000 00:00 0\nfffffffffffff000-10000000000000000 rw-p 80001000 00:00 0\n";
     assert_eq!(space.to_string(), text);
 }
 
 fn a_dropped_space_leaves_nothing_in_use<B: Subject>() {
-    let mut space = space::<B>();
-    space
-        .add_memory_map(map(0x1000, 0x8000_1000, 0x30_0000, RW))
-        .unwrap();
-    space.populate(area(0x1000, 0x30_0000)).unwrap();
+    let space = space::<B>()
+        .with(map(0x1000, 0x8000_1000, 0x30_0000, RW))
+        .populated(area(0x1000, 0x30_0000));
     drop(space);
 }
 
 fn populating_twice_changes_nothing<B: Subject>() {
-    let mut space = space::<B>();
-    space
-        .add_memory_map(map(0x1000, 0x8000_1000, 0x30_0000, RW))
-        .unwrap();
-    space.populate(area(0x2000, 0x2000)).unwrap();
-    space.populate(area(0x1000, 0x30_0000)).unwrap();
+    let space = space::<B>()
+        .with(map(0x1000, 0x8000_1000, 0x30_0000, RW))
+        .populated(area(0x2000, 0x2000))
+        .populated(area(0x1000, 0x30_0000));
     let (before, in_use) = (leaves(space.backend()), space.backend().in_use());
     space.populate(area(0, 0x40_0000)).unwrap();
     assert_eq!(
@@ -655,11 +601,9 @@ impl Payload for Lone {
 fn protecting_with_what_is_there_splits_neither_maps_nor_leaves() {
     const MIB: usize = 1 << 20;
     let backend = Sv39::new(HostFrames::new(16)).unwrap();
-    let mut space = VirtualMemoryManager::<_, Lone>::for_payload(backend);
-    space
-        .add_memory_map(map(2 * MIB, 0x8020_0000, 2 * MIB, RW).with_payload(Lone))
-        .unwrap();
-    space.populate(area(2 * MIB, 2 * MIB)).unwrap();
+    let mut space = VirtualMemoryManager::<_, Lone>::for_payload(backend)
+        .with(map(2 * MIB, 0x8020_0000, 2 * MIB, RW).with_payload(Lone))
+        .populated(area(2 * MIB, 2 * MIB));
     space.protect(area(2 * MIB + PAGE, PAGE), RW).unwrap();
     space.check_invariants().unwrap();
     assert_eq!(

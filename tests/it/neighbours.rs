@@ -10,7 +10,7 @@ use kernel_vm::{
 };
 use kernel_vm::{VirtualMemoryMap, backend::mock::MockBackend};
 
-use crate::subject::{PAGE, Subject, area, leaves, map, space};
+use crate::subject::{Builder as _, PAGE, Subject, area, leaves, map, space};
 
 const MIB: usize = 1 << 20;
 const GIB: usize = 1 << 30;
@@ -120,10 +120,7 @@ fn a_gap_is_not_found_beyond_its_limit_nor_inside_a_map() {
 
 #[test]
 fn a_protect_that_fails_reports_it_and_keeps_the_old_permissions() {
-    let mut space = space::<MockBackend>();
-    space
-        .add_memory_map(map(0x1000, 0x8000_0000, 0x1000, READ))
-        .unwrap();
+    let mut space = space::<MockBackend>().with(map(0x1000, 0x8000_0000, 0x1000, READ));
     space.backend().fail(1);
     assert!(matches!(
         space.protect(area(0x1000, 0x1000), RW),
@@ -134,11 +131,9 @@ fn a_protect_that_fails_reports_it_and_keeps_the_old_permissions() {
 
 #[test]
 fn replacing_keeps_the_old_when_the_new_cannot_be() {
-    let mut space = space::<MockBackend>();
-    space
-        .add_memory_map(map(0x1000, 0x8000_0000, 0x4000, READ))
-        .unwrap();
-    space.populate(area(0x1000, 0x4000)).unwrap();
+    let mut space = space::<MockBackend>()
+        .with(map(0x1000, 0x8000_0000, 0x4000, READ))
+        .populated(area(0x1000, 0x4000));
     space.backend().fail(1);
     let refused = space
         .replace_memory_map(map(0x2000, 0x9000_0000, 0x1000, RW))
@@ -225,11 +220,9 @@ fn emptied_intermediate_tables_are_flushed_as_tables() {
 
 #[test]
 fn a_permission_upgrade_is_seen_at_once() {
-    let mut space = space::<MockBackend>();
-    space
-        .add_memory_map(map(0x1000, 0x8000_0000, PAGE, READ))
-        .unwrap();
-    space.populate(area(0x1000, PAGE)).unwrap();
+    let mut space = space::<MockBackend>()
+        .with(map(0x1000, 0x8000_0000, PAGE, READ))
+        .populated(area(0x1000, PAGE));
     let addr = VirtAddr::new(0x1000);
     assert!(space.backend().access(3, addr, Access::Write).is_err());
     space.protect(area(0x1000, PAGE), RW).unwrap();

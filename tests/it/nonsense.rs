@@ -7,7 +7,7 @@ use kernel_vm::{
 };
 use proptest::prelude::*;
 
-use crate::subject::{PAGE, Subject, leaves, map, space};
+use crate::subject::{Builder as _, PAGE, Subject, leaves, map, space};
 
 /// Numbers where arithmetic goes wrong, among all others.
 fn number() -> impl Strategy<Value = usize> {
@@ -53,21 +53,15 @@ fn any_map() -> impl Strategy<Value = VirtualMemoryMap> {
 }
 
 fn furnished<B: Subject>() -> VirtualMemoryManager<B> {
-    let mut space = space::<B>();
-    space
-        .add_memory_map(map(0x1000, 0x8000_1000, 8 * PAGE, Permissions::READ))
-        .unwrap();
-    space
-        .add_memory_map(map(1 << 21, 0x8020_0000, 1 << 21, Permissions::READ))
-        .unwrap();
-    space
-        .add_memory_map(map(
+    let space = space::<B>()
+        .with(map(0x1000, 0x8000_1000, 8 * PAGE, Permissions::READ))
+        .with(map(1 << 21, 0x8020_0000, 1 << 21, Permissions::READ))
+        .with(map(
             usize::MAX - 0x1fff,
             0x9000_0000,
             0x2000,
             Permissions::READ,
-        ))
-        .unwrap();
+        ));
     for range in space.backend().ranges() {
         let mapped: Vec<_> = space
             .memory_maps_in(*range)

@@ -5,7 +5,7 @@ use std::thread;
 use kernel_vm::backend::mock::NoPageTable;
 use kernel_vm::{MapError, Payload, Permissions, VirtualMemoryManager, VirtualMemoryMap};
 
-use crate::subject::{PAGE, map, pages};
+use crate::subject::{Builder as _, PAGE, map, pages};
 use crate::tree::{Space, leak};
 
 const READ: Permissions = Permissions::READ;
@@ -65,8 +65,7 @@ fn maps_that_were_refused_and_forgotten_take_no_more_nodes_along_than_they_are_i
         let added = (0..).take_while(|&at| space.add_memory_map(one(at)).is_ok());
         added.count()
     };
-    let mut space = Space::with_nodes(NoPageTable::new(), leak(NODES));
-    space.add_memory_map(one(1_000)).unwrap();
+    let mut space = Space::with_nodes(NoPageTable::new(), leak(NODES)).with(one(1_000));
     let few = [one(2_000), one(3_000), one(1_000)];
     let refused = space.restore_memory_maps(few).unwrap_err();
     assert!(matches!(refused.error(), MapError::Overlap { .. }));

@@ -3,7 +3,7 @@
 use kernel_vm::backend::mock::NoPageTable;
 use kernel_vm::{FreeSearch, MapError, MemoryArea, Permissions, VirtAddr, VirtualMemoryMap};
 
-use crate::subject::{PAGE, map, pages};
+use crate::subject::{Builder as _, PAGE, map, pages};
 use crate::tree::{Random, Space, leak};
 
 const READ: Permissions = Permissions::READ;
@@ -15,13 +15,8 @@ fn one(page: usize, frame: usize) -> VirtualMemoryMap {
 
 /// As many maps as fill `leaves` leaves when they come in address order, `apart` pages from start to start.
 fn full(leaves: usize, apart: usize) -> Space {
-    let mut space = Space::new(NoPageTable::new());
-    for index in 0..61 * leaves {
-        space
-            .add_memory_map(one(apart * index, 1000 + 9 * index))
-            .unwrap();
-    }
-    space
+    Space::new(NoPageTable::new())
+        .with_all((0..61 * leaves).map(|index| one(apart * index, 1000 + 9 * index)))
 }
 
 #[test]

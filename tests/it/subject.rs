@@ -4,7 +4,8 @@ use kernel_vm::backend::mock::{HostFrames, MockBackend};
 use kernel_vm::backend::radix::{Format, Radix};
 use kernel_vm::backend::{Entry, PageTableBackend, Run};
 use kernel_vm::{
-    Access, MemoryArea, Permissions, PhysAddr, VirtAddr, VirtualMemoryManager, VirtualMemoryMap,
+    Access, MemoryArea, Payload, Permissions, PhysAddr, VirtAddr, VirtualMemoryManager,
+    VirtualMemoryMap,
 };
 
 pub const PAGE: usize = 4096;
@@ -74,6 +75,34 @@ impl<F: Format> Subject for Radix<F, HostFrames> {
 /// An empty space.
 pub fn space<B: Subject>() -> VirtualMemoryManager<B> {
     VirtualMemoryManager::new(B::fresh())
+}
+
+/// Steps from an empty space to one with maps, each of which must be done.
+pub trait Builder<P: Payload = ()>: Sized {
+    /// The space with this map added.
+    fn with(self, map: VirtualMemoryMap<P>) -> Self;
+
+    /// The space with what is mapped in `area` populated.
+    fn populated(self, area: MemoryArea) -> Self;
+
+    /// The space with these maps added, in this order.
+    fn with_all(self, maps: impl IntoIterator<Item = VirtualMemoryMap<P>>) -> Self {
+        maps.into_iter().fold(self, Self::with)
+    }
+}
+
+impl<B: PageTableBackend, P: Payload> Builder<P> for VirtualMemoryManager<B, P> {
+    #[track_caller]
+    fn with(mut self, map: VirtualMemoryMap<P>) -> Self {
+        self.add_memory_map(map).unwrap();
+        self
+    }
+
+    #[track_caller]
+    fn populated(self, area: MemoryArea) -> Self {
+        self.populate(area).unwrap();
+        self
+    }
 }
 
 pub fn area(start: usize, size: usize) -> MemoryArea {

@@ -3,7 +3,7 @@
 use kernel_vm::backend::mock::NoPageTable;
 use kernel_vm::{MapError, Permissions, VirtualMemoryMap};
 
-use crate::subject::{PAGE, map, pages};
+use crate::subject::{Builder as _, PAGE, map, pages};
 use crate::tree::{Random, Space, leak};
 
 const READ: Permissions = Permissions::READ;
@@ -173,8 +173,7 @@ fn any_map_in_a_full_node_can_move() {
 
 #[test]
 fn the_only_map_in_the_only_node_can_move() {
-    let mut space = Space::with_nodes(NoPageTable::new(), leak(1));
-    space.add_memory_map(three(0)).unwrap();
+    let mut space = Space::with_nodes(NoPageTable::new(), leak(1)).with(three(0));
     space.remap(pages(0, 3), pages(100, 3)).unwrap();
     space.remap(pages(101, 1), pages(0, 1)).unwrap();
     space.check_invariants().unwrap();

@@ -9,7 +9,7 @@ use super::shape::{
     word,
 };
 use super::witness::{Event, Witness};
-use crate::subject::{PAGE, area, map};
+use crate::subject::{Builder as _, PAGE, area, map};
 
 on_every_format! {
     what_the_kernel_maps_later_is_in_every_space
@@ -319,11 +319,9 @@ fn a_space_shares_the_features_of_its_kernel<F: Shape>() {
 fn a_manager_runs_the_kernel_half<F: Shape>() {
     let backend = kernel::<F>(64);
     let platform = backend.platform().clone();
-    let mut space = VirtualMemoryManager::<_>::new(backend);
-    space
-        .add_memory_map(map(start::<F>(), 0x20_0000, 4 * MIB, RW))
-        .unwrap();
-    space.populate(area(start::<F>(), 4 * MIB)).unwrap();
+    let mut space = VirtualMemoryManager::<_>::new(backend)
+        .with(map(start::<F>(), 0x20_0000, 4 * MIB, RW))
+        .populated(area(start::<F>(), 4 * MIB));
     let refused = space.add_memory_map(map(0, 0x20_0000, PAGE, RW));
     assert_eq!(
         refused.map_err(|refused| refused.error()),
