@@ -1,15 +1,19 @@
 //! Every verb, by hand, on all backends.
 
-use std::cell::RefCell;
-use std::rc::Rc;
+mod payloads;
+mod refusals;
 
 use kernel_vm::backend::mock::{HostFrames, MockBackend};
 use kernel_vm::backend::{sv39::Sv39, sv48::Sv48, sv57::Sv57};
-use kernel_vm::{
-    Asid, MapError, MemoryArea, Payload, Permissions, PhysAddr, VirtAddr, VirtualMemoryManager,
-};
+use kernel_vm::{Asid, MapError, MemoryArea, Permissions, PhysAddr, VirtAddr};
 
 use crate::subject::{Builder as _, PAGE, Subject, area, leaves, map, pages, space};
+
+use refusals::{
+    adding_refuses_what_overlaps_and_hands_it_back, bad_permissions_are_refused_by_every_verb,
+    misaligned_areas_are_refused_by_every_verb, physical_misalignment_and_overflow_are_refused,
+    protecting_names_the_first_hole, remapping_refuses_to_grow_and_to_overlap,
+};
 
 const READ: Permissions = Permissions::READ;
 const RW: Permissions = READ.union(Permissions::WRITE);
@@ -98,124 +102,6 @@ fn maps_are_found_by_address_and_by_position<B: Subject>() {
     );
 }
 
-fn adding_refuses_what_overlaps_and_hands_it_back<B: Subject>() {
-    let mut space = space::<B>().with(map(0x3000, 0x8000_0000, 0x2000, RW));
-    for (start, size) in [
-        (0x3000, 0x1000),
-        (0x1000, 0x3000),
-        (0x4000, 0x4000),
-        (0x1000, 0x8000),
-    ] {
-        let refused = space
-            .add_memory_map(map(start, 0x8000_0000, size, READ))
-            .unwrap_err();
-        assert_eq!(
-            refused.error(),
-            MapError::Overlap {
-                existing: area(0x3000, 0x2000)
-            }
-        );
-        assert_eq!(
-            refused.to_string(),
-            "area overlaps the map at 0x3000..=0x4fff"
-        );
-        assert_eq!(refused.into_map(), map(start, 0x8000_0000, size, READ));
-    }
-    assert_eq!(space.memory_maps().count(), 1);
-}
-
-fn misaligned_areas_are_refused_by_every_verb<B: Subject>() {
-    let mut space = space::<B>().with(map(0x1000, 0x8000_0000, 0x4000, RW));
-    let good = area(0x8000, 0x1000);
-    let start = (
-        area(0x1001, 0x1000),
-        MapError::Misaligned {
-            addr: VirtAddr::new(0x1001),
-            align: PAGE,
-        },
-    );
-    let size = (
-        area(0x1000, 0x800),
-        MapError::MisalignedSize {
-            size: 0x800,
-            align: PAGE,
-        },
-    );
-    for (bad, error) in [start, size] {
-        assert_eq!(space.unmap(bad), Err(error));
-        assert_eq!(space.protect(bad, READ), Err(error));
-        assert_eq!(space.populate(bad), Err(error));
-        assert_eq!(space.remap(bad, good), Err(error));
-        assert_eq!(space.remap(good, bad), Err(error));
-        let map = || map(bad.start().get(), 0x8000_0000, bad.size(), RW);
-        assert_eq!(space.add_memory_map(map()).unwrap_err().error(), error);
-        assert_eq!(space.replace_memory_map(map()).unwrap_err().error(), error);
-        assert_eq!(
-            space.restore_memory_maps([map()]).unwrap_err().error(),
-            error
-        );
-    }
-    assert_eq!(
-        space.to_string(),
-        "00001000-00005000 rw-p 80000000 00:00 0\n"
-    );
-}
-
-fn bad_permissions_are_refused_by_every_verb<B: Subject>() {
-    let mut space = space::<B>().with(map(0x1000, 0x8000_0000, 0x1000, RW));
-    for permissions in [
-        Permissions::WRITE,
-        Permissions::WRITE | Permissions::EXECUTE | Permissions::USER,
-    ] {
-        let error = MapError::WriteWithoutRead { permissions };
-        assert_eq!(
-            space
-                .add_memory_map(map(0x5000, 0, 0x1000, permissions))
-                .unwrap_err()
-                .error(),
-            error
-        );
-        assert_eq!(
-            space
-                .replace_memory_map(map(0x1000, 0, 0x1000, permissions))
-                .unwrap_err()
-                .error(),
-            error
-        );
-        assert_eq!(space.protect(area(0x1000, 0x1000), permissions), Err(error));
-    }
-    let permissions = Permissions::from_bits_retain(0x21);
-    assert_eq!(
-        space.protect(area(0x1000, 0x1000), permissions),
-        Err(MapError::UnknownPermissions { permissions })
-    );
-    assert_eq!(
-        space.to_string(),
-        "00001000-00002000 rw-p 80000000 00:00 0\n"
-    );
-}
-
-fn physical_misalignment_and_overflow_are_refused<B: Subject>() {
-    let mut space = space::<B>();
-    let misaligned = space
-        .add_memory_map(map(0x1000, 0x8000_0010, 0x1000, RW))
-        .unwrap_err()
-        .error();
-    assert_eq!(
-        misaligned,
-        MapError::MisalignedPhys {
-            addr: PhysAddr::new(0x8000_0010),
-            align: PAGE
-        }
-    );
-    let top = map(0x1000, u64::MAX - 0xfff, 0x1000, RW);
-    let pmarea = top.pmarea().unwrap();
-    assert_eq!(
-        space.add_memory_map(top).unwrap_err().error(),
-        MapError::PhysOutOfRange { area: pmarea }
-    );
-}
-
 fn neighbours_that_continue_each_other_join<B: Subject>() {
     let mut space = space::<B>()
         .with(map(0x1000, 0x8000_1000, 0x1000, RW))
@@ -274,34 +160,6 @@ fn replacing_takes_the_place_of_many_maps<B: Subject>() {
     space.check_invariants().unwrap();
 }
 
-fn protecting_names_the_first_hole<B: Subject>() {
-    let mut space = space::<B>()
-        .with(map(0x1000, 0x8000_1000, 0x1000, RW))
-        .with(map(0x4000, 0x8000_4000, 0x1000, RW));
-    let hole = |start, size| {
-        Err(MapError::NotMapped {
-            hole: area(start, size),
-        })
-    };
-    assert_eq!(
-        space.protect(area(0x1000, 0x4000), READ),
-        hole(0x2000, 0x2000)
-    );
-    assert_eq!(
-        space.protect(area(0x1000, 0x2000), READ),
-        hole(0x2000, 0x1000)
-    );
-    assert_eq!(
-        space.protect(area(0x0000, 0x2000), READ),
-        hole(0x0000, 0x1000)
-    );
-    assert_eq!(
-        space.protect(area(0x4000, 0x4000), READ),
-        hole(0x5000, 0x3000)
-    );
-    assert!(space.memory_maps().all(|map| map.permissions() == RW));
-}
-
 fn protecting_parts_of_maps_splits_and_joins<B: Subject>() {
     let mut space = space::<B>()
         .with(map(0x1000, 0x8000_1000, 0x5000, RW))
@@ -345,34 +203,6 @@ fn remapping_moves_what_is_populated<B: Subject>() {
         .collect();
     assert_eq!(moved, [(0x11000, 0x8000_2000), (0x12000, 0x8000_3000)]);
     space.check_invariants().unwrap();
-}
-
-fn remapping_refuses_to_grow_and_to_overlap<B: Subject>() {
-    let mut space = space::<B>().with(map(0x1000, 0x8000_1000, 0x3000, RW));
-    let (old, large, near) = (
-        area(0x1000, 0x3000),
-        area(0x1000, 0x4000),
-        area(0x2000, 0x3000),
-    );
-    assert_eq!(
-        space.remap(old, large),
-        Err(MapError::CannotGrow { old, new: large })
-    );
-    assert_eq!(
-        space.remap(old, near),
-        Err(MapError::MovesOntoItself { old, new: near })
-    );
-    let hole = area(0x4000, 0x1000);
-    assert_eq!(
-        space.remap(area(0x1000, 0x4000), area(0x8000, 0x4000)),
-        Err(MapError::NotMapped { hole })
-    );
-    space.remap(old, old).unwrap();
-    space.remap(old, area(0x1000, 0x1000)).unwrap();
-    assert_eq!(
-        space.to_string(),
-        "00001000-00002000 rw-p 80001000 00:00 0\n"
-    );
 }
 
 fn removing_all_ends_early_and_removes_the_rest<B: Subject>() {
@@ -517,109 +347,4 @@ fn spaces_are_moved_to_the_kernel_half_too<B: Subject>() {
     space.unmap(area(usize::MAX - 0xfff, 0x1000)).unwrap();
     assert_eq!(leaves(space.backend()).len(), 1);
     space.check_invariants().unwrap();
-}
-
-/// A payload that counts who is alive, and carries its offset.
-struct Backing {
-    offset: usize,
-    dropped: Rc<RefCell<Vec<usize>>>,
-}
-
-impl Payload for Backing {
-    fn split_at(&mut self, offset: usize) -> Self {
-        Self {
-            offset: self.offset + offset,
-            dropped: Rc::clone(&self.dropped),
-        }
-    }
-
-    fn can_join(&self, len: usize, right: &Self) -> bool {
-        self.offset + len == right.offset
-    }
-}
-
-impl Drop for Backing {
-    fn drop(&mut self) {
-        self.dropped.borrow_mut().push(self.offset);
-    }
-}
-
-#[test]
-fn payloads_are_split_joined_and_handed_out() {
-    let dropped = Rc::new(RefCell::new(Vec::new()));
-    let mut space = VirtualMemoryManager::<_, Backing>::for_payload(MockBackend::new());
-    let payload = Backing {
-        offset: 0x10_0000,
-        dropped: Rc::clone(&dropped),
-    };
-    space
-        .add_memory_map(map(0x1000, 0x8000_1000, 0x4000, RW).with_payload(payload))
-        .unwrap();
-    space.protect(area(0x2000, 0x1000), READ).unwrap();
-    let offsets: Vec<_> = space
-        .memory_maps()
-        .map(|map| map.payload().offset)
-        .collect();
-    assert_eq!(offsets, [0x10_0000, 0x10_1000, 0x10_2000]);
-    let mut cut = Vec::new();
-    space.unmap_into(area(0x4000, 0x1000), &mut cut).unwrap();
-    assert_eq!(
-        (cut[0].payload().offset, dropped.borrow().len()),
-        (0x10_3000, 0)
-    );
-    space.protect(area(0x2000, 0x1000), RW).unwrap();
-    assert_eq!(
-        (space.memory_maps().count(), dropped.take()),
-        (1, vec![0x10_1000, 0x10_2000])
-    );
-    let maps: Vec<_> = space.remove_all_memory_maps().collect();
-    assert!(dropped.borrow().is_empty());
-    let refused = space.restore_memory_maps(maps.into_iter().chain([{
-        let payload = Backing {
-            offset: 7,
-            dropped: Rc::clone(&dropped),
-        };
-        map(0x1000, 0, 0x1000, RW).with_payload(payload)
-    }]));
-    assert_eq!(refused.unwrap_err().into_maps().count(), 2);
-}
-
-/// A payload that never joins.
-struct Lone;
-
-impl Payload for Lone {
-    fn split_at(&mut self, _offset: usize) -> Self {
-        Self
-    }
-
-    fn can_join(&self, _len: usize, _right: &Self) -> bool {
-        false
-    }
-}
-
-#[test]
-fn protecting_with_what_is_there_splits_neither_maps_nor_leaves() {
-    const MIB: usize = 1 << 20;
-    let backend = Sv39::new(HostFrames::new(16)).unwrap();
-    let mut space = VirtualMemoryManager::<_, Lone>::for_payload(backend)
-        .with(map(2 * MIB, 0x8020_0000, 2 * MIB, RW).with_payload(Lone))
-        .populated(area(2 * MIB, 2 * MIB));
-    space.protect(area(2 * MIB + PAGE, PAGE), RW).unwrap();
-    space.check_invariants().unwrap();
-    assert_eq!(
-        (space.memory_maps().count(), leaves(space.backend()).len()),
-        (1, 1)
-    );
-    space.protect(area(2 * MIB + PAGE, PAGE), READ).unwrap();
-    space.protect(area(2 * MIB, 2 * MIB), RW).unwrap();
-    space.check_invariants().unwrap();
-    assert_eq!(
-        (space.memory_maps().count(), leaves(space.backend()).len()),
-        (3, 512)
-    );
-    space.remove_memory_map(1).unwrap();
-    assert_eq!(
-        (space.memory_maps().count(), leaves(space.backend()).len()),
-        (2, 511)
-    );
 }

@@ -1,0 +1,233 @@
+//! Every call of every hook panics once, in every verb of a page table.
+
+mod stage;
+mod strike;
+mod verbs;
+
+use std::collections::BTreeSet;
+use std::panic::resume_unwind;
+
+use kernel_vm::backend::radix::{AccessedDirty, Features, Format, Radix};
+use kernel_vm::backend::sv39::Sv39Format;
+use kernel_vm::backend::sv48::Sv48Format;
+use kernel_vm::backend::{Edit, PageTableBackend};
+use kernel_vm::{Access, Retired, VirtAddr};
+
+use super::platform::{Blow, Hook, Moment, Panicky, Struck, every_blow, survive};
+use crate::subject::{PAGE, area};
+use stage::{ASID, GIB, MIB, READ, RW, RX, Stage, run};
+use strike::{settles, strike_all};
+use verbs::{ALL_LOW, edits, elsewhere, exclusive, own_table, shared};
+
+#[test]
+fn shared_verbs_of_sv39_survive_every_panic() {
+    strike_all::<Sv39Format>(&shared());
+}
+
+#[test]
+fn exclusive_verbs_of_sv39_survive_every_panic() {
+    strike_all::<Sv39Format>(&exclusive());
+}
+
+#[test]
+fn edits_of_sv39_survive_every_panic() {
+    strike_all::<Sv39Format>(&edits());
+}
+
+#[test]
+fn shared_verbs_of_sv48_survive_every_panic() {
+    strike_all::<Sv48Format>(&shared());
+}
+
+#[test]
+fn exclusive_verbs_of_sv48_survive_every_panic() {
+    strike_all::<Sv48Format>(&exclusive());
+}
+
+#[test]
+fn edits_of_sv48_survive_every_panic() {
+    strike_all::<Sv48Format>(&edits());
+}
+
+/// A page table is made, or nothing of it is left but what leaked.
+fn makes<F: Format>(make: impl Fn(Panicky) -> Radix<F, Panicky>) {
+    every_blow(|blow| {
+        let platform = Panicky::new(16);
+        platform.arm(blow);
+        let table = survive(|| make(platform.clone()));
+        platform.disarm();
+        let is_struck = table.is_none();
+        if let Some(table) = table {
+            table.check_invariants().unwrap();
+            drop(table);
+            assert_eq!(platform.in_use().len(), 0, "{blow:?}");
+        }
+        // The frame that it was about, and no other.
+        let leaked = platform.in_use().len();
+        assert!(leaked <= 1, "{blow:?}: {leaked} have leaked");
+        is_struck
+    });
+}
+
+#[test]
+fn who_makes_a_page_table_survives_every_panic() {
+    makes(|platform| Radix::<Sv39Format, _>::new(platform).unwrap());
+    makes(|platform| Radix::<Sv48Format, _>::new(platform).unwrap());
+    let upper = area(0xffff_ffff_0000_0000, 3 * GIB);
+    let features = Features::default();
+    makes(|platform| Radix::<Sv39Format, _>::kernel(platform, features, upper).unwrap());
+    let kernel = Radix::<Sv39Format, _>::kernel(Panicky::new(16), features, upper).unwrap();
+    makes(|platform| Radix::with_kernel(platform, &kernel).unwrap());
+    every_blow(|blow| {
+        let platform = Panicky::new(16);
+        kernel.platform().arm(blow);
+        let table = survive(|| Radix::with_kernel(platform.clone(), &kernel).unwrap());
+        kernel.platform().disarm();
+        let is_struck = table.is_none();
+        drop(table);
+        assert_eq!(platform.in_use().len(), 0, "{blow:?}");
+        is_struck
+    });
+}
+
+#[test]
+fn who_drops_a_page_table_survives_every_panic() {
+    for waits in [false, true] {
+        every_blow(|blow| {
+            let mut stage = Stage::<Sv39Format>::new(AccessedDirty::Preset);
+            if waits {
+                stage.unmap(own_table());
+            }
+            stage.platform.cache(stage.owned());
+            let all = stage.platform.in_use().len();
+            let Stage {
+                table, platform, ..
+            } = stage;
+            platform.arm(blow);
+            let is_struck = survive(|| drop(table)).is_none();
+            platform.disarm();
+            assert_eq!(platform.given_back_early(), [], "{blow:?}");
+            let leaked = platform.in_use().len();
+            let released = all - leaked;
+            match (is_struck, blow.hook, blow.moment) {
+                (false, ..) => assert_eq!(leaked, 0, "{blow:?}"),
+                (true, Hook::Flush, _) => assert_eq!(released, 0, "{blow:?}"),
+                (true, Hook::Release, Moment::Before) => {
+                    assert_eq!(released, blow.n - 1, "{blow:?}");
+                }
+                (true, Hook::Release, _) => assert_eq!(released, blow.n, "{blow:?}"),
+                (true, ..) => assert_ne!(leaked, 0, "{blow:?}"),
+            }
+            is_struck
+        });
+    }
+}
+
+/// A kernel's page table, whose tables below the root stay.
+#[test]
+fn a_kernels_page_table_survives_every_panic() {
+    let upper = area(0xffff_ffff_0000_0000, 3 * GIB);
+    let start = upper.start().get();
+    for edit in [
+        Edit::Map(run(start + GIB - PAGE, 0x1000, 2 * PAGE, RX)),
+        Edit::Unmap(upper),
+        Edit::Protect(area(start, GIB), READ),
+    ] {
+        every_blow(|blow| {
+            let platform = Panicky::new(64);
+            let features = Features::default();
+            let table = Radix::<Sv39Format, _>::kernel(platform.clone(), features, upper);
+            let mut table = table.unwrap();
+            for page in [0, 7 * PAGE, 2 * MIB] {
+                let page = run(start + page, 0x1000, PAGE, RW);
+                table.edit(Edit::Map(page), ASID).unwrap();
+            }
+            platform.arm(blow);
+            let is_struck = survive(|| table.edit(edit, ASID).unwrap()).is_none();
+            platform.disarm();
+            assert_eq!(table.check_invariants(), Ok(()), "{blow:?}");
+            table.retire(Retired::new(), ASID);
+            table.edit(Edit::Unmap(upper), ASID).unwrap();
+            assert_eq!(table.check_invariants(), Ok(()), "{blow:?}");
+            let kept = BTreeSet::from([table.root()]);
+            assert!(kept.is_subset(&platform.in_use()));
+            drop(table);
+            is_struck
+        });
+    }
+}
+
+/// A sink is somebody else's code, too.
+#[test]
+fn a_harvest_survives_a_sink_that_panics() {
+    for n in 1..8 {
+        let mut stage = Stage::<Sv39Format>::new(AccessedDirty::Hardware);
+        for page in [1, 2, 8, 1024] {
+            let page = VirtAddr::new(page * PAGE);
+            stage.table.set_accessed(page, Access::Write).unwrap();
+        }
+        let mut seen = 0;
+        let (table, out) = (&mut stage.table, &mut stage.out);
+        let answer = survive(|| {
+            table.harvest(area(0, ALL_LOW), out, |_| {
+                seen += 1;
+                if seen == n {
+                    resume_unwind(Box::new(Struck));
+                }
+            });
+        });
+        assert_eq!(answer, None);
+        assert_eq!(
+            flushes(&mut stage),
+            1,
+            "what it has cleared is cached as set"
+        );
+        let blow = Blow {
+            hook: Hook::Reach,
+            n,
+            moment: Moment::Before,
+        };
+        assert_eq!(settles(stage, ("sink", blow)), 0);
+    }
+}
+
+/// How often the page table flushes when it is told to retire nothing.
+fn flushes<F: Format>(stage: &mut Stage<F>) -> usize {
+    stage.platform.arm(Blow {
+        hook: Hook::Flush,
+        n: usize::MAX,
+        moment: Moment::Before,
+    });
+    stage.table.retire(Retired::new(), ASID);
+    stage.platform.disarm();
+    stage.platform.calls(Hook::Flush)
+}
+
+/// Whatever the platform made of a flush that panicked, it is told once more.
+#[test]
+fn a_flush_that_panicked_is_made_up_for() {
+    for edit in [
+        Edit::Unmap(area(PAGE, PAGE)),
+        Edit::Unmap(area(8 * PAGE, PAGE)),
+        Edit::Unmap(area(GIB, GIB)),
+        Edit::Protect(area(0, 2 * GIB), READ),
+        Edit::Shift {
+            from: own_table(),
+            to: elsewhere(own_table()),
+        },
+    ] {
+        let mut stage = Stage::<Sv39Format>::new(AccessedDirty::Preset);
+        stage.platform.arm(Blow {
+            hook: Hook::Flush,
+            n: 1,
+            moment: Moment::Before,
+        });
+        let answer = survive(|| stage.table.edit(edit, ASID).unwrap());
+        assert_eq!(answer, None);
+        assert_eq!(
+            [flushes(&mut stage), flushes(&mut stage)],
+            [1, 0],
+            "{edit:?}"
+        );
+    }
+}

@@ -1,0 +1,161 @@
+//! Text that is no trace, or nearly one.
+
+use kernel_vm::backend::mock::MockBackend;
+use proptest::prelude::*;
+
+use super::replay::Replay;
+use super::trace::Trace;
+use super::trace_error::Problem;
+use super::{sv39, verdict};
+
+#[test]
+fn each_kind_of_bad_line_is_refused_with_its_number() {
+    let cases = [
+        ("mmap 1000-2000 rw-p", Problem::UnknownVerb("mmap".into())),
+        ("MAP 1000-2000 rw-p", Problem::UnknownVerb("MAP".into())),
+        ("map", Problem::NoArea),
+        ("remap 1000-2000", Problem::NoArea),
+        ("unmap # 1000-2000", Problem::NoArea),
+        ("unmap 1000", Problem::NotAnArea("1000".into())),
+        ("unmap 1000-", Problem::NotAnArea("1000-".into())),
+        ("unmap -1000", Problem::NotAnArea("-1000".into())),
+        ("unmap +1000-2000", Problem::NotAnArea("+1000-2000".into())),
+        (
+            "unmap 0x1000-0x2000",
+            Problem::NotAnArea("0x1000-0x2000".into()),
+        ),
+        (
+            "unmap 1000-2000-3000",
+            Problem::NotAnArea("1000-2000-3000".into()),
+        ),
+        (
+            "unmap 1000-20000000000000000",
+            Problem::NotAnArea("1000-20000000000000000".into()),
+        ),
+        (
+            "unmap 0-10000000000000000",
+            Problem::NotAnArea("0-10000000000000000".into()),
+        ),
+        ("unmap 1000-1000", Problem::Backwards("1000-1000".into())),
+        ("unmap 2000-1000", Problem::Backwards("2000-1000".into())),
+        ("unmap 1000-1fff", Problem::NotPages("1000-1fff".into())),
+        ("unmap 1001-2000", Problem::NotPages("1001-2000".into())),
+        ("map 1000-2000", Problem::NoPermissions),
+        ("protect 1000-2000", Problem::NoPermissions),
+        (
+            "protect 1000-2000 rw-p",
+            Problem::NotPermissions("rw-p".into()),
+        ),
+        (
+            "protect 1000-2000 wr-",
+            Problem::NotPermissions("wr-".into()),
+        ),
+        ("map 1000-2000 rw-", Problem::NotAView("rw-".into())),
+        ("map 1000-2000 rw--", Problem::NotAView("rw--".into())),
+        ("map 1000-2000 rwXp", Problem::NotAView("rwXp".into())),
+        ("map 1000-2000 rw-ps", Problem::NotAView("rw-ps".into())),
+        ("unmap 1000-2000 rw-", Problem::Extra("rw-".into())),
+        ("map 1000-2000 rw-p r", Problem::Extra("r".into())),
+        ("init 8000-9000 rw-p", Problem::LateInit),
+    ];
+    for (bad, problem) in cases {
+        let text = format!("# comment\n\nunmap 1000-2000\r\n  {bad}\nunmap 1000-2000");
+        let error = Trace::parse(text.as_bytes()).unwrap_err();
+        assert_eq!((error.line, &error.problem), (4, &problem), "{bad}");
+        assert_eq!(error.to_string(), format!("line 4: {problem}"));
+    }
+}
+
+#[test]
+fn final_regions_come_last_and_apart() {
+    let refused = |text: &str| Trace::parse(text.as_bytes()).unwrap_err();
+    for verb in ["init 1000-2000 r--p", "unmap 1000-2000"] {
+        let error = refused(&format!("final 1000-2000 r--p\n{verb}"));
+        assert_eq!(
+            (error.line, error.problem),
+            (2, Problem::AfterFinal),
+            "{verb}"
+        );
+    }
+    for area in ["1000-2000", "0-2000", "1000-8000", "3000-4000"] {
+        let error = refused(&format!("final 1000-4000 r--p\nfinal {area} r--p"));
+        assert!(matches!(error.problem, Problem::Overlap { .. }), "{area}");
+    }
+    let error = refused("final 1000-9000000000000000 r--p");
+    assert_eq!(error.problem, Problem::TooManyPages);
+    assert_eq!(
+        verdict("map 1000-3000 r--p\nfinal 2000-3000 r--p\nfinal 1000-2000 r--p")
+            .unwrap()
+            .compared,
+        2
+    );
+}
+
+#[test]
+fn bytes_that_are_no_text_are_refused_with_their_line() {
+    let error = Trace::parse(b"unmap 1000-2000\nunmap \xff").unwrap_err();
+    assert_eq!((error.line, error.problem), (2, Problem::NotText));
+}
+
+/// A line that is nearly one of a trace: pages at the borders of everything.
+fn near_line() -> impl Strategy<Value = String> {
+    let page = prop::sample::select(vec![
+        "0",
+        "1000",
+        "2000",
+        "4000",
+        "200000",
+        "3ffffff000",
+        "4000000000",
+        "7fffffffffffe000",
+        "8000000000000000",
+        "ffffffc000000000",
+        "fffffffffffff000",
+        "10000000000000000",
+        "fff",
+        "",
+    ]);
+    let area = (page.clone(), page).prop_map(|(start, end)| format!("{start}-{end}"));
+    let verbs = vec!["init", "map", "unmap", "protect", "remap", "final", "x"];
+    let last = prop_oneof![
+        prop::sample::select(vec!["rw-p", "r-xs", "---p", "-w-p", "rw-", "-wx", "", "#"])
+            .prop_map(String::from),
+        area.clone(),
+    ];
+    (prop::sample::select(verbs), area, last)
+        .prop_map(|(verb, area, last)| format!("{verb} {area} {last}"))
+}
+
+/// A line that a trace may have, whether it makes sense or not.
+fn line() -> impl Strategy<Value = String> {
+    near_line().prop_filter("well-formed", |line| Trace::parse(line.as_bytes()).is_ok())
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = Trace::parse(&bytes);
+    }
+
+    #[test]
+    fn any_text_is_read_or_refused(text in ".{0,80}\n(map|final) .{0,40}") {
+        let _ = Trace::parse(text.as_bytes());
+    }
+
+    #[test]
+    fn near_misses_are_refused_with_a_line_that_exists(lines in prop::collection::vec(near_line(), 0..20)) {
+        if let Err(error) = Trace::parse(lines.join("\n").as_bytes()) {
+            prop_assert!((1..=lines.len()).contains(&error.line));
+        }
+    }
+
+    #[test]
+    fn any_calls_are_replayed_or_refused(mut lines in prop::collection::vec(line(), 0..20)) {
+        lines.sort_by_key(|line| (!line.starts_with("init"), line.starts_with("final")));
+        if let Ok(trace) = Trace::parse(lines.join("\n").as_bytes()) {
+            let _ = Replay::new(&trace, sv39());
+            // The mock takes a page at a time: what is populated is kept small.
+            let _ = Replay::watched(&trace, MockBackend::new(), |_, _| Ok(()));
+        }
+    }
+}
