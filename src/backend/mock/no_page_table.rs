@@ -1,4 +1,4 @@
-//! A page table that is not there.
+//! A page table that is not there: every verb of the backend does nothing.
 
 use super::page;
 use crate::addr::{PhysAddr, VirtAddr};
@@ -12,11 +12,13 @@ use crate::flush::Retired;
 use crate::permissions::Permissions;
 use crate::violation::Violation;
 
-/// A page table that says what can be mapped, and does nothing: what is left of a
-/// [`VirtualMemoryManager`](crate::VirtualMemoryManager) is its maps, to be tested or measured by themselves.
+/// A page table that has ranges and does nothing, for tests and measurements of a space's maps by themselves.
 ///
-/// Nothing that is mapped is ever there, so it does not keep the [contract](crate::backend::contract). No reservation
-/// fails, and nothing is flushed. All memory types can be mapped.
+/// A [`VirtualMemoryManager`](crate::VirtualMemoryManager) over it checks and keeps its maps as over any other. No entry
+/// is ever there, so this backend does not keep the [contract](crate::backend::contract). No reservation fails, and
+/// nothing is flushed. All memory types can be mapped.
+///
+/// It has `RANGES` ranges, and pages of `PAGE` bytes.
 ///
 /// ```
 /// use kernel_vm::backend::mock::NoPageTable;
@@ -31,12 +33,12 @@ use crate::violation::Violation;
 /// # Ok::<(), kernel_vm::MapError>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct NoPageTable<const RANGES: usize = 1> {
+pub struct NoPageTable<const RANGES: usize = 1, const PAGE: usize = { page::SIZE }> {
     ranges: [MemoryArea; RANGES],
 }
 
 impl NoPageTable {
-    /// One that maps the lower half of the space. O(1), allocates nothing.
+    /// A page table over the lower half of the space, with pages of 4 KiB. O(1), allocates nothing.
     #[must_use]
     pub const fn new() -> Self {
         Self::over([MemoryArea::constant(0, usize::MAX >> 1)])
@@ -44,10 +46,23 @@ impl NoPageTable {
 }
 
 impl<const RANGES: usize> NoPageTable<RANGES> {
-    /// One that maps these ranges, which are as [`PageTableBackend::ranges`] has it: page-aligned, ascending, and no
-    /// two touch. That is not checked. O(1), allocates nothing.
+    /// A page table over these ranges, with pages of 4 KiB. O(1), allocates nothing.
+    ///
+    /// The ranges are as [`PageTableBackend::ranges`] has it: page-aligned, ascending, and no two touch. The constructor
+    /// does not check them.
     #[must_use]
     pub const fn over(ranges: [MemoryArea; RANGES]) -> Self {
+        Self { ranges }
+    }
+}
+
+impl<const RANGES: usize, const PAGE: usize> NoPageTable<RANGES, PAGE> {
+    /// A page table over these ranges, with pages of `PAGE` bytes. O(1), allocates nothing.
+    ///
+    /// `PAGE` is a power of two, and the ranges are as [`PageTableBackend::ranges`] has it. The constructor checks
+    /// neither.
+    #[must_use]
+    pub const fn of_pages(ranges: [MemoryArea; RANGES]) -> Self {
         Self { ranges }
     }
 }
@@ -58,10 +73,10 @@ impl Default for NoPageTable {
     }
 }
 
-impl<const RANGES: usize> PageTableBackend for NoPageTable<RANGES> {
+impl<const RANGES: usize, const PAGE: usize> PageTableBackend for NoPageTable<RANGES, PAGE> {
     type Reserved = ();
 
-    const PAGE_SIZE: usize = page::SIZE;
+    const PAGE_SIZE: usize = PAGE;
 
     fn ranges(&self) -> &[MemoryArea] {
         &self.ranges
@@ -72,7 +87,7 @@ impl<const RANGES: usize> PageTableBackend for NoPageTable<RANGES> {
         page::PHYSICAL
     }
 
-    /// 0, always: there are no tables.
+    /// Address 0, always: there are no tables.
     fn root(&self) -> PhysAddr {
         PhysAddr::new(0)
     }
@@ -81,12 +96,12 @@ impl<const RANGES: usize> PageTableBackend for NoPageTable<RANGES> {
         Ok(())
     }
 
-    /// Empty, always.
+    /// [`Entry::Empty`], always.
     fn entry(&self, _addr: VirtAddr) -> Entry {
         Entry::Empty
     }
 
-    /// Nothing, always.
+    /// No run, always.
     fn populated(&self, _area: MemoryArea) -> impl Iterator<Item = Run> {
         core::iter::empty()
     }
