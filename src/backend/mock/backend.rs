@@ -1,4 +1,4 @@
-//! A page table without tables.
+//! A page table without tables: a map from page numbers to entries, under one lock.
 
 use spin::Mutex;
 
@@ -19,7 +19,9 @@ use crate::frame::FRAME_SIZE;
 use crate::permissions::{Access, Permissions};
 use crate::violation::Violation;
 
-/// The two halves of the space, as hardware with canonical addresses has them, with a page between that is neither.
+/// The ranges of the mock: two halves of the space, as hardware with canonical addresses has them.
+///
+/// The last page of the lower half is in neither, so that the two do not touch.
 const RANGES: [MemoryArea; 2] = [
     MemoryArea::constant(0, (usize::MAX >> 1) - FRAME_SIZE),
     MemoryArea::constant(usize::MAX / 2 + 1, usize::MAX),
@@ -28,12 +30,14 @@ const RANGES: [MemoryArea; 2] = [
 /// A page table that is plain and obviously right: a lock around a map from page numbers to entries, one for every
 /// 4 KiB page, and a TLB for every CPU that asks.
 ///
-/// It is for tests, of this crate and of kernels. It keeps its entries on the heap, and aborts when that is full. All
-/// memory types can be mapped. It is stricter than it need be: nothing is mapped without a reservation, and
-/// what a dropped [`Retired`] has noted is flushed by nobody.
+/// It is for tests, of this crate and of kernels. It keeps its entries on the heap, and aborts when the heap is full.
+/// All memory types can be mapped.
 ///
-/// A TLB has no limit, and forgets only what a flush names: so a flush that is missing or names too little shows as an
-/// [`access`](Self::access) that still succeeds.
+/// It is stricter than the contract asks: without a reservation nothing is mapped, and pages that a dropped [`Retired`]
+/// has noted are never flushed. So a manager that leans on another backend's kindness shows.
+///
+/// A TLB has no limit, and forgets only the pages that a flush names. A flush that is missing or names too little shows
+/// as an [`access`](Self::access) that still succeeds.
 #[derive(Debug, Default)]
 pub struct MockBackend {
     state: Mutex<State>,
@@ -48,9 +52,10 @@ impl MockBackend {
         }
     }
 
-    /// What happens when this CPU accesses the byte at `vaddr`; any number is a CPU. What its TLB has cached answers,
-    /// however stale. Otherwise the page table does, and a valid entry is cached, whether it allows the access or not.
-    /// User mode is not told from the kernel's. O(log n).
+    /// Accesses the byte at `vaddr` on this CPU, and answers the physical address; any number is a CPU. O(log n).
+    ///
+    /// An entry that the CPU's TLB has cached answers, however stale. Otherwise the page table answers, and a valid entry
+    /// is cached, whether it allows the access or not. User mode is not told from the kernel's.
     ///
     /// # Errors
     /// [`Fault::NotMapped`] when there is no valid entry, [`Fault::Denied`] when it does not allow the access.
@@ -69,21 +74,24 @@ impl MockBackend {
         target.ok_or(Fault::NotMapped { vaddr })
     }
 
-    /// How many flushes there were.
+    /// The number of flushes so far. O(1).
     #[must_use]
     pub fn flushes(&self) -> usize {
         self.state.lock().flushes
     }
 
-    /// How many reservations have not been unreserved yet. Those that failed do not count.
+    /// The number of reservations that have not been unreserved yet. O(1).
+    ///
+    /// A reservation that failed is none. A number that is not 0 when no verb runs is a leak of the manager's.
     #[must_use]
     pub fn reservations(&self) -> usize {
         self.state.lock().reservations
     }
 
-    /// Lets the `n`-th reservation from now (1 is the next) fail, once, with `OutOfFrames { needed: 1 }`: the mock
-    /// needs no frames, and acts as if each reservation needed one. Those that are refused for what they ask do not
-    /// count. 0 takes the order back.
+    /// Lets the `n`-th reservation from now (1 is the next) fail, once, with `OutOfFrames { needed: 1 }`. O(1).
+    ///
+    /// The mock needs no frames, and acts as if each reservation needed one. A reservation of edits that are refused
+    /// for another reason does not count. 0 takes the order back.
     pub fn fail_reservation(&self, n: usize) {
         self.state.lock().failure.set(n);
     }
@@ -98,12 +106,12 @@ impl PageTableBackend for MockBackend {
         &RANGES
     }
 
-    /// 2^56 bytes from 0 on; 2^31 where a pointer has 32 bits.
+    /// Physical memory of 2^56 bytes from address 0 on; of 2^31 bytes where a pointer has 32 bits.
     fn physical_range(&self) -> MemoryArea<PhysAddr> {
         page::PHYSICAL
     }
 
-    /// 0, always: there are no tables.
+    /// Address 0, always: there are no tables.
     fn root(&self) -> PhysAddr {
         PhysAddr::new(0)
     }
@@ -121,7 +129,9 @@ impl PageTableBackend for MockBackend {
         }
     }
 
-    /// One run a page. The lock is taken for each, so the page table may be looked at and mapped in between.
+    /// One run for each page. O(log n) for each.
+    ///
+    /// The lock is taken for each run and not held between two, so the page table may be read and mapped meanwhile.
     fn populated(&self, area: MemoryArea) -> impl Iterator<Item = Run> {
         let mut rest = Some(area);
         core::iter::from_fn(move || {
@@ -135,7 +145,7 @@ impl PageTableBackend for MockBackend {
     }
 
     fn reserve(&self, mut edits: impl Iterator<Item = Edit>) -> Result<MockReserved, MapError> {
-        // Without the lock: the edits may come from an iterator that looks at the page table.
+        // Without the lock: the edits may come from an iterator that reads the page table.
         edits.try_for_each(|edit| check_edit(self, edit))?;
         let mut state = self.state.lock();
         if state.failure.strikes() {
@@ -150,7 +160,9 @@ impl PageTableBackend for MockBackend {
         state.reservations -= usize::from(reserved.is_held()).min(state.reservations);
     }
 
-    /// As the contract has it; without a reservation, or when the run would be refused one, nothing is mapped.
+    /// Maps the pages of the run that are empty. O(pages × log n).
+    ///
+    /// Without a reservation, or when the run would be refused one, nothing is mapped.
     fn map(&self, run: Run, with: &mut MockReserved) {
         if !with.is_held() || check_edit(self, Edit::Map(run)).is_err() {
             return;
@@ -168,12 +180,16 @@ impl PageTableBackend for MockBackend {
         }
     }
 
+    /// Empties the pages in `area`, with or without a reservation, and notes those that a TLB may have cached.
     fn unmap(&mut self, area: MemoryArea, _with: &mut MockReserved, out: &mut Retired) {
         let gone = self.state.get_mut().unmap(area);
         gone.into_iter().for_each(|gone| out.note(gone));
     }
 
-    /// As the contract has it; what would be refused a reservation unmaps the pages instead.
+    /// Gives the pages in `area` these permissions.
+    ///
+    /// Permissions or areas that would be refused a reservation unmap the pages instead: nothing stays that allows more
+    /// than the caller wants.
     fn protect(
         &mut self,
         area: MemoryArea,
@@ -188,6 +204,7 @@ impl PageTableBackend for MockBackend {
         changed.into_iter().for_each(|changed| out.note(changed));
     }
 
+    /// Copies the entries of `from` into the empty ones of `to`. Without a reservation nothing is copied.
     fn shift(
         &mut self,
         from: MemoryArea,
@@ -200,6 +217,7 @@ impl PageTableBackend for MockBackend {
         }
     }
 
+    /// Makes every TLB forget the pages that `retired` has noted. A value that has noted none is no flush.
     fn retire(&mut self, retired: Retired, asid: Asid) {
         if !retired.is_empty() {
             let root = self.root();
@@ -207,7 +225,7 @@ impl PageTableBackend for MockBackend {
         }
     }
 
-    /// That each entry is one that could be asked for.
+    /// Checks that each entry is one that a reservation would be granted for. O(n log n).
     fn check_invariants(&self) -> Result<(), Violation> {
         let ranges = RANGES.into_iter();
         let mut runs = ranges.flat_map(|range| self.populated(range));

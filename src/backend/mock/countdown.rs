@@ -1,6 +1,6 @@
-//! Failing on demand.
+//! Failure on demand: the order to fail once, some time from now.
 
-/// Strikes once, at the n-th time from when it was set.
+/// A counter that strikes once, at the n-th time from when it was set. Without an order it never strikes.
 #[derive(Debug, Default)]
 pub(super) struct Countdown(usize);
 
@@ -9,12 +9,12 @@ impl Countdown {
         Self(0)
     }
 
-    /// The `n`-th time from now is the one; 0: none is.
+    /// Orders a strike at the `n`-th time from now, in place of any order before; 0 takes the order back.
     pub(super) fn set(&mut self, n: usize) {
         self.0 = n;
     }
 
-    /// Counts one time; whether it is the one.
+    /// Counts one time, and answers whether this is the time that was ordered.
     pub(super) fn strikes(&mut self) -> bool {
         let strikes = self.0 == 1;
         self.0 = self.0.saturating_sub(1);

@@ -1,25 +1,25 @@
-//! Why an access did not happen.
+//! The reasons for which an access to the mock is refused.
 
 use core::fmt;
 
 use crate::addr::VirtAddr;
 use crate::permissions::{Access, Permissions};
 
-/// Why [`MockBackend::access`](super::MockBackend::access) answered no address.
+/// The reason for which [`MockBackend::access`](super::MockBackend::access) answered no address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Neither the TLB nor the page table has a valid entry for the page; a hidden one is not valid.
     NotMapped {
-        /// What was accessed.
+        /// The address that was accessed.
         vaddr: VirtAddr,
     },
     /// There is a valid entry, and it does not allow the access.
     Denied {
-        /// What was accessed.
+        /// The address that was accessed.
         vaddr: VirtAddr,
-        /// How.
+        /// The kind of access that the entry does not allow.
         access: Access,
-        /// What the entry allows, as the CPU has it cached.
+        /// The permissions of the entry, as the CPU has it cached: the page table may say something else by now.
         permissions: Permissions,
     },
 }

@@ -1,4 +1,4 @@
-//! The way of hardware to the bytes: any physical address may be asked for.
+//! Access to the frames as hardware has it: any physical address may be asked for, and may lead nowhere.
 
 use core::sync::atomic::AtomicU64;
 
@@ -6,13 +6,13 @@ use super::host_frames::HostFrames;
 use crate::addr::PhysAddr;
 use crate::frame::FRAME_SIZE;
 
-/// The words of a frame.
+/// The number of 8-byte words in a frame.
 pub(super) const WORDS: usize = FRAME_SIZE / size_of::<u64>();
 
-/// Why a physical address leads to no memory.
+/// The reason for which a physical address leads to no memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoFrame {
-    /// There never was a frame.
+    /// No frame of these was ever at the address.
     Outside,
     /// The frame is nobody's: it was never handed out, or has been given back.
     Free,
@@ -36,8 +36,11 @@ impl HostFrames {
         if !self.host.is_in_use(index) {
             return Err(NoFrame::Free);
         }
-        // SAFETY: `frame` points to the first of `FRAME_SIZE` bytes, aligned to that, and any bytes are words. The
-        // frame is in use and stays so while the pool is locked, so nobody fills it; the rest is the caller's promise.
+        // SAFETY:
+        // - `frame` points to the first of `FRAME_SIZE` bytes, and is aligned to `FRAME_SIZE`.
+        // - Any bytes are words.
+        // - The frame is in use, and stays so while the pool is locked: so `alloc` and `release` do not fill it.
+        // - Whoever has the frame uses its bytes as atomics of 8 bytes: that is the caller's promise.
         let words = unsafe { frame.cast::<[AtomicU64; WORDS]>().as_ref() };
         Ok(with(words, within / size_of::<u64>()))
     }

@@ -1,4 +1,7 @@
-//! Physical memory that is the host's, and a platform that checks its users.
+//! Physical memory in the host's, and a platform that checks whoever uses it.
+//!
+//! A frame goes from fresh to in use, from there to the free list, and back to in use. Frames that are not in use are
+//! filled with poison, so that a table that was not cleared, and a write after free, are found.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -14,41 +17,45 @@ use crate::addr::PhysAddr;
 use crate::flush::{Flush, Tlb};
 use crate::frame::{AllocatorId, FRAME_SIZE, Frame, FrameAllocator};
 
-/// What a frame that nobody uses is filled with. As a page-table word it is valid on most machines: a table that was
-/// not cleared is not taken for an empty one.
+/// The byte that fills a frame that is not in use.
+///
+/// A page-table word of it is valid on most machines: a table that was not cleared is not taken for an empty one.
 const POISON: u8 = 0xdb;
 
 /// Physical memory in the memory of the host, and a platform for tests: it hands frames out, counts them and the
 /// flushes, and catches who frees twice, or uses what was freed.
 ///
-/// It is a handle: clones share the frames. Physical addresses are
-/// the host's own, so frames of one are never taken for another's. The host's memory is touched
-/// when a frame is handed out, so frames that are never used cost nothing.
+/// It is a handle: clones share the frames. Physical addresses are the host's own, so frames of one are never taken for
+/// another's. The host's memory is touched when a frame is handed out, so frames that are never used cost nothing.
 ///
-/// What a frame contains when it is handed out is junk, never zeroes. When the last handle is dropped while frames are
+/// A frame holds junk when it is handed out, never zeroes. When the last handle is dropped while frames are
 /// handed out, the host's memory stays allocated.
 #[derive(Clone)]
 pub struct HostFrames {
     pub(super) host: Arc<Host>,
 }
 
+/// The state that the handles of one [`HostFrames`] share.
 pub(super) struct Host {
     pub(super) memory: HostMemory,
     pub(super) pool: Mutex<Pool>,
     flushes: AtomicUsize,
 }
 
+/// The frames that are not in use. A frame changes hands only under the lock of this value.
 pub(super) struct Pool {
     /// The number of the first frame that was never handed out.
     fresh: usize,
-    /// Those that came back, the last on top: so a write after free is soon found.
+    /// The numbers of the frames that came back, the last on top: so a write after free is soon found.
     free: Vec<usize>,
     failure: Countdown,
 }
 
 impl HostFrames {
-    /// This many frames. When the host cannot give that much memory, or no number holds its size, there are none at
-    /// all, and [`alloc`](FrameAllocator::alloc) answers `None`. O(1).
+    /// Physical memory of this many frames. O(1).
+    ///
+    /// When the host cannot give that much memory, or no number holds its size, there are no frames at all, and
+    /// [`alloc`](FrameAllocator::alloc) answers `None`.
     #[must_use]
     pub fn new(frames: usize) -> Self {
         let pool = Pool {
@@ -66,34 +73,35 @@ impl HostFrames {
         }
     }
 
-    /// How many frames are handed out. O(1).
+    /// The number of frames that are handed out. O(1).
     #[must_use]
     pub fn frames_in_use(&self) -> usize {
         let pool = self.host.pool.lock();
         pool.fresh - pool.free.len()
     }
 
-    /// How many flushes there were. O(1).
+    /// The number of flushes so far. O(1).
     #[must_use]
     pub fn flushes(&self) -> usize {
         self.host.flushes.load(Relaxed)
     }
 
-    /// Lets the `n`-th allocation from now (1 is the next) answer `None`, once. 0 takes the order back.
+    /// Lets the `n`-th allocation from now (1 is the next) answer `None`, once. 0 takes the order back. O(1).
     pub fn fail_alloc(&self, n: usize) {
         self.host.pool.lock().failure.set(n);
     }
 }
 
 impl Host {
-    /// The number of a frame that nobody uses, filled with poison.
+    /// The number of a frame that is not in use, filled with poison, which is in use from now on; `None` when there is
+    /// none. O(1): one frame is filled, or compared.
     #[expect(
         unsafe_code,
         reason = "poison is written and read in frames that nobody uses"
     )]
     fn take(&self, pool: &mut Pool) -> Option<usize> {
         if let Some(&index) = pool.free.last() {
-            // SAFETY: a frame on the free list was given up by who released it, and the pool is locked.
+            // SAFETY: whoever released the frame has given it up, and the pool is locked: so nobody writes it.
             let is_untouched = unsafe { self.memory.is_filled(index, POISON) };
             assert!(
                 is_untouched,
@@ -125,7 +133,7 @@ impl Host {
             .for_each(|mark| mark.store(in_use, Relaxed));
     }
 
-    /// As unique as the place of the memory, while frames are handed out.
+    /// The identity of this memory: its place, which no other memory has while frames are handed out.
     fn id(&self) -> AllocatorId {
         AllocatorId::at(self.memory.place())
     }
@@ -147,13 +155,15 @@ impl Host {
 }
 
 #[expect(unsafe_code, reason = "the promises of the trait")]
-// SAFETY: `alloc` hands out frames that lie in memory of this value's own, one at a time: `take` answers those that are
-// free under the pool's lock, and they are not free again before `release`. Until then nobody here touches their bytes.
-// The clones of the handle share the memory, which lives as long as any of them. `reach` answers pointers into it, with
-// the provenance of all of it, and its frames are aligned to `FRAME_SIZE`, as their addresses are. The id is the
-// memory's place: who answers it, too, is a clone, as no other memory can be there while a frame is handed out.
+// SAFETY:
+// - `alloc` hands each frame out once: `take` answers free ones under the pool's lock, and `release` alone frees them.
+// - The frames lie in memory of this value's own. While a frame is handed out, nothing here touches its bytes.
+// - Clones of the handle share the memory, which lives as long as any of them, or for ever if a frame is still out.
+// - `reach` answers pointers into that memory, with the provenance of all of it.
+// - Frames are aligned to `FRAME_SIZE`, as their addresses are.
+// - The id is the memory's place: whoever else answers it is a clone, as no other memory can be at that place.
 unsafe impl FrameAllocator for HostFrames {
-    /// Where its memory is, which stays allocated while a frame is handed out.
+    /// The place of the memory, which stays allocated while a frame is handed out.
     fn id(&self) -> AllocatorId {
         self.host.id()
     }
@@ -173,8 +183,9 @@ unsafe impl FrameAllocator for HostFrames {
         Some(unsafe { Frame::of(self.host.id(), at) })
     }
 
-    /// # Panics When the frame is another allocator's ('frame of another allocator'), or is not in use, or none of
-    /// these ('double free'). Nothing has changed then.
+    /// # Panics
+    /// When the frame is another allocator's ('frame of another allocator'), or is not in use ('double free'). Nothing
+    /// has changed then.
     fn release(&self, frame: Frame, _dirty: bool) {
         let (whose, own) = (frame.allocator(), self.host.id());
         assert!(
@@ -196,7 +207,7 @@ unsafe impl FrameAllocator for HostFrames {
         );
         index.into_iter().for_each(|index| {
             self.host.mark(index, false);
-            // SAFETY: it was in use, its one reference was given up with `frame`, and the pool is locked.
+            // SAFETY: the frame was in use, its one reference was given up with `frame`, and the pool is locked.
             unsafe { self.host.memory.fill(index, POISON) };
             pool.free.push(index);
         });
@@ -225,14 +236,14 @@ fn unreachable_frame(at: PhysAddr) -> ! {
 }
 
 impl Tlb for HostFrames {
-    /// Counts.
+    /// Counts the flush: there is no TLB here.
     fn flush(&self, _flush: &Flush<'_>) {
         self.host.flushes.fetch_add(1, Relaxed);
     }
 }
 
 impl Drop for Host {
-    /// Frames that are still handed out are somebody's: their bytes must not become anybody else's.
+    /// Leaves the memory allocated while a frame of it is handed out: its bytes must not become another owner's.
     fn drop(&mut self) {
         let pool = self.pool.get_mut();
         if pool.fresh > pool.free.len() {

@@ -1,4 +1,4 @@
-//! Memory of the host, cut into frames, with a mark for each.
+//! Memory of the host, cut into frames, with a mark for each frame that says whether it is in use.
 
 use alloc::alloc::{alloc_zeroed, dealloc};
 use core::alloc::Layout;
@@ -15,24 +15,26 @@ use crate::frame::FRAME_SIZE;
 /// nobody uses costs nothing.
 #[derive(Debug)]
 pub(super) struct HostMemory {
+    /// The beginning of the allocation, as the host's allocator wants it back.
     start: NonNull<u8>,
-    /// Where the frames begin.
+    /// The first byte of the first frame, a multiple of [`FRAME_SIZE`]. The marks lie behind the last frame.
     base: NonNull<u8>,
     frames: usize,
 }
 
-// SAFETY: the memory is this value's own, and any thread may free it.
+// SAFETY: the memory is this value's own, and any thread may use it and free it.
 #[expect(unsafe_code, reason = "pointers are not `Send` by themselves")]
 unsafe impl Send for HostMemory {}
 
-// SAFETY: `&self` reaches the marks, which are atomic, and answers pointers into the frames, which are used by
-// whoever owns the frame.
+// SAFETY:
+// - `&self` reaches the marks, which are atomic.
+// - `&self` answers pointers into frames, and only the owner of a frame uses those.
 #[expect(unsafe_code, reason = "pointers are not `Sync` by themselves")]
 unsafe impl Sync for HostMemory {}
 
 #[expect(unsafe_code, reason = "frames are bytes behind pointers")]
 impl HostMemory {
-    /// This many frames; none at all when the host has less. O(1).
+    /// Memory of this many frames, or of none at all when the host has less. O(1): the host touches none of it.
     pub(super) fn new(frames: usize) -> Self {
         let none = Self {
             start: NonNull::dangling(),

@@ -1,4 +1,11 @@
-//! What tests run on: a page table that is obviously right, one that is not there, and physical memory on the host.
+//! Stand-ins for tests, of this crate and of kernels: page tables, physical memory and a machine, all on the host.
+//!
+//! - [`MockBackend`] is a page table that is obviously right, with a TLB for each CPU that forgets only on a flush.
+//! - [`NoPageTable`] is a page table that is not there, for tests of a space's maps by themselves.
+//! - [`HostFrames`] is physical memory and a platform: it counts frames, and catches a frame that is used after free.
+//! - [`machine`] has CPUs that walk real page tables in that memory, and cache the worst that the manual allows.
+//!
+//! All of them fail on demand where a kernel must be ready for failure.
 
 mod backend;
 mod countdown;

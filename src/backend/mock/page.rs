@@ -1,4 +1,4 @@
-//! One entry of the mock.
+//! One entry of the mock, and the arithmetic of pages.
 
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::area::MemoryArea;
@@ -6,17 +6,19 @@ use crate::attributes::Attributes;
 use crate::backend::run::Run;
 use crate::frame::FRAME_SIZE;
 
-/// The size of a page in bytes.
+/// The size in bytes of a page of the mocks.
 pub(super) const SIZE: usize = FRAME_SIZE;
 
-/// The physical addresses that can be mapped: as a size has to fit in `usize`, they are fewer where that is small.
+/// The physical addresses that can be mapped: 56 bits of them.
+///
+/// An area's size has to fit in `usize`, so there are fewer where a pointer has 32 bits.
 pub(super) const PHYSICAL: MemoryArea<PhysAddr> = MemoryArea::low_bits(if usize::BITS > 56 {
     56
 } else {
     usize::BITS - 1
 });
 
-/// Where a page leads, and what it allows.
+/// The entry of one page: the frame that the page leads to, and its attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Page {
     pub(super) first: PhysAddr,
@@ -34,7 +36,7 @@ pub(super) const fn area(number: usize) -> MemoryArea {
 }
 
 impl Page {
-    /// Whether the MMU may use it.
+    /// Whether the MMU may use the entry. One that allows nothing is hidden: it is there, and no TLB caches it.
     pub(super) const fn is_valid(self) -> bool {
         self.attributes.permissions.allow_any()
     }

@@ -1,4 +1,4 @@
-//! What the mock sets aside.
+//! A reservation of the mock: a token that is counted.
 
 /// A reservation of the mock. The mock needs no memory set aside, so this only says that there is one: a token that
 /// [`MockBackend::reservations`](super::MockBackend::reservations) counts until it is unreserved.

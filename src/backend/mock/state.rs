@@ -1,4 +1,4 @@
-//! What the mock knows.
+//! The entries and the TLBs of the mock, and the edits of both.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -10,10 +10,12 @@ use crate::area::MemoryArea;
 use crate::flush::Flush;
 use crate::permissions::Permissions;
 
+/// Everything that a mock keeps, under its lock.
 #[derive(Debug, Default)]
 pub(super) struct State {
+    /// The entries that are not empty, by page number.
     pub(super) pages: BTreeMap<usize, Page>,
-    /// What each CPU has cached.
+    /// The TLB of each CPU that has accessed anything: copies of entries, as they were when they were first used.
     tlbs: BTreeMap<usize, BTreeMap<usize, Page>>,
     pub(super) flushes: usize,
     pub(super) reservations: usize,
@@ -31,7 +33,9 @@ impl State {
         }
     }
 
-    /// What the TLB of `cpu` has for the page with this number, once it has looked.
+    /// The entry that the TLB of `cpu` holds for the page with this number, after a walk where it held none.
+    ///
+    /// `None` when the page table has no valid entry either: that is not cached. O(log n).
     pub(super) fn cached(&mut self, cpu: usize, number: usize) -> Option<Page> {
         let tlb = self.tlbs.entry(cpu).or_default();
         if let Some(&page) = tlb.get(&number) {
@@ -46,7 +50,7 @@ impl State {
         Some(page)
     }
 
-    /// Takes out the pages in `area`; answers the pages between the first and the last that were valid.
+    /// Empties the pages in `area`. Answers the pages from the first to the last that were valid: those to flush.
     pub(super) fn unmap(&mut self, area: MemoryArea) -> Option<MemoryArea> {
         let mut gone = None;
         take(&mut self.pages, numbers(area), |number, page| {
@@ -57,8 +61,8 @@ impl State {
         gone.and_then(|(first, last)| hull(first, last))
     }
 
-    /// Gives the pages in `area` these permissions; answers the pages between the first and the last that were valid
-    /// and have changed.
+    /// Gives the pages in `area` these permissions. Answers the pages from the first to the last that were valid and have
+    /// changed: those to flush.
     pub(super) fn protect(
         &mut self,
         area: MemoryArea,
@@ -74,7 +78,7 @@ impl State {
         changed.and_then(|(first, last)| hull(first, last))
     }
 
-    /// Gives the pages at `to` that are empty what those at `from`, an area of the same size, have.
+    /// Copies the entries of `from` to the pages of `to` that are empty. The two areas have one size.
     pub(super) fn shift(&mut self, from: MemoryArea, to: MemoryArea) {
         let (first, target) = (page::number(from.start()), page::number(to.start()));
         let pages = self.pages.range(numbers(from));
@@ -86,7 +90,7 @@ impl State {
         }
     }
 
-    /// Every TLB forgets what `flush` names.
+    /// Makes every TLB forget the pages that `flush` names, or everything where it names no ranges.
     pub(super) fn flush(&mut self, flush: &Flush<'_>) {
         self.flushes += 1;
         match flush.ranges() {
@@ -110,8 +114,9 @@ fn hull(first: usize, last: usize) -> Option<MemoryArea> {
     MemoryArea::new(page::area(first).start(), page::area(last).end()).ok()
 }
 
-/// Takes out the pages with these numbers, and shows each to `taken`. O(log n + pages taken) when none lie behind,
-/// O(pages taken × log n) otherwise.
+/// Takes out the pages with these numbers, and shows each to `taken`.
+///
+/// O(log n + pages taken) when no others lie behind, O(pages taken × log n) otherwise.
 fn take(
     pages: &mut BTreeMap<usize, Page>,
     numbers: RangeInclusive<usize>,
