@@ -1,4 +1,4 @@
-//! Loads, stores and fetches.
+//! Loads, stores and fetches: an access page by page, each page translated anew.
 
 use super::cpu::Cpu;
 use super::memory::Memory;
@@ -11,7 +11,7 @@ impl Cpu<'_> {
     /// Loads the bytes from `vaddr` on, page by page.
     ///
     /// # Errors
-    /// The [`Trap`] that is taken at the first page that cannot be loaded from; those before have been.
+    /// The [`Trap`] that is taken at the first page that cannot be loaded from; the bytes of pages before it are there.
     pub fn load(&self, vaddr: VirtAddr, bytes: &mut [u8]) -> Result<(), Trap> {
         self.read(vaddr, bytes, Access::Read)
     }
@@ -19,7 +19,7 @@ impl Cpu<'_> {
     /// Fetches the bytes of an instruction from `vaddr` on, page by page.
     ///
     /// # Errors
-    /// As [`load`](Self::load).
+    /// The [`Trap`] that is taken at the first page that cannot be fetched from; the bytes of pages before it are there.
     pub fn fetch(&self, vaddr: VirtAddr, bytes: &mut [u8]) -> Result<(), Trap> {
         self.read(vaddr, bytes, Access::Execute)
     }
@@ -27,7 +27,7 @@ impl Cpu<'_> {
     /// Stores the bytes from `vaddr` on, page by page.
     ///
     /// # Errors
-    /// The [`Trap`] that is taken at the first page that cannot be stored to; those before have been.
+    /// The [`Trap`] that is taken at the first page that cannot be stored to; pages before it have been stored to.
     pub fn store(&self, vaddr: VirtAddr, bytes: &[u8]) -> Result<(), Trap> {
         let (mut vaddr, mut bytes) = (vaddr, bytes);
         while !bytes.is_empty() {
@@ -39,24 +39,25 @@ impl Cpu<'_> {
         Ok(())
     }
 
-    /// Loads 8 bytes.
+    /// Loads 8 bytes, the lowest first.
     ///
     /// # Errors
-    /// As [`load`](Self::load).
+    /// The [`Trap`] of [`load`](Self::load).
     pub fn load_u64(&self, vaddr: VirtAddr) -> Result<u64, Trap> {
         let mut bytes = [0; 8];
         self.load(vaddr, &mut bytes)?;
         Ok(u64::from_le_bytes(bytes))
     }
 
-    /// Stores 8 bytes.
+    /// Stores 8 bytes, the lowest first.
     ///
     /// # Errors
-    /// As [`store`](Self::store).
+    /// The [`Trap`] of [`store`](Self::store).
     pub fn store_u64(&self, vaddr: VirtAddr, value: u64) -> Result<(), Trap> {
         self.store(vaddr, &value.to_le_bytes())
     }
 
+    /// Loads or fetches the bytes from `vaddr` on, page by page.
     fn read(&self, vaddr: VirtAddr, bytes: &mut [u8], access: Access) -> Result<(), Trap> {
         let (mut vaddr, mut bytes) = (vaddr, bytes);
         while !bytes.is_empty() {
@@ -68,7 +69,7 @@ impl Cpu<'_> {
         Ok(())
     }
 
-    /// Translates, and does `with` to what is there.
+    /// Translates one address, and does `with` to the memory there, before anything else happens on the machine.
     fn reach(
         &self,
         vaddr: VirtAddr,
@@ -82,7 +83,7 @@ impl Cpu<'_> {
     }
 }
 
-/// How many bytes there are from `vaddr` to the end of its page.
+/// The number of bytes from `vaddr` to the end of its page: an access goes no further in one translation.
 fn rest_of_page(vaddr: VirtAddr) -> usize {
     FRAME_SIZE - vaddr.get() % FRAME_SIZE
 }

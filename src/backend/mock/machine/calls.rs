@@ -1,8 +1,8 @@
-//! What the kernel asks of the machine, counted, and not done on demand.
+//! The flushes and fences that a kernel asks for: counted, and left out on demand.
 
 use crate::backend::mock::countdown::Countdown;
 
-/// Something that a kernel may forget.
+/// A call of the kernel's to the machine, which a kernel with a mistake forgets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Call {
     /// [`Tlb::flush`](crate::Tlb::flush) of the machine, with all of its fences.
@@ -13,13 +13,14 @@ pub enum Call {
     Fence,
 }
 
+/// How often a call was made, and which one to come is left out.
 #[derive(Debug, Default)]
 struct Counter {
     calls: usize,
     skip: Countdown,
 }
 
-/// A counter for each call.
+/// A counter for each [`Call`].
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     flushes: Counter,
@@ -28,13 +29,14 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    /// Counts a call; whether it is to be done.
+    /// Counts a call, and answers whether it is to be done.
     pub(super) fn note(&mut self, call: Call) -> bool {
         let counter = self.of_mut(call);
         counter.calls += 1;
         !counter.skip.strikes()
     }
 
+    /// The number of such calls so far, those that were left out included.
     pub(super) const fn count(&self, call: Call) -> usize {
         match call {
             Call::Flush => self.flushes.calls,
@@ -43,6 +45,7 @@ impl Calls {
         }
     }
 
+    /// Orders the `n`-th such call from now to be left out; 0 takes the order back.
     pub(super) fn skip(&mut self, call: Call, n: usize) {
         self.of_mut(call).skip.set(n);
     }

@@ -1,4 +1,4 @@
-//! One CPU of a machine.
+//! One CPU of a machine: its registers, its fences, and the accesses that test a flush.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -23,17 +23,17 @@ pub struct Cpu<'a> {
     number: usize,
 }
 
-/// What an access reached, and what it should have reached.
+/// Two answers to one access: the CPU's, and that of a CPU with nothing cached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
-    /// What the CPU did.
+    /// The answer of the CPU, which may have used a stale entry.
     pub seen: Result<PhysAddr, Trap>,
-    /// What it would have done with nothing cached.
+    /// The answer of a fresh walk at that moment.
     pub fresh: Result<PhysAddr, Trap>,
 }
 
 impl Look {
-    /// Whether the CPU has used something that is no longer so.
+    /// Whether the CPU has used an entry that is no longer so.
     #[must_use]
     pub fn is_stale(&self) -> bool {
         self.seen != self.fresh
@@ -52,20 +52,22 @@ impl Machine {
 }
 
 impl Cpu<'_> {
-    /// Writes `satp`, as [`Satp::bits`](crate::backend::riscv::Satp::bits) has it. As on hardware, this neither orders nor forgets anything, and entries that are cached under the
-    /// new ASID hit at once. With a reserved MODE nothing is written.
+    /// Writes `satp`, as [`Satp::bits`](crate::backend::riscv::Satp::bits) has it.
+    ///
+    /// As on hardware, this neither orders nor forgets anything, and entries that are cached under the new ASID hit at
+    /// once. With a reserved MODE nothing is written.
     pub fn write_satp(&self, bits: u64) {
         let asid_bits = self.machine.extensions().asid_bits;
         self.with(|cpu, _, _| cpu.write_satp(bits, asid_bits));
     }
 
-    /// What `satp` has.
+    /// Reads `satp`.
     #[must_use]
     pub fn satp(&self) -> u64 {
         self.with(|cpu, _, _| cpu.satp.bits())
     }
 
-    /// Goes on in this mode.
+    /// Sets the mode in which the CPU goes on.
     pub fn set_privilege(&self, privilege: Privilege) {
         self.with(|cpu, _, _| cpu.status.privilege = privilege);
     }
@@ -94,8 +96,10 @@ impl Cpu<'_> {
         state.fence(self.number, vaddr, asid, memory);
     }
 
-    /// Where an access to the byte at `vaddr` goes. A and D are set where the hardware does that; the memory there is
-    /// not touched, and need not be.
+    /// Translates an access to the byte at `vaddr` to a physical address.
+    ///
+    /// A and D are set where the hardware sets them. The memory at the physical address is not touched, and need not
+    /// exist.
     ///
     /// # Errors
     /// The [`Trap`] that is taken; page faults, and access faults of tables.
@@ -103,7 +107,9 @@ impl Cpu<'_> {
         self.look(vaddr, access).seen
     }
 
-    /// As [`translate`](Self::translate), and says what it should have been.
+    /// Translates an access to the byte at `vaddr`, and says where a fresh walk leads beside it.
+    ///
+    /// The CPU's answer is that of [`translate`](Self::translate). Both are found at one moment.
     #[must_use]
     pub fn look(&self, vaddr: VirtAddr, access: Access) -> Look {
         let trap = |outcome: Outcome| outcome.map_err(|stop| stop.trap(access, vaddr));
@@ -114,8 +120,9 @@ impl Cpu<'_> {
         })
     }
 
-    /// All that [`translate`](Self::translate) may answer now: first what it should, then what each cached entry leads
-    /// to that it may use. Changes nothing.
+    /// All answers that [`translate`](Self::translate) may give now. Changes nothing.
+    ///
+    /// The first is that of a fresh walk. The others are those of the cached entries that the CPU may begin with.
     #[must_use]
     pub fn outcomes(&self, vaddr: VirtAddr, access: Access) -> Vec<Result<PhysAddr, Trap>> {
         let memory = self.machine.memory();
@@ -136,7 +143,7 @@ impl Cpu<'_> {
         self.with(|cpu, memory, _| cpu.prefetch(memory, vaddr));
     }
 
-    /// How many entries it has cached.
+    /// The number of entries that the CPU has cached.
     #[must_use]
     pub fn cached(&self) -> usize {
         self.machine.lock().cpu(self.number).tlb.len()

@@ -1,4 +1,4 @@
-//! The bytes that accesses are after.
+//! The bytes that loads and stores are after, moved in atomic words: page tables may lie beside them.
 
 use core::sync::atomic::Ordering::{AcqRel, Acquire};
 
@@ -6,6 +6,7 @@ use super::memory::Memory;
 use super::trap::Stop;
 use crate::addr::PhysAddr;
 
+/// The size in bytes of the words that memory is made of.
 const WORD: usize = size_of::<u64>();
 
 impl Memory<'_> {

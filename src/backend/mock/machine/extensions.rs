@@ -1,6 +1,8 @@
-//! What a machine can do, and who asks it to.
+//! The extensions of a machine's CPUs.
 
-/// What the machine's CPUs have, all alike. The default has none of the extensions, and 16 bits of ASID.
+/// The extensions and the width of ASIDs that a machine's CPUs have, all alike.
+///
+/// The default has none of the extensions, and 16 bits of ASID: most fences, most faults, fewest rollovers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Extensions {
@@ -15,7 +17,7 @@ pub struct Extensions {
 }
 
 impl Extensions {
-    /// None of the extensions, and 16 bits of ASID: the default. O(1).
+    /// CPUs with none of the extensions, and with 16 bits of ASID: the default. O(1).
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -26,25 +28,25 @@ impl Extensions {
         }
     }
 
-    /// The same with Svadu, or without. O(1).
+    /// These extensions with Svadu, or without. O(1).
     #[must_use]
     pub const fn with_svadu(self, svadu: bool) -> Self {
         Self { svadu, ..self }
     }
 
-    /// The same with Svpbmt, or without. O(1).
+    /// These extensions with Svpbmt, or without. O(1).
     #[must_use]
     pub const fn with_svpbmt(self, svpbmt: bool) -> Self {
         Self { svpbmt, ..self }
     }
 
-    /// The same with Svvptc, or without. O(1).
+    /// These extensions with Svvptc, or without. O(1).
     #[must_use]
     pub const fn with_svvptc(self, svvptc: bool) -> Self {
         Self { svvptc, ..self }
     }
 
-    /// The same with ASIDs of so many bits. O(1).
+    /// These extensions with ASIDs of so many bits. O(1).
     #[must_use]
     pub const fn with_asid_bits(self, asid_bits: u32) -> Self {
         Self { asid_bits, ..self }

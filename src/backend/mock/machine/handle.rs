@@ -1,4 +1,4 @@
-//! The machine as a whole.
+//! The machine as a whole: memory, CPUs and a seed behind one handle.
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -25,6 +25,7 @@ pub struct Machine {
     inner: Arc<Inner>,
 }
 
+/// The state that the handles of one machine share.
 struct Inner {
     frames: HostFrames,
     extensions: Extensions,
@@ -39,23 +40,24 @@ impl Machine {
     /// To let CPUs access memory is to let page tables, right or wrong, decide what is written. So whoever makes the
     /// machine promises, for as long as there is a handle of it:
     /// - Whoever reaches the bytes of one of these frames by a pointer uses them as atomics of 8 bytes, as this crate's
-    ///   page tables do, or sees to it that no CPU reaches the frame meanwhile.
-    /// - No CPU stores to a frame that a page table of this crate has or has set aside, the root included, from when the
-    ///   allocator has handed it out until it is released: such a page table follows the addresses that stand there. So
-    ///   no map that allows writes leads to such a frame, in any space that a CPU runs, and no CPU that may have cached
-    ///   such a map, or that does not translate, stores there. That a CPU's walk sets A and D where a map says so is no
-    ///   such store. Loads are allowed.
+    ///   page tables do. Otherwise no CPU reaches the frame meanwhile.
+    /// - No CPU stores to a frame of a page table of this crate: one that it has or has set aside, the root included,
+    ///   from its allocation to its release. Such a page table follows the addresses that stand in the frame.
+    ///
+    /// So no map that allows writes leads to a page table's frame, in any space that a CPU runs. No CPU that may have
+    /// cached such a map, or that does not translate, stores there. A walk that sets A and D where a map says so is no
+    /// such store. Loads are allowed.
     #[must_use]
     #[expect(unsafe_code, reason = "the CPUs write any frame that tables lead to")]
     pub unsafe fn new(frames: HostFrames, seed: u64) -> Self {
-        // SAFETY: the caller promises just this.
+        // SAFETY: the caller promises for these frames all that `with_extensions` asks.
         unsafe { Self::with_extensions(frames, seed, Extensions::default()) }
     }
 
     /// A machine with these extensions. O(1).
     ///
     /// # Safety
-    /// As for [`new`](Self::new).
+    /// The caller promises all that [`new`](Self::new) asks.
     #[must_use]
     #[expect(unsafe_code, reason = "the CPUs write any frame that tables lead to")]
     pub unsafe fn with_extensions(frames: HostFrames, seed: u64, extensions: Extensions) -> Self {
@@ -76,13 +78,13 @@ impl Machine {
         }
     }
 
-    /// The memory. O(1).
+    /// The frames that are the machine's memory. O(1).
     #[must_use]
     pub fn frames(&self) -> &HostFrames {
         &self.inner.frames
     }
 
-    /// What the CPUs have. O(1).
+    /// The extensions that the CPUs have. O(1).
     #[must_use]
     pub fn extensions(&self) -> Extensions {
         self.inner.extensions
@@ -94,23 +96,24 @@ impl Machine {
         self.inner.seed
     }
 
-    /// How often this was called so far, skipped ones included. O(1).
+    /// The number of such calls so far, skipped ones included. O(1).
     #[must_use]
     pub fn calls(&self, call: Call) -> usize {
         self.lock().calls.count(call)
     }
 
-    /// Lets the `n`-th such call from now (1 is the next) do nothing, once. 0 takes the order back.
+    /// Lets the `n`-th such call from now (1 is the next) do nothing, once. 0 takes the order back. O(1).
     pub fn skip(&self, call: Call, n: usize) {
         self.lock().calls.skip(call, n);
     }
 
-    /// Whether some CPU has cached what it could use now and what a walk would no longer find: the answer to 'was a
-    /// flush forgotten?', whatever the CPUs do next. What can only fault is answered where there is nothing worse.
-    /// Entries of ASIDs that are in no `satp` are not looked at.
+    /// An entry that some CPU has cached and could use now, and that a walk would no longer find, if there is any.
     ///
-    /// Also, from then on, whether a frame was given back while some CPU had cached, and could use, an entry that leads
-    /// to it: its flush came too late, even if it came.
+    /// It answers 'was a flush forgotten?', whatever the CPUs do next. An entry that can only fault is answered where
+    /// there is none that does worse. Entries of ASIDs that are in no `satp` are passed over.
+    ///
+    /// A frame that was given back while some CPU had cached, and could use, an entry that leads to it is answered from
+    /// then on: its flush came too late, even if it came.
     ///
     /// O(cached entries × levels), and for a superpage that was split, O(pages in it).
     #[must_use]
@@ -124,6 +127,7 @@ impl Machine {
             .or_else(|| worst(&mut stale, |stale| stale.is_spurious))
     }
 
+    /// The memory as the CPUs' walks read it.
     pub(super) fn memory(&self) -> Memory<'_> {
         Memory {
             frames: &self.inner.frames,
@@ -131,6 +135,7 @@ impl Machine {
         }
     }
 
+    /// The state of all CPUs. No hook of a kernel is called while it is locked.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.inner.state.lock()
     }

@@ -1,4 +1,4 @@
-//! Physical memory, as the machine's CPUs reach it.
+//! Physical memory as the machine's CPUs reach it, and the walk down the tables in it.
 
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::{AcqRel, Acquire};
@@ -11,21 +11,22 @@ use crate::addr::{PhysAddr, VirtAddr};
 use crate::backend::mock::host_access::{NoFrame, WORDS};
 use crate::backend::mock::host_frames::HostFrames;
 
-/// What the page-table walker reads, and by which rules.
+/// The memory that a page-table walk reads, and the extensions by whose rules it reads entries.
 #[derive(Clone, Copy)]
 pub(super) struct Memory<'a> {
     pub(super) frames: &'a HostFrames,
     pub(super) extensions: Extensions,
 }
 
-/// An entry on the way of a walk.
+/// An entry on the way of a walk, as it was when the walk read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Step {
+    /// The level of its table: 0 has the pages.
     pub(super) level: usize,
-    /// Where it stands.
+    /// The physical address of the entry.
     pub(super) at: PhysAddr,
     pub(super) pte: Pte,
-    /// Whether it, or an entry above it, is global.
+    /// Whether the entry, or an entry above it, is global: then it serves every ASID.
     pub(super) global: bool,
 }
 
@@ -37,7 +38,8 @@ impl Memory<'_> {
         at: PhysAddr,
         with: impl FnOnce(&[AtomicU64; WORDS], usize) -> R,
     ) -> Result<R, Stop> {
-        // SAFETY: whoever made the machine has promised it for all of its frames.
+        // SAFETY: whoever made the machine has promised for all of its frames that their bytes are used as atomics of
+        // 8 bytes.
         let answer = unsafe { self.frames.with_words(at, with) };
         answer.map_err(|none| match none {
             NoFrame::Outside => Stop::Memory,
@@ -45,6 +47,7 @@ impl Memory<'_> {
         })
     }
 
+    /// The entry at `at`, by one atomic load.
     pub(super) fn read(self, at: PhysAddr) -> Result<Pte, Stop> {
         let word = self.with(at, |words, index| {
             words.get(index).map(|word| word.load(Acquire))
@@ -52,7 +55,7 @@ impl Memory<'_> {
         word.map(Pte).ok_or(Stop::Memory)
     }
 
-    /// Puts `new` in the place of `old`; false when something else is there.
+    /// Puts `new` in the place of `old`, by one atomic exchange; false when another entry is there by now.
     pub(super) fn exchange(self, at: PhysAddr, old: Pte, new: Pte) -> Result<bool, Stop> {
         let exchanged = self.with(at, |words, index| {
             let word = words.get(index)?;
@@ -61,7 +64,8 @@ impl Memory<'_> {
         exchanged.ok_or(Stop::Memory)
     }
 
-    /// Walks down for `vaddr`, from the root that `satp` names; `seen` hears of every entry that is read.
+    /// Walks down for `vaddr` to a leaf, from the root that `satp` names. `seen` hears of every entry that is read.
+    /// O(levels).
     pub(super) fn walk(
         self,
         satp: Satp,
@@ -74,7 +78,7 @@ impl Memory<'_> {
         self.follow(first, vaddr, seen)
     }
 
-    /// Walks on from `step` to a leaf.
+    /// Walks on from `step` to a leaf: steps 3 and 4 of the process. `seen` hears of every entry below `step`.
     pub(super) fn follow(
         self,
         mut step: Step,

@@ -2,17 +2,26 @@
 //!
 //! A forgotten flush is seldom seen on hardware, and never in an emulator that caches little. A [`Machine`] reads the
 //! page tables in its [`HostFrames`](super::HostFrames) as the RISC-V Privileged Architecture says ('Virtual Address
-//! Translation Process'), with code of its own, and each of its [`Cpu`]s caches whatever it may: any translation that
-//! it could walk to at any moment, pointers to tables and entries that are not valid included. It keeps them until a
-//! fence that names them, or forgets one by chance. Where more than one thing could answer an access, it takes a stale
-//! one rather than a fresh one, or asks its seed.
+//! Translation Process'). It does so with code of its own: none of the walker's is trusted.
+//!
+//! Each [`Cpu`] caches whatever it may: any entry that it could walk to at any moment, pointers to tables and entries
+//! that are not valid included. It keeps an entry until a fence that names it, or forgets it by chance. Where more than
+//! one entry could answer an access, the CPU takes a stale one rather than a fresh one, or asks its seed.
 //!
 //! The machine is a platform: it hands out frames, and its [`Tlb`](crate::Tlb) hooks fence the CPUs that may have
-//! cached something, as a kernel's would. [`Machine::stale`] says whether any CPU has cached what is no longer so, and
-//! [`Machine::skip`] forgets a flush on purpose, to see that a test notices.
+//! cached something, as a kernel's would. [`Machine::stale`] says whether any CPU has cached an entry that is no longer
+//! so, and [`Machine::skip`] forgets a flush on purpose, to see that a test notices.
 //!
-//! Chapters and their names are those of the manual's volume II. What the machine does not have: Svnapot, a
-//! hypervisor, M-mode and its PMP; instruction caches. Accesses need no alignment.
+//! Chapters and their names are those of the manual's volume II. The machine has no Svnapot, no hypervisor, no M-mode
+//! and its PMP, and no instruction caches. Accesses need no alignment.
+//!
+//! # From an access to memory
+//! 1. A moment passes: every CPU may walk for some address and cache the entries on the way (`speculate`).
+//! 2. The CPU picks a cached entry to begin with, or the root, and walks on to a leaf (`translate`, `memory`).
+//! 3. The leaf allows the access, or there is a trap (`pte`, `trap`). A and D are set where the hardware sets them.
+//! 4. The bytes are loaded or stored (`bytes`, `data`).
+//!
+//! `tlb` keeps the cached entries, `state` fences them, and `oracle` compares them with a fresh walk.
 
 mod bytes;
 mod calls;

@@ -1,4 +1,8 @@
-//! Whether a CPU has cached what is no longer so.
+//! The oracle: whether a CPU has cached an entry that is no longer so.
+//!
+//! A cached entry speaks of a block of addresses. The oracle compares the *view* that the entry gives of that block with
+//! the view of a fresh walk. Where one of the two is a table, it compares the 512 parts one by one: a superpage that was
+//! split into pages that lead alike differs nowhere.
 
 use super::memory::{Memory, Step};
 use super::pte::{Pte, PteKind, span};
@@ -9,18 +13,23 @@ use super::trap::Stop;
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::backend::mock::host_access::WORDS;
 
-/// What is known of a block of addresses.
+/// The way in which hardware sees a block of addresses, of the size that one entry at some level speaks of.
 #[derive(Clone, Copy)]
 enum View {
+    /// A page fault.
     Fault,
+    /// An access fault: a table on the way is where no memory is.
     NoMemory,
+    /// A table on the way is a frame that was given back.
     Freed,
+    /// One leaf for the whole block, which may be part of a larger leaf.
     Leaf(Pte),
+    /// A table of 512 entries, at this address.
     Table(PhysAddr),
 }
 
 impl CpuState {
-    /// The cached entries that may answer under the present `satp`, with their first address.
+    /// The cached entries that may answer under the present `satp`, each with its first address.
     fn usable(&self) -> impl Iterator<Item = (VirtAddr, Step)> {
         let mode = self.satp.mode;
         let entries = self.tlb.iter().filter(move |(vaddr, cached)| {
@@ -32,7 +41,7 @@ impl CpuState {
         entries.map(|(vaddr, cached)| (vaddr, cached.step))
     }
 
-    /// The first of them that leads to a frame: a pointer to the table there, or a leaf.
+    /// The first usable entry that leads to `frame`: a pointer to the table there, or a leaf. O(cached entries).
     pub(super) fn leads_to(
         &self,
         cpu: usize,
@@ -54,7 +63,9 @@ impl CpuState {
         })
     }
 
-    /// The first of them that does not answer as a fresh walk would; one that can only fault if all such do.
+    /// The first usable entry that does not answer as a fresh walk would; one that can only fault if all such do.
+    ///
+    /// O(cached entries × levels), and O(pages) for a superpage that was split.
     pub(super) fn stale(&self, cpu: usize, memory: Memory<'_>) -> Option<Stale> {
         let differing = self
             .usable()
@@ -69,7 +80,9 @@ impl CpuState {
         })
     }
 
-    /// What a fresh walk finds at `level`.
+    /// The view that a fresh walk has of the block of `vaddr` at `level`.
+    ///
+    /// A walk that ends in a leaf above `level` sees the part of that leaf.
     fn view(&self, vaddr: VirtAddr, level: usize, memory: Memory<'_>) -> View {
         let mut last = None;
         let walked = memory.walk(self.satp, vaddr, |step| {
@@ -102,7 +115,8 @@ impl From<Stop> for View {
     }
 }
 
-/// What an entry says; a table that is not there counts as what a look into it finds.
+/// The view that an entry at `level` gives. A pointer to a table that cannot be read is seen as the fault that comes of
+/// reading it.
 fn view(memory: Memory<'_>, pte: Pte, level: usize) -> View {
     match pte.kind(level, memory.extensions) {
         PteKind::Fault => View::Fault,
@@ -114,7 +128,7 @@ fn view(memory: Memory<'_>, pte: Pte, level: usize) -> View {
     }
 }
 
-/// What is known of one of the 512 parts.
+/// The view of one of the 512 parts of a block at `level`, of which `found` is the view.
 fn child(memory: Memory<'_>, found: View, level: usize, slot: usize) -> View {
     let below = level.saturating_sub(1);
     match found {
@@ -129,10 +143,10 @@ fn child(memory: Memory<'_>, found: View, level: usize, slot: usize) -> View {
     }
 }
 
-/// An address for which something cached is wrong, and whether that only faults.
+/// An address for which a cached entry is wrong, and whether the entry only faults there.
 type Difference = (VirtAddr, bool);
 
-/// The first that does more than fault, or the first of all.
+/// The first that does more than fault, or the first of all where none does.
 pub(super) fn worst<T: Copy>(
     mut found: impl Iterator<Item = T>,
     is_spurious: impl Fn(&T) -> bool,
@@ -142,8 +156,9 @@ pub(super) fn worst<T: Copy>(
     Some(all.find(|one| !is_spurious(one)).unwrap_or(first))
 }
 
-/// The first address for which the two say something else, and whether the cached one only faults there; one for which
-/// it does more, if there is any.
+/// The first address for which the two views differ, and whether the cached one only faults there.
+///
+/// An address for which the cached one does more than fault is answered before one for which it only faults.
 fn compare(
     memory: Memory<'_>,
     cached: View,
@@ -167,7 +182,7 @@ fn compare(
                 compare(memory, part(cached), part(fresh), below, at)
             });
             match cached {
-                // It does no more than that anywhere.
+                // A fault is spurious in every part: the first part is as good as any.
                 View::Fault => parts.next(),
                 _ => worst(parts, |&(_, is_spurious)| is_spurious),
             }

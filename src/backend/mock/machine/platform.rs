@@ -1,4 +1,6 @@
-//! The machine as a platform: what a kernel's hooks do on it.
+//! The machine as a platform: the hooks of a kernel that fences neither too much nor too little.
+//!
+//! Before each call a moment passes, in which CPUs may walk and cache: so a hook that comes too late is found.
 
 use alloc::vec::Vec;
 use core::ptr::NonNull;
@@ -13,17 +15,17 @@ use crate::area::MemoryArea;
 use crate::flush::{Flush, Tlb};
 use crate::frame::{AllocatorId, FRAME_SIZE, Frame, FrameAllocator};
 
-/// Up to how many pages are fenced one by one.
+/// The most pages that are fenced one by one; for more, everything is forgotten.
 const FEW: usize = 64;
 
 impl Machine {
-    /// Time passes, in which CPUs may walk.
+    /// Lets a moment pass, in which CPUs may walk.
     fn moment(&self) {
         let memory = self.memory();
         self.lock().moment(memory);
     }
 
-    /// Writes down who could still reach a frame that is given back.
+    /// Writes down the first CPU that could still reach a frame that is given back. O(cached entries).
     fn note_release(&self, frame: PhysAddr) {
         let memory = self.memory();
         let mut state = self.lock();
@@ -34,22 +36,23 @@ impl Machine {
 }
 
 #[expect(unsafe_code, reason = "the promises of the trait")]
-// SAFETY: `HostFrames` keeps the promises, and every call goes to it. That CPUs reach the frames of others, too,
-// whoever made the machine has answered for.
+// SAFETY:
+// - `HostFrames` keeps the promises of the trait, and every call goes to it.
+// - CPUs reach frames that are handed out: whoever made the machine has promised that this does no harm.
 unsafe impl FrameAllocator for Machine {
     fn id(&self) -> AllocatorId {
         self.frames().id()
     }
 
     /// # Panics
-    /// As that of [`HostFrames`](crate::backend::mock::HostFrames).
+    /// When [`HostFrames`](crate::backend::mock::HostFrames) does: a frame that was free has been written.
     fn alloc(&self) -> Option<Frame> {
         self.moment();
         self.frames().alloc()
     }
 
     /// # Panics
-    /// As that of [`HostFrames`](crate::backend::mock::HostFrames).
+    /// When [`HostFrames`](crate::backend::mock::HostFrames) does: the frame is another allocator's, or not in use.
     fn release(&self, frame: Frame, dirty: bool) {
         self.moment();
         self.note_release(frame.addr());
@@ -57,7 +60,7 @@ unsafe impl FrameAllocator for Machine {
     }
 
     /// # Panics
-    /// As that of [`HostFrames`](crate::backend::mock::HostFrames).
+    /// When [`HostFrames`](crate::backend::mock::HostFrames) does: no frame is in use at `at`.
     fn reach(&self, at: PhysAddr) -> NonNull<u8> {
         self.moment();
         self.frames().reach(at)
@@ -65,20 +68,23 @@ unsafe impl FrameAllocator for Machine {
 }
 
 impl Tlb for Machine {
-    /// Fences every CPU that has had this root in its `satp` since it last forgot everything (and all of them when the
-    /// translations are global): page by page where they are few, no tables went, and the pages are canonical in the
-    /// mode that the CPU runs in now.
+    /// Fences every CPU that has had this root in its `satp` since it last forgot everything, or all CPUs when the
+    /// translations are global.
+    ///
+    /// The CPU forgets page by page where pages are few, no tables went, and the pages are canonical in the mode that
+    /// it runs in now. Otherwise it forgets everything under the flush's ASID.
     fn flush(&self, flush: &Flush<'_>) {
         self.obey(Call::Flush, flush);
     }
 
-    /// The same: what they forget is that nothing was there.
+    /// Fences the CPUs that [`flush`](Self::flush) would: they may have cached that nothing was there.
     fn made_valid(&self, made: &Flush<'_>) {
         self.obey(Call::MadeValid, made);
     }
 }
 
 impl Machine {
+    /// Fences the CPUs that may have cached something under the root of `flush`, unless this call is to be skipped.
     fn obey(&self, call: Call, flush: &Flush<'_>) {
         let memory = self.memory();
         let mut state = self.lock();
@@ -97,7 +103,7 @@ impl Machine {
 }
 
 impl State {
-    /// What one CPU does of a flush.
+    /// Does one CPU's share of a flush, fence by fence: any one fence can be skipped.
     fn flush(&mut self, number: usize, flush: &Flush<'_>, memory: Memory<'_>) {
         let mode = self.cpu(number).satp.mode;
         match flush.page_by_page(FEW * FRAME_SIZE, |addr| mode.is_canonical(addr)) {

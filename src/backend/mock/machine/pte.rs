@@ -1,27 +1,27 @@
-//! One page-table entry, as the manual reads it.
+//! One page-table entry, decoded as the manual has it: Sv39, Sv48 and Sv57 are alike.
 
 use super::extensions::Extensions;
 use super::status::{Privilege, Status};
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::permissions::Access;
 
-/// A page-table entry of Sv39, Sv48 or Sv57; they are alike.
+/// A page-table entry, the word as it stands in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pte(pub(super) u64);
 
-/// What an entry is to the hardware.
+/// The kind of an entry in a hardware walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PteKind {
     /// Not valid, reserved or misaligned: a page fault, whatever the access.
     Fault,
-    /// The next table is here.
+    /// A pointer to the next table, which is at this address.
     Pointer(PhysAddr),
     /// A page or a superpage.
     Leaf,
 }
 
 bitflags::bitflags! {
-    /// The low bits.
+    /// The low bits of an entry ('Sv39: Addressing and Memory Protection').
     #[derive(Clone, Copy, PartialEq, Eq)]
     struct Bits: u64 {
         const V = 1;
@@ -35,13 +35,13 @@ bitflags::bitflags! {
     }
 }
 
-/// How many bytes an entry at `level` speaks of; level 0 has the pages.
+/// The number of bytes of which an entry at `level` speaks; level 0 has the pages.
 pub(super) const fn span(level: usize) -> usize {
     1 << (12 + 9 * level)
 }
 
 impl Pte {
-    /// What the entry is at `level`: steps 3, 4 and 6 of 'Virtual Address Translation Process'.
+    /// The kind of the entry at `level`: steps 3, 4 and 6 of 'Virtual Address Translation Process'.
     pub(super) fn kind(self, level: usize, extensions: Extensions) -> PteKind {
         let bits = self.bits();
         if !bits.contains(Bits::V) || bits.contains(Bits::W) && !bits.contains(Bits::R) {
@@ -65,8 +65,10 @@ impl Pte {
         PteKind::Pointer(self.addr())
     }
 
-    /// Whether bits or encodings are set that stand for nothing yet: 54 to 60, N (63) without Svnapot, PBMT (61 and
-    /// 62) without Svpbmt, in pointers and with the value 3; D, A and U in pointers.
+    /// Whether bits or encodings are set that are reserved, and so cause a page fault.
+    ///
+    /// These are bits 54 to 60, and N (63) without Svnapot. PBMT (61 and 62) is reserved without Svpbmt, in pointers,
+    /// and with the value 3. D, A and U are reserved in pointers.
     fn is_reserved(self, is_pointer: bool, extensions: Extensions) -> bool {
         let pbmt = self.0 >> 61 & 3;
         let pbmt_allowed = extensions.svpbmt && !is_pointer && pbmt != 3;
@@ -76,7 +78,7 @@ impl Pte {
             || is_pointer && self.bits().intersects(Bits::D | Bits::A | Bits::U)
     }
 
-    /// Whether it is a leaf, misaligned or not: what a fence with an address speaks of.
+    /// Whether the entry is a leaf, misaligned or not: a fence with an address speaks of leaves.
     pub(super) fn is_leaf(self) -> bool {
         let bits = self.bits();
         bits.contains(Bits::V) && bits.intersects(Bits::R | Bits::X)
@@ -86,7 +88,7 @@ impl Pte {
         self.bits().contains(Bits::V | Bits::G)
     }
 
-    /// Whether a leaf lets `access` happen (step 5).
+    /// Whether a leaf lets `access` happen in this mode (step 5). A and D are not looked at.
     pub(super) fn allows(self, access: Access, status: Status) -> bool {
         let bits = self.bits();
         let in_mode = match (status.privilege, bits.contains(Bits::U)) {
@@ -102,7 +104,7 @@ impl Pte {
         in_mode && granted
     }
 
-    /// The entry with A, and D for a store, set: what step 7 wants there.
+    /// The entry with A, and for a store D, set, as step 7 asks for it.
     pub(super) fn marked(self, access: Access) -> Self {
         let bits = match access {
             Access::Write => Bits::A | Bits::D,
@@ -117,19 +119,21 @@ impl Pte {
         PhysAddr::new(self.addr().get() | offset as u64)
     }
 
-    /// Whether `at` lies in what a leaf at `level` leads to.
+    /// Whether `at` lies in the memory that a leaf at `level` leads to.
     pub(super) const fn reaches(self, level: usize, at: PhysAddr) -> bool {
         at.get() & !(span(level) as u64 - 1) == self.addr().get()
     }
 
-    /// The part of a leaf at `level` that slot `slot` of a table one below would be.
+    /// The leaf one level below a leaf at `level`, in slot `slot` of a table that leads where the leaf does.
     pub(super) const fn part(self, level: usize, slot: usize) -> Self {
         let first = (slot * span(level.saturating_sub(1))) as u64;
         Self(self.0 | first >> 2)
     }
 
-    /// Whether using a leaf of which this is a cached copy does what using `memory` would. A and D may be behind where
-    /// the hardware sets them, since it does that in memory, but not ahead.
+    /// Whether a cached leaf does all that the leaf in `memory` would.
+    ///
+    /// A and D may be behind where the hardware sets them, since it sets them in memory; they may not be ahead. G and
+    /// the two bits for software make no difference.
     pub(super) fn agrees(self, memory: Self, extensions: Extensions) -> bool {
         let marks = (Bits::A | Bits::D).bits();
         let unread = marks | Bits::G.bits() | 3 << 8;
@@ -138,15 +142,16 @@ impl Pte {
         self.0 | unread == memory.0 | unread && ahead == 0 && (extensions.svadu || behind == 0)
     }
 
-    /// Whether a leaf of which this is a cached copy can only fault where `memory` would not: it leads to the same frame
-    /// for the same mode, and allows no more.
+    /// Whether a cached leaf can only fault where the leaf in `memory` would not.
+    ///
+    /// Such a leaf leads to the same frame for the same mode, and allows no more.
     pub(super) fn allows_less(self, memory: Self) -> bool {
         let allowing = (Bits::R | Bits::W | Bits::X | Bits::A | Bits::D).bits();
         let unread = allowing | Bits::G.bits() | 3 << 8;
         self.0 | unread == memory.0 | unread && self.0 & allowing & !memory.0 == 0
     }
 
-    /// The page number's address.
+    /// The physical address that the page number (bits 10 to 53) stands for.
     const fn addr(self) -> PhysAddr {
         PhysAddr::new((self.0 >> 10 & ((1 << 44) - 1)) << 12)
     }

@@ -1,12 +1,15 @@
-//! The register that says what a CPU translates with, decoded by the machine itself.
+//! The register `satp`: the tables, the scheme and the ASID that a CPU translates with, decoded by the machine itself.
+//!
+//! [`riscv::Satp`](crate::backend::riscv::Satp) is the same register for a kernel. The machine decodes it once more, so
+//! that a mistake there is found here.
 
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::asid::Asid;
 
-/// How addresses are translated (Privileged, 'Supervisor Address Translation and Protection Register', MODE).
+/// The scheme by which addresses are translated (Privileged, 'Supervisor Address Translation and Protection Register', MODE).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(super) enum Scheme {
-    /// Not at all: virtual addresses are physical ones.
+    /// No translation: virtual addresses are physical ones.
     #[default]
     Bare,
     /// Three levels, 39 bits.
@@ -28,7 +31,7 @@ impl Scheme {
         }
     }
 
-    /// How many levels of tables there are; `Bare` has none.
+    /// The number of levels of tables; `Bare` has none.
     pub(super) const fn levels(self) -> usize {
         match self {
             Self::Bare => 0,
@@ -38,6 +41,7 @@ impl Scheme {
         }
     }
 
+    /// The scheme with this number, or `None` where the number is reserved.
     const fn from_code(code: u64) -> Option<Self> {
         match code {
             0 => Some(Self::Bare),
@@ -53,7 +57,7 @@ impl Scheme {
         self == Self::Bare || self.extend(vaddr.get()) == vaddr
     }
 
-    /// The address with these low bits.
+    /// The canonical address with these low bits: the highest of them is repeated above.
     pub(super) fn extend(self, low: usize) -> VirtAddr {
         let unused = usize::BITS - 12 - 9 * u32::try_from(self.levels()).unwrap_or(0);
         VirtAddr::new((((low << unused) as isize) >> unused) as usize)
@@ -63,18 +67,18 @@ impl Scheme {
 /// The fields of `satp`: MODE in bits 60 to 63, ASID in 44 to 59, the root table's page number in 0 to 43.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(super) struct Satp {
-    /// How addresses are translated.
+    /// The scheme by which addresses are translated.
     pub(super) mode: Scheme,
-    /// Under which identifier translations are cached.
+    /// The identifier under which translations are cached.
     pub(super) asid: Asid,
-    /// Where the root table is. Only bits 12 to 55 count.
+    /// The physical address of the root table. Only bits 12 to 55 count.
     pub(super) root: PhysAddr,
 }
 
 impl Satp {
     const PPN: u64 = (1 << 44) - 1;
 
-    /// What stands in the register.
+    /// The register as one word.
     pub(super) const fn bits(self) -> u64 {
         self.mode.code() << 60
             | (self.asid.get() as u64) << 44

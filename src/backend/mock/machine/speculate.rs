@@ -1,4 +1,7 @@
-//! What CPUs do without being asked: cache what they can reach, and forget it again.
+//! Speculation: CPUs walk without being asked, cache every entry on the way, and forget some again.
+//!
+//! Hardware may do so at any time. The machine does it whenever something happens on it, mostly near addresses that
+//! were spoken of lately: there a stale entry does harm.
 
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering::Acquire;
@@ -11,12 +14,14 @@ use crate::backend::mock::host_access::WORDS;
 use crate::backend::rng::Rng;
 use crate::permissions::Access;
 
-/// From how many blocks of addresses on a CPU forgets one whenever it may cache one.
+/// The number of cached blocks from which on a CPU forgets one whenever it may cache one, to bound a test's memory.
 const MOST: usize = 4096;
 
 impl State {
-    /// Something has happened, and so each CPU may walk: 'at any time, for any virtual address, as long as satp is
-    /// active' ('Virtual Address Translation Process').
+    /// Lets a moment pass: each CPU may walk for some address, and may forget one.
+    ///
+    /// A CPU may walk 'at any time, for any virtual address, as long as satp is active' ('Virtual Address Translation
+    /// Process').
     pub(super) fn moment(&mut self, memory: Memory<'_>) {
         for cpu in self.cpus.values_mut() {
             if self.rng.below(4) == 0 {
@@ -44,7 +49,7 @@ impl CpuState {
                     tlb.add(vaddr, asid, step);
                 }
             });
-            // 'Updates of the A bit may be performed as a result of speculation.' Whether it worked is of no interest.
+            // 'Updates of the A bit may be performed as a result of speculation.' An exchange that fails is no matter.
             if let (Ok(leaf), true) = (leaf, memory.extensions.svadu && rng.below(2) == 0) {
                 let marked = leaf.pte.marked(Access::Read);
                 let _ = memory.exchange(leaf.at, leaf.pte, marked);
@@ -64,7 +69,7 @@ impl CpuState {
         }
     }
 
-    /// An address that is worth it: one that was spoken of lately, a neighbour, or one that is in the tables.
+    /// An address that is worth a walk: one that was spoken of lately, one near it, or one that is in the tables.
     fn somewhere(&self, memory: Memory<'_>, hot: &Hot, rng: &mut Rng) -> VirtAddr {
         let hot = hot.one(rng).get();
         match rng.below(4) {
@@ -77,7 +82,7 @@ impl CpuState {
         }
     }
 
-    /// Goes down the tables, mostly where something is.
+    /// An address on a random way down the tables, mostly through entries that are not empty.
     fn wander(&self, memory: Memory<'_>, rng: &mut Rng) -> VirtAddr {
         let mode = self.satp.mode;
         let (mut low, mut table) = (0, self.satp.root);

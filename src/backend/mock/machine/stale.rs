@@ -1,19 +1,20 @@
-//! Something cached that is no longer so.
+//! The finding of the oracle: a cached entry that is no longer so.
 
 use core::fmt;
 
 use crate::addr::VirtAddr;
 
-/// Something cached that a walk would no longer find, or that leads to a frame that was given back.
+/// A cached entry that a walk would no longer find, or that leads to a frame that was given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stale {
-    /// Which CPU has it.
+    /// The CPU that has cached the entry.
     pub cpu: usize,
-    /// The first address for which it is wrong.
+    /// The first address for which the entry is wrong.
     pub vaddr: VirtAddr,
-    /// Whether it can only cause page faults. Either the entry, or what it leads to, is not valid, and now there is one
-    /// that is; or it is a leaf that leads where the leaf of now does, and allows less of R, W and X, or lacks A or D.
-    /// A kernel that fences and tries again gets over it.
+    /// Whether the entry can only cause page faults: a kernel that fences and tries again gets over it.
+    ///
+    /// There are two such entries. One is not valid, or leads to one that is not, and by now there is one that is. The
+    /// other is a leaf that leads where the leaf of now does, and allows less of R, W and X, or lacks A or D.
     pub is_spurious: bool,
 }
 

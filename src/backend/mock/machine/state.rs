@@ -1,4 +1,4 @@
-//! All that a machine's CPUs know.
+//! The state of a machine's CPUs: registers, TLBs, and the fences that both obey.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
@@ -12,27 +12,29 @@ use crate::addr::{PhysAddr, VirtAddr};
 use crate::asid::Asid;
 use crate::backend::rng::Rng;
 
+/// The state behind a machine's lock.
 #[derive(Debug)]
 pub(super) struct State {
+    /// The CPUs that were used so far, by number.
     pub(super) cpus: BTreeMap<usize, CpuState>,
     pub(super) rng: Rng,
     pub(super) calls: Calls,
     pub(super) hot: Hot,
-    /// The first frame that was given back while a CPU could still reach it.
+    /// The first entry that led to a frame when the frame was given back.
     pub(super) released: Option<Stale>,
 }
 
-/// One CPU.
+/// The registers and the TLB of one CPU. The default is a CPU that was never used.
 #[derive(Debug, Default)]
 pub(super) struct CpuState {
     pub(super) satp: Satp,
     pub(super) status: Status,
     pub(super) tlb: Tlb,
-    /// The roots of which it may have cached entries: those in `satp` since it forgot everything.
+    /// The roots of whose tables entries may be cached: those in `satp` since the CPU forgot everything.
     pub(super) roots: BTreeSet<PhysAddr>,
 }
 
-/// Addresses that somebody has spoken of lately: where the CPUs speculate.
+/// The last 16 addresses that an access or a flush has named: near them the CPUs speculate.
 #[derive(Debug, Default)]
 pub(super) struct Hot {
     addrs: [VirtAddr; 16],
@@ -40,11 +42,12 @@ pub(super) struct Hot {
 }
 
 impl State {
+    /// The CPU with this number, which is made where it was never used.
     pub(super) fn cpu(&mut self, number: usize) -> &mut CpuState {
         self.cpus.entry(number).or_default()
     }
 
-    /// A fence on one CPU, unless it is the one to be skipped.
+    /// Fences one CPU, unless this is the fence to be skipped. A moment passes before.
     pub(super) fn fence(
         &mut self,
         number: usize,
@@ -60,6 +63,7 @@ impl State {
 }
 
 impl Hot {
+    /// Notes an address, in place of the oldest.
     pub(super) fn note(&mut self, vaddr: VirtAddr) {
         if let Some(place) = self.addrs.get_mut(self.next) {
             *place = vaddr;
@@ -67,13 +71,15 @@ impl Hot {
         self.next = (self.next + 1) % self.addrs.len();
     }
 
+    /// One of the addresses, at random; address 0 counts as one until 16 were noted.
     pub(super) fn one(&self, rng: &mut Rng) -> VirtAddr {
         rng.one_of(&self.addrs).unwrap_or_default()
     }
 }
 
 impl CpuState {
-    /// Writes `satp`. Nothing is ordered or forgotten by that; a reserved MODE lets nothing be written.
+    /// Writes `satp`, and forgets nothing: entries under the new ASID hit at once. With a reserved MODE nothing is
+    /// written.
     pub(super) fn write_satp(&mut self, bits: u64, asid_bits: u32) {
         let Some(satp) = Satp::from_bits(bits) else {
             return;
@@ -87,7 +93,9 @@ impl CpuState {
         }
     }
 
-    /// `sfence.vma`, in its four forms.
+    /// Obeys `sfence.vma`, in its four forms ('Supervisor Memory-Management Fence Instruction').
+    ///
+    /// A fence of everything also ends the CPU's interest in roots other than that in `satp`.
     pub(super) fn fence(
         &mut self,
         vaddr: Option<VirtAddr>,
@@ -117,7 +125,7 @@ impl CpuState {
     }
 }
 
-/// The bits of `asid` that there are.
+/// The ASID without the bits that these CPUs do not have.
 fn within(asid: Asid, bits: u32) -> Asid {
     let mask = u16::MAX
         .checked_shr(16_u32.saturating_sub(bits))

@@ -1,4 +1,4 @@
-//! What one CPU has cached: entries of any level, valid or not.
+//! The TLB of one CPU: copies of entries of any level, valid or not.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -8,36 +8,43 @@ use super::pte::span;
 use crate::addr::VirtAddr;
 use crate::asid::Asid;
 
-/// Which addresses a cached entry speaks of: its level, and the number of the block of that size.
+/// The addresses of which a cached entry speaks: its level, and the number of the block of that size.
 type Key = (usize, usize);
 
+/// The levels of Sv57, which has the most.
 const MOST_LEVELS: usize = 5;
 
+/// A cached copy of an entry: a leaf, a pointer, or an entry that is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cached {
-    /// Whose it is; global ones are everybody's.
+    /// The ASID under which the entry was cached. A global one serves all.
     asid: Asid,
     pub(super) step: Step,
 }
 
-/// An address-translation cache without limit. It forgets what a fence names, and nothing else unless it is told to.
+/// An address-translation cache without limit. It forgets entries that a fence names, and others only by
+/// [`evict`](Self::evict).
+///
+/// A block can have several entries: copies from different moments, of which any may answer.
 #[derive(Debug, Default)]
 pub(super) struct Tlb {
     entries: BTreeMap<Key, Vec<Cached>>,
 }
 
+/// The key of the block at `level` that holds `vaddr`.
 fn key(level: usize, vaddr: VirtAddr) -> Key {
     (level, vaddr.get() / span(level))
 }
 
 impl Cached {
-    /// Whether it may answer for `asid` ('Addressing and Memory Protection', the G bit).
+    /// Whether the entry may answer for `asid` ('Addressing and Memory Protection', the G bit).
     pub(super) fn hits(&self, asid: Asid) -> bool {
         self.step.global || self.asid == asid
     }
 }
 
 impl Tlb {
+    /// Keeps a copy of the entry that a walk for `vaddr` has read. Older copies stay.
     pub(super) fn add(&mut self, vaddr: VirtAddr, asid: Asid, step: Step) {
         let cached = Cached { asid, step };
         let entries = self.entries.entry(key(step.level, vaddr)).or_default();
@@ -46,14 +53,14 @@ impl Tlb {
         }
     }
 
-    /// The entries, of any level, that may answer for `vaddr`.
+    /// The entries, of any level, that may answer for `vaddr`. O(levels × log n + answers).
     pub(super) fn hits(&self, vaddr: VirtAddr, asid: Asid) -> impl Iterator<Item = Step> {
         let levels = (0..MOST_LEVELS).filter_map(move |level| self.entries.get(&key(level, vaddr)));
         let hits = levels.flatten().filter(move |cached| cached.hits(asid));
         hits.map(|cached| cached.step)
     }
 
-    /// Every entry, with the first address that it speaks of.
+    /// Every entry, with the first address of its block.
     pub(super) fn iter(&self) -> impl Iterator<Item = (VirtAddr, &Cached)> {
         let entries = self.entries.iter();
         entries.flat_map(|(&(level, block), cached)| {
@@ -62,11 +69,12 @@ impl Tlb {
         })
     }
 
+    /// The number of entries.
     pub(super) fn len(&self) -> usize {
         self.entries.values().map(Vec::len).sum()
     }
 
-    /// Forgets what a fence without an address orders: everything, or what is of this ASID and not global.
+    /// Obeys a fence without an address: forgets everything, or entries of this ASID that are not global.
     pub(super) fn fence(&mut self, asid: Option<Asid>) {
         let Some(asid) = asid else {
             return self.entries.clear();
@@ -78,8 +86,9 @@ impl Tlb {
         });
     }
 
-    /// Forgets what a fence with an address orders: entries for it that are leaves, or that `was_leaf` says were made
-    /// leaves, for this ASID and not global, or for any.
+    /// Obeys a fence with an address: forgets entries for it of which `was_leaf` says that the fence names them.
+    ///
+    /// With an ASID these are entries of that ASID that are not global; without one, all.
     pub(super) fn fence_page(
         &mut self,
         vaddr: VirtAddr,
@@ -99,13 +108,14 @@ impl Tlb {
         }
     }
 
-    /// Forgets the `n`-th of its keys, which it may at any time.
+    /// Forgets all entries of the `n`-th block, as a TLB may at any time.
     pub(super) fn evict(&mut self, n: usize) {
         if let Some(&key) = self.entries.keys().nth(n) {
             self.entries.remove(&key);
         }
     }
 
+    /// The number of blocks that have an entry.
     pub(super) fn keys(&self) -> usize {
         self.entries.len()
     }

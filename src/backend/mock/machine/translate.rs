@@ -1,4 +1,4 @@
-//! One access: which of the things that a CPU may use it uses, and what comes of it.
+//! The translation of one access: the cached entry that it begins with, the walk, and its outcome.
 
 use alloc::vec::Vec;
 
@@ -11,14 +11,15 @@ use crate::addr::{PhysAddr, VirtAddr};
 use crate::backend::rng::Rng;
 use crate::permissions::Access;
 
-/// Where an access goes, or what stops it.
+/// The physical address that an access goes to, or the reason for which it stops.
 pub(super) type Outcome = Result<PhysAddr, Stop>;
 
-/// How often an entry may change between the walk and the setting of A and D, before the access gives up with a page
-/// fault, which is then spurious.
+/// The number of times that an entry may change between the walk and the setting of A and D.
+///
+/// After them the access gives up with a page fault, which is then spurious.
 const PATIENCE: usize = 64;
 
-/// An access of a CPU.
+/// An access that a CPU is asked for: the kind, the address, and the memory in which tables are read.
 #[derive(Clone, Copy)]
 pub(super) struct Request<'a> {
     pub(super) memory: Memory<'a>,
@@ -27,7 +28,7 @@ pub(super) struct Request<'a> {
 }
 
 impl CpuState {
-    /// What a walk answers that uses nothing cached. Writes nothing.
+    /// The outcome of a walk that uses no cached entry. Writes nothing.
     pub(super) fn fresh(&self, request: Request<'_>) -> Outcome {
         self.untranslated(request.vaddr).unwrap_or_else(|| {
             let leaf = request.memory.walk(self.satp, request.vaddr, |_| ())?;
@@ -35,8 +36,8 @@ impl CpuState {
         })
     }
 
-    /// All that an access may answer now: first what a fresh walk does, then what each cached entry leads to. Writes
-    /// nothing.
+    /// All outcomes that an access may have now: first that of a fresh walk, then that of each cached entry with which
+    /// the walk may begin. Writes nothing.
     pub(super) fn outcomes(&self, request: Request<'_>) -> Vec<Outcome> {
         let fresh = [self.fresh(request)].into_iter();
         let starts = self.starts(request.vaddr);
@@ -45,8 +46,10 @@ impl CpuState {
             .collect()
     }
 
-    /// Does the access as far as its address goes: picks one of the outcomes, a stale one if there is any and luck
-    /// has it; caches what it reads, or not; sets A and D.
+    /// Translates the address of an access: the walk begins with a cached entry, a stale one if there is any and luck has
+    /// it, or at the root.
+    ///
+    /// Entries that the walk reads are cached, or not. A and D are set where the hardware sets them.
     pub(super) fn translate(&mut self, request: Request<'_>, rng: &mut Rng) -> Outcome {
         if let Some(outcome) = self.untranslated(request.vaddr) {
             return outcome;
@@ -59,13 +62,13 @@ impl CpuState {
             if marked == leaf.pte || request.memory.exchange(leaf.at, leaf.pte, marked)? {
                 return Ok(paddr);
             }
-            // 'If the comparison fails, return to step 2': what was cached has just been seen to be old.
+            // 'If the comparison fails, return to step 2': the cached entry has just been seen to be old.
             start = None;
         }
         Err(Stop::Page)
     }
 
-    /// What is answered without a look at tables, if anything.
+    /// The outcome of an access that needs no tables: of any in Bare, and of one whose address is not canonical.
     fn untranslated(&self, vaddr: VirtAddr) -> Option<Outcome> {
         match self.satp.mode {
             Scheme::Bare => Some(Ok(PhysAddr::new(vaddr.get() as u64))),
@@ -84,7 +87,7 @@ impl CpuState {
         hits.filter(move |step| step.level < levels)
     }
 
-    /// What an access that begins with a cached entry answers. Writes nothing.
+    /// The outcome of an access that begins with a cached entry. Writes nothing.
     fn cached(&self, start: Step, request: Request<'_>) -> Outcome {
         let leaf = request.memory.follow(start, request.vaddr, |_| ())?;
         let paddr = self.finish(leaf, request)?;
@@ -95,7 +98,7 @@ impl CpuState {
         self.fresh(request)
     }
 
-    /// One to begin with, or the root.
+    /// The entry to begin a walk with, or `None` for the root: mostly a stale one, where there is any.
     fn pick(&self, request: Request<'_>, rng: &mut Rng) -> Option<Step> {
         let cached: Vec<_> = self.starts(request.vaddr).collect();
         let fresh = self.fresh(request);
@@ -108,7 +111,7 @@ impl CpuState {
         }
     }
 
-    /// Walks to the leaf, and caches what was read, or not.
+    /// Walks to the leaf, and caches most of the entries that the walk reads.
     fn walk(
         &mut self,
         start: Option<Step>,
@@ -128,7 +131,8 @@ impl CpuState {
         }
     }
 
-    /// Where the leaf leads, if it allows the access (steps 5 to 8), A and D aside where the hardware sets them.
+    /// The address that the leaf leads to, if the leaf allows the access (steps 5 to 8). Without Svadu, A and D that are
+    /// missing are a page fault.
     fn finish(&self, leaf: Step, request: Request<'_>) -> Outcome {
         let Request {
             memory,

@@ -1,11 +1,11 @@
-//! Why an access did not happen.
+//! Traps: the reasons for which an access does not happen.
 
 use core::fmt;
 
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::permissions::Access;
 
-/// What a CPU writes into `scause` (Privileged, 'Supervisor Cause Register').
+/// The cause of a trap, as a CPU writes it into `scause` (Privileged, 'Supervisor Cause Register').
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 #[non_exhaustive]
@@ -36,12 +36,13 @@ impl Cause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Trap {
-    /// Why.
+    /// The reason for the trap.
     pub cause: Cause,
-    /// What `stval` gets: the first byte that could not be accessed.
+    /// The first byte that could not be accessed, as `stval` has it.
     pub vaddr: VirtAddr,
-    /// Not a word of the hardware's, which would go on: the physical address, table or data, at which the access found
-    /// a frame that is nobody's. It is a use after free, and `cause` an access fault.
+    /// The physical address, of a table or of data, at which the access found a frame that is not in use.
+    ///
+    /// It is a use after free, and `cause` is an access fault. Hardware says nothing of the kind: it would go on.
     pub freed: Option<PhysAddr>,
 }
 
@@ -56,19 +57,19 @@ impl fmt::Display for Trap {
 
 impl core::error::Error for Trap {}
 
-/// What stopped a walk, whatever the access was.
+/// The reason for which a walk stopped, whatever the access was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// An entry says no.
+    /// An entry is not valid, reserved, misaligned, or does not allow the access.
     Page,
-    /// There is no memory.
+    /// A table, or the memory that is accessed, is where no memory is.
     Memory,
-    /// The frame here is nobody's.
+    /// The frame at this address is not in use.
     Freed(PhysAddr),
 }
 
 impl Stop {
-    /// What `access` to `vaddr` makes of it.
+    /// The trap that `access` to `vaddr` takes for this reason.
     pub(super) const fn trap(self, access: Access, vaddr: VirtAddr) -> Trap {
         let cause = match (self, access) {
             (Self::Page, Access::Execute) => Cause::InstructionPageFault,
