@@ -12,7 +12,7 @@ const LIMIT: usize = 1000;
 /// A reservation that fails at any of its allocations changes nothing, and says how many frames it needs.
 ///
 /// The first allocation fails, then the second, and so on until the reservation succeeds. Each time the page table is
-/// as before, the frames that were allocated already have gone back, and the error is [`MapError::OutOfFrames`] with at
+/// as before, and frames that were allocated already have gone back. The error is [`MapError::OutOfFrames`], with at
 /// least as many frames as the reservation has tried for: a kernel frees that many before it tries again.
 ///
 /// `make` and `in_use` are those of [`check`](super::check). `fail` lets the `n`-th allocation of a backend from now on

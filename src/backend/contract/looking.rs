@@ -9,8 +9,11 @@ use crate::area::MemoryArea;
 use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::run::{Entry, Run};
 
-/// Whatever the area, down to a byte, and up to the whole space with its holes: what is there is answered in order, and
-/// cut at the area's borders.
+/// `populated` answers the runs of any area in order, clipped to the area's borders.
+///
+/// The area may be a byte, or the whole space with the holes between the ranges. A walk that steps by table or by leaf
+/// is wrong at borders inside of one, and at the last byte of the space, where an end that is one past wraps.
+/// `entry` is asked between the ranges, too: nothing is there.
 pub(super) fn populated_clips_to_any_area<B: PageTableBackend>(space: &mut Space<'_, B>) {
     let run = small_block(&space.backend);
     let wide = run.widened(8 * B::PAGE_SIZE);
@@ -47,7 +50,7 @@ pub(super) fn populated_clips_to_any_area<B: PageTableBackend>(space: &mut Space
     }
 }
 
-/// Areas in and around `area` whose borders are no page's, and some that are the whole space.
+/// Areas in and around `area`, most of whose borders lie inside pages, and some that are nearly the whole space.
 fn areas<B: PageTableBackend>(area: MemoryArea) -> Vec<MemoryArea> {
     let page = B::PAGE_SIZE;
     let offsets = [
@@ -93,7 +96,8 @@ fn areas<B: PageTableBackend>(area: MemoryArea) -> Vec<MemoryArea> {
         .collect()
 }
 
-/// From the middle of each range to the middle of the next, and from the last byte of one to the first of the next.
+/// The areas between two ranges: from the middle of each to the middle of the next, and from the last byte of one to the
+/// first of the next.
 fn gaps<B: PageTableBackend>(backend: &B) -> Vec<MemoryArea> {
     let pairs = backend.ranges().windows(2).filter_map(|pair| match pair {
         &[left, right] => Some((left, right)),
@@ -108,8 +112,10 @@ fn gaps<B: PageTableBackend>(backend: &B) -> Vec<MemoryArea> {
         .collect()
 }
 
-/// A reader half-way through `populated` does not stop who maps elsewhere, and `reserve` may be given edits that are
-/// read from the page table while it counts.
+/// A reader in the midst of `populated` keeps no other caller from mapping elsewhere.
+///
+/// So a backend holds no lock from one run to the next. `reserve` may be given edits that are read from the page table
+/// while it counts them: it holds no lock while it asks for the next edit.
 pub(super) fn populated_can_be_read_while_mapping<B: PageTableBackend>(space: &mut Space<'_, B>) {
     let run = small_block(&space.backend).leading_further(B::PAGE_SIZE);
     let from = run.inside(part::<B>(run.area, 0, 16));

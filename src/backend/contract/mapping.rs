@@ -12,7 +12,7 @@ use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::run::Run;
 use crate::permissions::Permissions;
 
-/// A new page table maps nothing, its root is where it stays, and its ranges are whole pages in order.
+/// A new page table maps nothing, its root stays in one place, and its ranges are whole pages in order.
 pub(super) fn a_new_page_table_is_empty<B: PageTableBackend>(space: &mut Space<'_, B>) {
     assert!(
         B::PAGE_SIZE.is_power_of_two(),
@@ -43,8 +43,10 @@ pub(super) fn a_new_page_table_is_empty<B: PageTableBackend>(space: &mut Space<'
     space.is_as_at_first();
 }
 
-/// Runs of any size and alignment, whether leaves may be large or not, lead where they were mapped to, and nothing
-/// else is there.
+/// Runs of any size and alignment lead where they were mapped to, and no other entry is there.
+///
+/// Frames that are congruent with the pages allow large leaves, others do not. A page more or less at either border
+/// makes the map begin and end within a large leaf.
 pub(super) fn what_is_mapped_is_there<B: PageTableBackend>(space: &mut Space<'_, B>) {
     let page = B::PAGE_SIZE;
     let blocks: Vec<_> = blocks(&space.backend).collect();
@@ -63,8 +65,10 @@ pub(super) fn what_is_mapped_is_there<B: PageTableBackend>(space: &mut Space<'_,
     }
 }
 
-/// All permissions that a page table can have, all memory types that the backend supports, and the lowest and the
-/// highest frame: an entry says them as they were mapped, hidden ones too.
+/// Entries say permissions, memory type and frame as they were mapped, those of hidden entries too.
+///
+/// The law maps pages with all permissions and all memory types that the backend supports. They lead to the lowest and
+/// to the highest frame: a format that has too few bits for one of them shows.
 pub(super) fn entries_say_all_that_was_mapped<B: PageTableBackend>(space: &mut Space<'_, B>) {
     let run = small_block(&space.backend);
     let physical = space.backend.physical_range();
@@ -85,6 +89,7 @@ pub(super) fn entries_say_all_that_was_mapped<B: PageTableBackend>(space: &mut S
     }
 }
 
+/// All attributes that a map can ask for and the backend supports. No page can be written but not read.
 fn all_attributes<B: PageTableBackend>(backend: &B) -> Vec<Attributes> {
     let types = [
         MemoryType::Normal,
@@ -104,8 +109,10 @@ fn all_attributes<B: PageTableBackend>(backend: &B) -> Vec<Attributes> {
         .collect()
 }
 
-/// What is there, hidden or not, stays when something is mapped over it, and only the rest is mapped: small leaves
-/// under a large run, and a large leaf under small runs.
+/// Entries that are there, hidden or not, stay when a run is mapped over them, and only the rest is mapped.
+///
+/// First there are small leaves under a large run, then a large leaf under small runs. Populating relies on this law:
+/// it maps whole maps over pages that were populated before.
 pub(super) fn mapping_leaves_what_is_there<B: PageTableBackend>(space: &mut Space<'_, B>) {
     let run = small_block(&space.backend);
     let other = run.leading_further(B::PAGE_SIZE).allowing(RXU);
@@ -132,7 +139,9 @@ pub(super) fn mapping_leaves_what_is_there<B: PageTableBackend>(space: &mut Spac
     space.holds(&sorted(around.chain([run])));
 }
 
-/// The first and the last page of each range, at once and alone.
+/// The first and the last page of each range can be mapped, protected and unmapped, all of them in one verb.
+///
+/// They are the first and the last entries of their tables, and the last page of the space has no address behind it.
 pub(super) fn the_borders_of_each_range_can_be_mapped<B: PageTableBackend>(
     space: &mut Space<'_, B>,
 ) {
@@ -159,7 +168,10 @@ pub(super) fn the_borders_of_each_range_can_be_mapped<B: PageTableBackend>(
     space.is_as_at_first();
 }
 
-/// Two CPUs that reserve for the same place before either maps both can, and what the second did not need goes back.
+/// Two CPUs can map the same place when both have reserved before either maps.
+///
+/// Whoever comes second finds the tables, or the leaves, of the first, and maps the rest. Memory of the reservation that
+/// the second did not need goes back.
 pub(super) fn two_cpus_can_map_the_same_place<B: PageTableBackend>(space: &mut Space<'_, B>) {
     let page = B::PAGE_SIZE;
     let large = block(&space.backend, LARGEST).unwrap_or(small_block(&space.backend));

@@ -13,7 +13,9 @@ use crate::backend::run::{Entry, Run};
 /// Where a page leads and what it allows, or that it is absent.
 pub(super) type Page = Option<(PhysAddr, Attributes)>;
 
-/// What each page of an area has.
+/// The pages of an area, each with the frame and the attributes that it has, or absent.
+///
+/// Edits are made on it page by page, in O(pages): it has no leaves and no tables to get wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pages {
     area: MemoryArea,
@@ -21,7 +23,7 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    /// None of the pages is there.
+    /// The pages of `area`, all of them absent.
     pub(super) fn absent<B: PageTableBackend>(area: MemoryArea) -> Self {
         Self {
             area,
@@ -29,7 +31,8 @@ impl Pages {
         }
     }
 
-    /// What the entries say.
+    /// The pages as `entry` says they are, asked for the first address of each. Busy entries count as absent: no other
+    /// CPU edits here.
     pub(super) fn by_entries<B: PageTableBackend>(backend: &B, area: MemoryArea) -> Self {
         let page = |addr| match backend.entry(addr) {
             Entry::Empty | Entry::Busy => None,
@@ -41,7 +44,7 @@ impl Pages {
         }
     }
 
-    /// What `populated` answers.
+    /// The pages as the runs of `populated` say they are.
     fn by_populated<B: PageTableBackend>(backend: &B, area: MemoryArea) -> Self {
         let mut all = Self::absent::<B>(area);
         for run in backend.populated(area) {
@@ -50,7 +53,7 @@ impl Pages {
         all
     }
 
-    /// What the edit makes of them.
+    /// Makes an edit on the pages that lie in the area: map and shift fill pages that are absent, and leave the others.
     pub(super) fn edit<B: PageTableBackend>(&mut self, edit: Edit) {
         match edit {
             Edit::Map(run) => self.change::<B>(run.area, |addr, page| page.or(in_run(run, addr))),
@@ -77,7 +80,7 @@ impl Pages {
         }
     }
 
-    /// Asks `new` what each page in `area` has now.
+    /// Puts in the place of each page in `area` the one that `new` makes of it.
     fn change<B: PageTableBackend>(
         &mut self,
         area: MemoryArea,
@@ -96,12 +99,14 @@ impl Pages {
             .for_each(|(addr, page)| *page = new(addr, *page));
     }
 
-    /// Each page, with its address.
+    /// Each page, with its first address.
     pub(super) fn iter<B: PageTableBackend>(&self) -> impl Iterator<Item = (VirtAddr, Page)> {
         each_page::<B>(self.area).zip(self.pages.iter().copied())
     }
 
-    /// Entries and `populated` say the same.
+    /// The backend agrees with these pages, by `entry` and by `populated`.
+    ///
+    /// `when` says in the message which verb has led here.
     #[track_caller]
     pub(super) fn agrees<B: PageTableBackend>(&self, backend: &B, when: impl fmt::Debug) {
         let found = [
@@ -117,7 +122,7 @@ impl Pages {
         }
     }
 
-    /// The first page where the two differ, and what they have there.
+    /// The address of the first page where the two differ, with both pages.
     fn first_difference<B: PageTableBackend>(
         &self,
         other: &Self,
@@ -129,6 +134,7 @@ impl Pages {
     }
 }
 
+/// The page at `addr` when this run is mapped there.
 fn in_run(run: Run, addr: VirtAddr) -> Page {
     Some((run.translate(addr)?, run.attributes))
 }

@@ -1,4 +1,7 @@
-//! Where the laws map, and arithmetic on runs.
+//! The places where the laws map, and arithmetic on runs.
+//!
+//! A law asks for a *block*: pages and frames that one large leaf could serve. From the block it makes runs that just do
+//! not fit a leaf: a page wider, a page further, a page less.
 
 use alloc::vec::Vec;
 
@@ -18,9 +21,13 @@ pub(super) const RXU: Permissions = R.union(Permissions::EXECUTE).union(Permissi
 /// are 4 KiB.
 pub(super) const BLOCKS: [usize; 4] = [1 << 9, 1 << 10, 1 << 13, LARGEST];
 
+/// The largest of [`BLOCKS`] in pages: 1 GiB where pages are 4 KiB.
 pub(super) const LARGEST: usize = 1 << 18;
 
-/// What is there by the suite's own arithmetic: when it is not, the page table is too small for the suite.
+/// The value of an `Option` that is there in any page table with room enough for the suite.
+///
+/// # Panics
+/// When there is none: the page table is too small for the laws to be checked.
 #[track_caller]
 #[expect(clippy::panic, reason = "there is nothing to test on")]
 pub(super) fn sure<T>(value: Option<T>) -> T {
@@ -30,8 +37,11 @@ pub(super) fn sure<T>(value: Option<T>) -> T {
     }
 }
 
-/// `pages` pages at a multiple of their own size in one of the backend's ranges, leading to frames at such a multiple:
-/// one leaf where there are such. There is as much room before and behind, in both. `None` when there is not.
+/// A run of `pages` pages, at multiples of its own size in virtual and in physical memory: one leaf, where the machine
+/// has leaves of that size.
+///
+/// Before and behind it there is as much room again, in the range and in physical memory. `None` when the backend has
+/// no such place.
 pub(super) fn block<B: PageTableBackend>(backend: &B, pages: usize) -> Option<Run> {
     let size = pages.checked_mul(B::PAGE_SIZE)?;
     let twice = size.checked_mul(2)?;
@@ -60,13 +70,13 @@ pub(super) fn block<B: PageTableBackend>(backend: &B, pages: usize) -> Option<Ru
     })
 }
 
-/// As [`block`], of the smallest kind in [`BLOCKS`].
+/// The [`block`] of the smallest size in [`BLOCKS`], which every page table under a law has room for.
 #[track_caller]
 pub(super) fn small_block<B: PageTableBackend>(backend: &B) -> Run {
     sure(block(backend, 1 << 9))
 }
 
-/// As [`block`], all kinds that fit.
+/// The [`block`] of each size in [`BLOCKS`] that fits, the smallest first.
 pub(super) fn blocks<B: PageTableBackend>(backend: &B) -> impl Iterator<Item = Run> {
     BLOCKS.into_iter().filter_map(|pages| block(backend, pages))
 }
@@ -82,7 +92,7 @@ pub(super) fn part<B: PageTableBackend>(
     sure(MemoryArea::from_start_size(start, pages * B::PAGE_SIZE).ok())
 }
 
-/// How many pages the area has.
+/// The number of pages in the area.
 pub(super) fn pages<B: PageTableBackend>(area: MemoryArea) -> usize {
     area.size() / B::PAGE_SIZE
 }
@@ -93,7 +103,7 @@ pub(super) fn each_page<B: PageTableBackend>(area: MemoryArea) -> impl Iterator<
 }
 
 impl Run {
-    /// The same pages with other permissions.
+    /// The run with other permissions.
     pub(super) fn allowing(self, permissions: Permissions) -> Self {
         Self {
             attributes: Attributes {
@@ -104,7 +114,7 @@ impl Run {
         }
     }
 
-    /// The same pages, leading this many bytes further.
+    /// The run with frames that lie this many bytes further: a page further, and no large leaf fits.
     #[track_caller]
     pub(super) fn leading_further(self, bytes: usize) -> Self {
         Self {
@@ -113,7 +123,7 @@ impl Run {
         }
     }
 
-    /// The run with this many bytes more on either side.
+    /// The run with this many bytes more on either side, in virtual and in physical memory.
     #[track_caller]
     pub(super) fn widened(self, bytes: usize) -> Self {
         let start = sure(self.area.start().checked_sub(bytes));
@@ -125,13 +135,13 @@ impl Run {
         }
     }
 
-    /// What lies in `area`, which it holds.
+    /// The part of the run in `area`, of which at least a byte lies in the run.
     #[track_caller]
     pub(super) fn inside(self, area: MemoryArea) -> Self {
         sure(self.intersection(area))
     }
 
-    /// What lies before and behind `area`.
+    /// The parts of the run before and behind `area`, if there are any.
     pub(super) fn outside(self, area: MemoryArea) -> impl Iterator<Item = Self> {
         let before = area
             .start()
@@ -146,7 +156,7 @@ impl Run {
             .filter_map(move |side| self.intersection(side))
     }
 
-    /// The run before `area`, in it with these permissions, and behind it.
+    /// The run after a `protect` of `area`: the parts before and behind, and the part in it with these permissions.
     pub(super) fn changed_inside(self, area: MemoryArea, permissions: Permissions) -> Vec<Self> {
         let inside = self.intersection(area).map(|run| run.allowing(permissions));
         sorted(self.outside(area).chain(inside))
@@ -160,7 +170,7 @@ pub(super) fn sorted(runs: impl Iterator<Item = Run>) -> Vec<Run> {
     runs
 }
 
-/// The runs, in one piece where one continues another: the same for leaves of any size.
+/// The runs, joined where one continues another: so answers do not depend on the size of leaves.
 pub(super) fn joined(runs: impl IntoIterator<Item = Run>) -> Vec<Run> {
     let mut joined: Vec<Run> = Vec::new();
     for run in runs {
@@ -175,7 +185,7 @@ pub(super) fn joined(runs: impl IntoIterator<Item = Run>) -> Vec<Run> {
     joined
 }
 
-/// Both as one run, when `right` continues `left`.
+/// Both runs as one, when `right` continues `left` in pages, in frames and with the same attributes.
 fn both(left: Run, right: Run) -> Option<Run> {
     let continues = left.area.next() == Some(right.area.start())
         && left.first.checked_add(left.area.size()) == Some(right.first)

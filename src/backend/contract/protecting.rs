@@ -8,7 +8,10 @@ use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::run::Run;
 use crate::permissions::Permissions;
 
-/// Any part of a large run can be protected: it leads where it did, the memory type stays, and so does the rest.
+/// Protecting any part of a large run changes the permissions of that part, and nothing else.
+///
+/// Pages lead where they did, and keep their memory type, though the edit does not name it. Pages around the part keep
+/// their permissions, in the large leaf that is split as well.
 pub(super) fn protecting_changes_permissions_and_nothing_else<B: PageTableBackend>(
     space: &mut Space<'_, B>,
 ) {
@@ -35,8 +38,9 @@ pub(super) fn protecting_changes_permissions_and_nothing_else<B: PageTableBacken
     }
 }
 
-/// Without permissions leaves are hidden, whatever their size, and keep their place: with permissions again they lead
-/// where they did.
+/// Protecting to no permissions hides leaves of any size, and permissions show them again.
+///
+/// A hidden leaf keeps its frame: with permissions again it leads where it did. User mode alone is no permission.
 pub(super) fn protecting_to_nothing_hides_and_back_shows<B: PageTableBackend>(
     space: &mut Space<'_, B>,
 ) {
@@ -60,7 +64,7 @@ pub(super) fn protecting_to_nothing_hides_and_back_shows<B: PageTableBackend>(
     }
 }
 
-/// Protecting maps nothing: not where nothing is, and not in holes.
+/// Protecting leaves empty entries empty: where no page is mapped at all, and in holes between pages.
 pub(super) fn protecting_leaves_absent_what_is_absent<B: PageTableBackend>(
     space: &mut Space<'_, B>,
 ) {

@@ -21,9 +21,9 @@ const HALF: usize = 520;
 
 /// Random verbs leave every page as a model says that keeps one entry for each page.
 ///
-/// Each verb has one to four random edits. They lie in a window of a little more than one small block on either side
-/// of a border that the largest leaves do not cross: so tables on two branches are made, split and given back. One verb
-/// in four is reserved and abandoned.
+/// Each verb has one to four random edits, in a window around a border that the largest leaves do not cross. On either
+/// side of the border lies a little more than one small block: so tables on two branches are made, split and given
+/// back. One verb in four is reserved and abandoned.
 pub(super) fn edits_agree_with_a_model<B: PageTableBackend>(space: &mut Space<'_, B>, seed: u64) {
     let mut rng = Rng::new(seed);
     let window = window(&space.backend);

@@ -11,8 +11,11 @@ use crate::backend::run::Run;
 use crate::error::MapError;
 use crate::permissions::Permissions;
 
-/// Edits that cannot be are refused with the reason, alone or behind one that can, and then nothing has changed:
-/// misaligned or outside the ranges; frames that no entry can hold; permissions and memory types that none can say.
+/// `reserve` refuses edits that cannot be made, with the reason, and nothing has changed.
+///
+/// Such edits have an area that is misaligned or outside the ranges, frames that no entry can hold, or permissions or a
+/// memory type that no entry can say. They are refused alone, behind an edit that is sound, and between two: then the
+/// reservation for the sound ones goes back.
 pub(super) fn reserve_refuses_what_cannot_be<B: PageTableBackend>(space: &mut Space<'_, B>) {
     let run = small_block(&space.backend);
     let kept = run.inside(part::<B>(run.area, 9, 9));
@@ -44,6 +47,7 @@ pub(super) fn reserve_refuses_what_cannot_be<B: PageTableBackend>(space: &mut Sp
     space.holds(&[kept]);
 }
 
+/// Areas that no edit may name, and the error for each: misaligned, no whole pages, across the borders of each range.
 fn refused_areas<B: PageTableBackend>(
     backend: &B,
     area: MemoryArea,
@@ -80,6 +84,7 @@ fn refused_areas<B: PageTableBackend>(
     refused
 }
 
+/// Maps that are refused for their frames or their memory type, and the error for each.
 fn refused_runs<B: PageTableBackend>(backend: &B, run: Run) -> Vec<(Edit, MapError)> {
     let align = B::PAGE_SIZE;
     let addr = run.leading_further(1).first;
@@ -116,6 +121,7 @@ fn refused_runs<B: PageTableBackend>(backend: &B, run: Run) -> Vec<(Edit, MapErr
         .collect()
 }
 
+/// Maps and protects that are refused for their permissions, and the error for each.
 fn refused_permissions(run: Run) -> Vec<(Edit, MapError)> {
     let write = [Permissions::WRITE, (RXU - R).union(Permissions::WRITE)];
     let write = write.map(|permissions| (permissions, MapError::WriteWithoutRead { permissions }));
@@ -136,7 +142,10 @@ fn refused_permissions(run: Run) -> Vec<(Edit, MapError)> {
         .collect()
 }
 
-/// What was reserved and not used goes back, and nothing has changed, whatever it was for.
+/// A reservation that is given back unused changes nothing, whatever edits it was for.
+///
+/// A verb that fails later on gives its reservations back in this way. The default reservation holds nothing and can be
+/// given back, too.
 pub(super) fn giving_a_reservation_back_changes_nothing<B: PageTableBackend>(
     space: &mut Space<'_, B>,
 ) {

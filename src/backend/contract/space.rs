@@ -116,7 +116,7 @@ impl<'a, B: PageTableBackend> Space<'a, B> {
         self.left_nothing(before, edits, "were unreserved");
     }
 
-    /// As much is in use as before the edits had this fate.
+    /// No more is in use than `before`, after the edits had this fate.
     #[track_caller]
     pub(super) fn left_nothing(&self, before: usize, edits: &[Edit], fate: &str) {
         assert_eq!(

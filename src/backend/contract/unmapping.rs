@@ -8,8 +8,9 @@ use crate::area::MemoryArea;
 use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::run::Run;
 
-/// The parts of a run that edits are tried on: pages and more at its borders and within. One is enough for the largest,
-/// where each try writes as many entries as all others together.
+/// The parts of a run that edits are tried on: pages and more, at the run's borders and within.
+///
+/// One part is enough for the largest run, where each try writes as many entries as all others together.
 pub(super) fn parts<B: PageTableBackend>(run: Run) -> Vec<MemoryArea> {
     let all = pages::<B>(run.area);
     let mut parts = Vec::from([(all / 3, 1)]);
@@ -30,7 +31,8 @@ pub(super) fn parts<B: PageTableBackend>(run: Run) -> Vec<MemoryArea> {
         .collect()
 }
 
-/// Large runs, with and without large leaves, a page wider than a block on either side: what edits are tried on.
+/// The runs that edits are tried on: each a page wider than a block on either side, so that large leaves have small
+/// neighbours. Some lead to frames that allow no large leaf.
 pub(super) fn subjects<B: PageTableBackend>(backend: &B) -> Vec<Run> {
     let page = B::PAGE_SIZE;
     let congruent = blocks(backend).map(|run| run.widened(page));
@@ -40,7 +42,10 @@ pub(super) fn subjects<B: PageTableBackend>(backend: &B) -> Vec<Run> {
     congruent.chain(others).collect()
 }
 
-/// Any part of a large run can be taken out: the rest leads where it did, and allows what it did.
+/// Unmapping any part of a large run leaves the rest as it was: pages around the part lead where they did, with the
+/// permissions that they had.
+///
+/// A large leaf of which a part goes has to be split before, and the split takes tables from the reservation.
 pub(super) fn unmapping_a_part_leaves_the_rest<B: PageTableBackend>(space: &mut Space<'_, B>) {
     for run in subjects(&space.backend) {
         for part in parts::<B>(run) {
@@ -53,7 +58,7 @@ pub(super) fn unmapping_a_part_leaves_the_rest<B: PageTableBackend>(space: &mut 
     }
 }
 
-/// Holes, and areas where nothing is at all, are unmapped like others.
+/// Unmapping passes over empty entries: an area with holes, or with no page at all, is unmapped like any other.
 pub(super) fn unmapping_skips_what_is_absent<B: PageTableBackend>(space: &mut Space<'_, B>) {
     let run = small_block(&space.backend);
     space.clear(run.area);
@@ -67,8 +72,10 @@ pub(super) fn unmapping_skips_what_is_absent<B: PageTableBackend>(space: &mut Sp
     space.is_as_at_first();
 }
 
-/// When the last of many pieces has gone, all memory has, with no need for one sweep over everything. Hidden pieces
-/// are no different.
+/// Unmapping the last of many pieces gives all memory back, without one sweep over everything.
+///
+/// Tables go when their last entry does, whichever that is: the pieces go from both ends. Hidden pages count as entries
+/// like others.
 pub(super) fn unmapping_piece_by_piece_gives_everything_back<B: PageTableBackend>(
     space: &mut Space<'_, B>,
 ) {

@@ -1,4 +1,7 @@
 //! Laws of edits that were not reserved.
+//!
+//! Edits answer no error, and a manager that is dropped unmaps without a reservation. So an edit for which memory is
+//! missing, or that makes no sense, leaves pages out rather than in: a fault is better than a page too many.
 
 use alloc::vec::Vec;
 
@@ -11,8 +14,10 @@ use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::run::Run;
 use crate::permissions::Permissions;
 
-/// Edits with nothing reserved leave pages out at worst: nothing is there that should not be, and the area of an
-/// unmap is empty.
+/// Edits with nothing reserved leave pages out at worst.
+///
+/// No page is there that should not be, no page allows more than it should, and the area of an unmap is empty. A map
+/// without a reservation leaves the pages that it finds.
 pub(super) fn edits_without_a_reservation_leave_out_at_worst<B: PageTableBackend>(
     space: &mut Space<'_, B>,
 ) {
@@ -32,6 +37,7 @@ pub(super) fn edits_without_a_reservation_leave_out_at_worst<B: PageTableBackend
     }
 }
 
+/// Edits of the run, of parts of it and of a little more: most need a split, or a table.
 fn edits<B: PageTableBackend>(run: Run) -> Vec<Edit> {
     let other = run
         .leading_further(7 * B::PAGE_SIZE)
@@ -56,13 +62,13 @@ fn edits<B: PageTableBackend>(run: Run) -> Vec<Edit> {
         .collect()
 }
 
-/// One edit with nothing reserved, as a verb.
+/// Makes one edit with nothing reserved, and ends the verb.
 #[track_caller]
 fn unreserved<B: PageTableBackend>(space: &mut Space<'_, B>, edit: Edit) {
     space.make_with(B::Reserved::default(), &[edit]);
 }
 
-/// Each page is as it should be, or absent, though never left out by a map that found it there.
+/// Each page is as it should be, or absent; and no map leaves out a page that it found.
 fn leaves_out_at_worst<B: PageTableBackend>(
     law: &str,
     edit: Edit,
@@ -82,8 +88,10 @@ fn leaves_out_at_worst<B: PageTableBackend>(
     }
 }
 
-/// Edits that no reservation would be given for do nothing that they should not, and do it soon: misaligned, in no
-/// range, across all of them; permissions without a meaning.
+/// Edits for which no reservation would be granted do not panic, and do not run for ever.
+///
+/// Their areas are misaligned, in no range or across all ranges, and their permissions have no meaning. After an unmap
+/// of such an area, `populated` finds no run in it.
 pub(super) fn absurd_edits_do_not_panic<B: PageTableBackend>(space: &mut Space<'_, B>) {
     let run = small_block(&space.backend);
     let unknown = Permissions::from_bits_retain(0xf0);
@@ -104,8 +112,10 @@ pub(super) fn absurd_edits_do_not_panic<B: PageTableBackend>(space: &mut Space<'
     }
 }
 
-/// A run whose frames no entry can hold is not mapped to others in their stead, where it needs no reservation: in
-/// the holes between small leaves.
+/// A run whose frames no entry can hold is not mapped, and not to other frames in their stead.
+///
+/// The law tries holes between small leaves, where a map needs no reservation: so no check of `reserve` comes before.
+/// A format that cuts off the high bits of a frame's address would lead to memory of another space.
 pub(super) fn frames_out_of_range_are_not_mistaken_for_others<B: PageTableBackend>(
     space: &mut Space<'_, B>,
 ) {
@@ -133,6 +143,7 @@ pub(super) fn frames_out_of_range_are_not_mistaken_for_others<B: PageTableBacken
     }
 }
 
+/// Areas that are misaligned, in no range, or across the borders of ranges, up to nearly the whole space.
 fn absurd_areas<B: PageTableBackend>(backend: &B, area: MemoryArea) -> Vec<MemoryArea> {
     let ranges = backend.ranges().iter();
     let across = ranges.flat_map(|range| {

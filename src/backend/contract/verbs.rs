@@ -10,8 +10,10 @@ use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::run::Run;
 use crate::flush::Retired;
 
-/// Edits that were reserved together do all that they should, in their order: each finds what the ones before have
-/// left, and none of it has been flushed yet.
+/// Edits that were reserved together can be made together, in their order.
+///
+/// Each edit finds the entries as the edits before have left them, and none of these has been flushed yet. So the
+/// reservation counts for each edit the splits and tables that are missing by then, not those missing now.
 pub(super) fn edits_reserved_together_can_be_made_together<B: PageTableBackend>(
     space: &mut Space<'_, B>,
 ) {
@@ -26,7 +28,8 @@ pub(super) fn edits_reserved_together_can_be_made_together<B: PageTableBackend>(
     }
 }
 
-/// What is there at first, and the edits of a verb on that: none speaks of pages that one before it has mapped.
+/// Verbs of several edits, each with the edit that comes before the verb, if any. No edit speaks of pages that an edit
+/// of its verb has mapped before it.
 fn verbs<B: PageTableBackend>(run: Run, page: MemoryArea) -> Vec<(Option<Edit>, Vec<Edit>)> {
     let other = run.leading_further(2 * B::PAGE_SIZE);
     let [all, again, one] = [run, other, other.inside(page)].map(Edit::Map);
@@ -35,21 +38,21 @@ fn verbs<B: PageTableBackend>(run: Run, page: MemoryArea) -> Vec<(Option<Edit>, 
     let [hide, same] =
         [NONE, run.attributes.permissions].map(|permissions| Edit::Protect(page, permissions));
     Vec::from([
-        // What an unmap has emptied is mapped again, by large leaves or by small ones.
+        // Pages that an unmap has emptied are mapped again, by large leaves or by small ones.
         (Some(all), Vec::from([clear, one])),
         (Some(all), Vec::from([clear, again])),
         (Some(one), Vec::from([clear, all])),
         (Some(all), Vec::from([cut, again])),
-        // What was cut is cut again, or cleared.
+        // A leaf that was split is edited again, or unmapped.
         (Some(all), Vec::from([hide, cut, one])),
         (Some(all), Vec::from([cut, hide, clear, clear, one])),
-        // A cut that the page table did not need before, but does after the first edit.
+        // A split that the page table does not need at first, but does after the first edit.
         (Some(all), Vec::from([dim, same])),
         (Some(all), Vec::from([hide, dim, same])),
     ])
 }
 
-/// The verb does what its edits do one by one.
+/// The verb, after the edit that comes before it, leaves the pages as its edits would one by one.
 #[track_caller]
 fn becomes<B: PageTableBackend>(
     space: &mut Space<'_, B>,
@@ -69,8 +72,10 @@ fn becomes<B: PageTableBackend>(
     space.is_as_at_first();
 }
 
-/// A move as a manager makes it: the target is unmapped, the source shifted there, and then unmapped. Both may lie in
-/// one leaf.
+/// Pages can move as a manager moves them, within one large leaf as well.
+///
+/// The target is unmapped, the source shifted there, and then unmapped, in one verb. When both lie in one leaf, the
+/// first edit splits the leaf under the second.
 pub(super) fn pages_can_move_within_one_leaf<B: PageTableBackend>(space: &mut Space<'_, B>) {
     let blocks: Vec<_> = blocks(&space.backend).take(3).collect();
     for run in blocks {
@@ -94,8 +99,9 @@ pub(super) fn pages_can_move_within_one_leaf<B: PageTableBackend>(space: &mut Sp
     }
 }
 
-/// One verb may take out more places than a flush can name, or all of them at once with something mapped there again,
-/// and all their memory goes back.
+/// One flush retires any number of edits, and all memory of theirs goes back.
+///
+/// A verb may unmap more areas than a flush can name. It may also unmap all of them at once, and map a page there again.
 pub(super) fn one_flush_retires_any_number_of_edits<B: PageTableBackend>(space: &mut Space<'_, B>) {
     let last = sure(blocks(&space.backend).last());
     let step = pages_between::<B>(last.area);
@@ -114,12 +120,15 @@ pub(super) fn one_flush_retires_any_number_of_edits<B: PageTableBackend>(space: 
     }
 }
 
-/// How far apart nine places in `area` can lie.
+/// The number of pages from one of nine places in `area` to the next.
 fn pages_between<B: PageTableBackend>(area: MemoryArea) -> usize {
     area.size() / B::PAGE_SIZE / 16
 }
 
-/// What waits is sound, and goes with the next that is retired when its own [`Retired`] is dropped.
+/// Entries whose [`Retired`] is dropped wait, and go with the next that is retired.
+///
+/// A caller that panics between an unmap and its flush drops the value. Until the next flush the page table is sound,
+/// and the pages are gone for readers.
 pub(super) fn a_dropped_retired_is_settled_by_the_next<B: PageTableBackend>(
     space: &mut Space<'_, B>,
 ) {
@@ -141,7 +150,9 @@ pub(super) fn a_dropped_retired_is_settled_by_the_next<B: PageTableBackend>(
     }
 }
 
-/// A verb that has taken nothing out can retire that.
+/// Verbs that take no entry away can retire that, and change nothing.
+///
+/// Such verbs have no edits, or protect pages to the permissions that they have.
 pub(super) fn retiring_nothing_changes_nothing<B: PageTableBackend>(space: &mut Space<'_, B>) {
     space.verb(&[]);
     space.is_as_at_first();
