@@ -76,8 +76,8 @@ pub struct AsidAllocator<const CPUS: usize> {
     generation: AtomicU64,
     /// The active word of each CPU: the context that it runs.
     ///
-    /// It is [`Context::NONE`] while the CPU has yet to flush for this generation, and [`Context::IDLE`] from a reset to
-    /// the next switch. The CPU writes its own word; a rollover empties all of them.
+    /// It is [`Context::NONE`] while the CPU has yet to flush for this generation, and [`Context::IDLE`] from a reset
+    /// to the next switch. The CPU writes its own word; a rollover empties all of them.
     pub(super) active: [Line; CPUS],
     /// The highest number; 0 when there are too few, and all spaces share number 0.
     pub(super) highest: u16,

@@ -64,10 +64,10 @@ impl<const CPUS: usize> AsidCpu<'_, CPUS> {
     ///
     /// For a CPU that was off, before its first switch; or for one that goes off, behind its last.
     ///
-    /// From the call to the next switch, `satp` of this CPU names no root of a slot: a rollover in between does not keep
-    /// the number of the space that it ran. Translations of that space that the CPU still has do no harm, since the
-    /// flush comes before any space is run. A CPU that slept and goes on in the space that it ran calls this and then
-    /// [`switch`](Self::switch), as if it came from elsewhere.
+    /// From the call to the next switch, `satp` of this CPU names no root of a slot: a rollover in between does not
+    /// keep the number of the space that it ran. Translations of that space that the CPU still has do no harm, since
+    /// the flush comes before any space is run. A CPU that slept and goes on in the space that it ran calls this and
+    /// then [`switch`](Self::switch), as if it came from elsewhere.
     ///
     /// To be called on that CPU with interrupts off, or on another while that one is off. O(1), under a lock.
     pub fn reset(self) {
@@ -82,8 +82,8 @@ impl<const CPUS: usize> AsidCpu<'_, CPUS> {
 
     /// The switch without a lock, or `None` where only the lock will do.
     ///
-    /// A rollover that comes between the loads and the exchange empties the word, and the exchange fails. One that comes
-    /// after the exchange finds the context in the word, and reserves it.
+    /// A rollover that comes between the loads and the exchange empties the word, and the exchange fails. One that
+    /// comes after the exchange finds the context in the word, and reserves it.
     fn fast(self, slot: &AsidSlot) -> Option<Activation> {
         let context = slot.load();
         let before = self.active.0.load(Ordering::Relaxed);

@@ -29,8 +29,8 @@ impl AsidSlot {
     /// is none.
     ///
     /// To be asked after the entries were stored and before the CPU mask is read (see
-    /// [`AsidAllocator`](super::AsidAllocator)). Translations that a CPU still has from a generation before are not used
-    /// again, and need no fence.
+    /// [`AsidAllocator`](super::AsidAllocator)). Translations that a CPU still has from a generation before are not
+    /// used again, and need no fence.
     ///
     /// Begins with a full fence. O(1).
     #[must_use]

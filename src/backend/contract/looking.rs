@@ -96,8 +96,8 @@ fn areas<B: PageTableBackend>(area: MemoryArea) -> Vec<MemoryArea> {
         .collect()
 }
 
-/// The areas between two ranges: from the middle of each to the middle of the next, and from the last byte of one to the
-/// first of the next.
+/// The areas between two ranges: from the middle of each to the middle of the next, and from the last byte of one to
+/// the first of the next.
 fn gaps<B: PageTableBackend>(backend: &B) -> Vec<MemoryArea> {
     let pairs = backend.ranges().windows(2).filter_map(|pair| match pair {
         &[left, right] => Some((left, right)),

@@ -170,8 +170,8 @@ pub(super) fn the_borders_of_each_range_can_be_mapped<B: PageTableBackend>(
 
 /// Two CPUs can map the same place when both have reserved before either maps.
 ///
-/// Whoever comes second finds the tables, or the leaves, of the first, and maps the rest. Memory of the reservation that
-/// the second did not need goes back.
+/// Whoever comes second finds the tables, or the leaves, of the first, and maps the rest. Memory of the reservation
+/// that the second did not need goes back.
 pub(super) fn two_cpus_can_map_the_same_place<B: PageTableBackend>(space: &mut Space<'_, B>) {
     let page = B::PAGE_SIZE;
     let large = block(&space.backend, LARGEST).unwrap_or(small_block(&space.backend));

@@ -1,7 +1,7 @@
 //! The places where the laws map, and arithmetic on runs.
 //!
-//! A law asks for a *block*: pages and frames that one large leaf could serve. From the block it makes runs that just do
-//! not fit a leaf: a page wider, a page further, a page less.
+//! A law asks for a *block*: pages and frames that one large leaf could serve. From the block it makes runs that just
+//! do not fit a leaf: a page wider, a page further, a page less.
 
 use alloc::vec::Vec;
 

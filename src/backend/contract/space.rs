@@ -195,7 +195,8 @@ impl<'a, B: PageTableBackend> Space<'a, B> {
         self.is_as_at_first();
     }
 
-    /// Ends a law: unmaps all ranges with no reservation, as a manager that is dropped does, and nothing is left in use.
+    /// Ends a law: unmaps all ranges with no reservation, as a manager that is dropped does, and nothing is left in
+    /// use.
     #[track_caller]
     pub(super) fn end(mut self) {
         let edits: Vec<_> = self

@@ -101,7 +101,8 @@ pub(super) fn pages_can_move_within_one_leaf<B: PageTableBackend>(space: &mut Sp
 
 /// One flush retires any number of edits, and all memory of theirs goes back.
 ///
-/// A verb may unmap more areas than a flush can name. It may also unmap all of them at once, and map a page there again.
+/// A verb may unmap more areas than a flush can name. It may also unmap all of them at once, and map a page there
+/// again.
 pub(super) fn one_flush_retires_any_number_of_edits<B: PageTableBackend>(space: &mut Space<'_, B>) {
     let last = sure(blocks(&space.backend).last());
     let step = pages_between::<B>(last.area);

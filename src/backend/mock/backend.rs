@@ -54,8 +54,8 @@ impl MockBackend {
 
     /// Accesses the byte at `vaddr` on this CPU, and answers the physical address; any number is a CPU. O(log n).
     ///
-    /// An entry that the CPU's TLB has cached answers, however stale. Otherwise the page table answers, and a valid entry
-    /// is cached, whether it allows the access or not. User mode is not told from the kernel's.
+    /// An entry that the CPU's TLB has cached answers, however stale. Otherwise the page table answers, and a valid
+    /// entry is cached, whether it allows the access or not. User mode is not told from the kernel's.
     ///
     /// # Errors
     /// [`Fault::NotMapped`] when there is no valid entry, [`Fault::Denied`] when it does not allow the access.

@@ -14,9 +14,9 @@ use crate::violation::Violation;
 
 /// A page table that has ranges and does nothing, for tests and measurements of a space's maps by themselves.
 ///
-/// A [`VirtualMemoryManager`](crate::VirtualMemoryManager) over it checks and keeps its maps as over any other. No entry
-/// is ever there, so this backend does not keep the [contract](crate::backend::contract). No reservation fails, and
-/// nothing is flushed. All memory types can be mapped.
+/// A [`VirtualMemoryManager`](crate::VirtualMemoryManager) over it checks and keeps its maps as over any other. No
+/// entry is ever there, so this backend does not keep the [contract](crate::backend::contract). No reservation fails,
+/// and nothing is flushed. All memory types can be mapped.
 ///
 /// It has `RANGES` ranges, and pages of `PAGE` bytes.
 ///
@@ -48,8 +48,8 @@ impl NoPageTable {
 impl<const RANGES: usize> NoPageTable<RANGES> {
     /// A page table over these ranges, with pages of 4 KiB. O(1), allocates nothing.
     ///
-    /// The ranges are as [`PageTableBackend::ranges`] has it: page-aligned, ascending, and no two touch. The constructor
-    /// does not check them.
+    /// The ranges are as [`PageTableBackend::ranges`] has it: page-aligned, ascending, and no two touch. The
+    /// constructor does not check them.
     #[must_use]
     pub const fn over(ranges: [MemoryArea; RANGES]) -> Self {
         Self { ranges }

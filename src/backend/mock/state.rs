@@ -61,8 +61,8 @@ impl State {
         gone.and_then(|(first, last)| hull(first, last))
     }
 
-    /// Gives the pages in `area` these permissions. Answers the pages from the first to the last that were valid and have
-    /// changed: those to flush.
+    /// Gives the pages in `area` these permissions. Answers the pages from the first to the last that were valid and
+    /// have changed: those to flush.
     pub(super) fn protect(
         &mut self,
         area: MemoryArea,

@@ -19,7 +19,8 @@ impl Cpu<'_> {
     /// Fetches the bytes of an instruction from `vaddr` on, page by page.
     ///
     /// # Errors
-    /// The [`Trap`] that is taken at the first page that cannot be fetched from; the bytes of pages before it are there.
+    /// The [`Trap`] that is taken at the first page that cannot be fetched from; the bytes of pages before it are
+    /// there.
     pub fn fetch(&self, vaddr: VirtAddr, bytes: &mut [u8]) -> Result<(), Trap> {
         self.read(vaddr, bytes, Access::Execute)
     }

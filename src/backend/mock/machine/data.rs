@@ -31,7 +31,8 @@ impl Memory<'_> {
             let mut bytes = bytes;
             for word in words.iter().skip(index) {
                 let (now, rest) = bytes.split_at(bytes.len().min(WORD - within));
-                // One that is written whole is written at once; of another the rest stays, even if it changes meanwhile.
+                // One that is written whole is written at once; of another the rest stays, even if it changes
+                // meanwhile.
                 let _ = word.fetch_update(AcqRel, Acquire, |old| {
                     let mut held = old.to_ne_bytes();
                     let places = held.iter_mut().skip(within);

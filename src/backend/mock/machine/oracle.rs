@@ -1,8 +1,8 @@
 //! The oracle: whether a CPU has cached an entry that is no longer so.
 //!
-//! A cached entry speaks of a block of addresses. The oracle compares the *view* that the entry gives of that block with
-//! the view of a fresh walk. Where one of the two is a table, it compares the 512 parts one by one: a superpage that was
-//! split into pages that lead alike differs nowhere.
+//! A cached entry speaks of a block of addresses. The oracle compares the *view* that the entry gives of that block
+//! with the view of a fresh walk. Where one of the two is a table, it compares the 512 parts one by one: a superpage
+//! that was split into pages that lead alike differs nowhere.
 
 use super::memory::{Memory, Step};
 use super::pte::{Pte, PteKind, span};

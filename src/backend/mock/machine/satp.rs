@@ -6,7 +6,8 @@
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::asid::Asid;
 
-/// The scheme by which addresses are translated (Privileged, 'Supervisor Address Translation and Protection Register', MODE).
+/// The scheme by which addresses are translated (Privileged, 'Supervisor Address Translation and Protection Register',
+/// MODE).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(super) enum Scheme {
     /// No translation: virtual addresses are physical ones.

@@ -46,8 +46,8 @@ impl CpuState {
             .collect()
     }
 
-    /// Translates the address of an access: the walk begins with a cached entry, a stale one if there is any and luck has
-    /// it, or at the root.
+    /// Translates the address of an access: the walk begins with a cached entry, a stale one if there is any and luck
+    /// has it, or at the root.
     ///
     /// Entries that the walk reads are cached, or not. A and D are set where the hardware sets them.
     pub(super) fn translate(&mut self, request: Request<'_>, rng: &mut Rng) -> Outcome {
@@ -131,8 +131,8 @@ impl CpuState {
         }
     }
 
-    /// The address that the leaf leads to, if the leaf allows the access (steps 5 to 8). Without Svadu, A and D that are
-    /// missing are a page fault.
+    /// The address that the leaf leads to, if the leaf allows the access (steps 5 to 8). Without Svadu, A and D that
+    /// are missing are a page fault.
     fn finish(&self, leaf: Step, request: Request<'_>) -> Outcome {
         let Request {
             memory,

@@ -1,5 +1,5 @@
-//! A kernel of several spaces on several CPUs, with fewer ASIDs than spaces and a half that all spaces share. Operations
-//! are bytes, so that random tests and fuzzers run the same.
+//! A kernel of several spaces on several CPUs, with fewer ASIDs than spaces and a half that all spaces share.
+//! Operations are bytes, so that random tests and fuzzers run the same.
 
 mod look;
 mod op;
