@@ -68,7 +68,7 @@ impl FreeSearch {
     }
 
     /// The place inside the child at `at`, or between it and the one before.
-    fn at_child<T>(&self, inner: &Inner<T>, at: usize) -> Option<MemoryArea> {
+    fn at_child<T>(&self, inner: &Inner<Node<T>>, at: usize) -> Option<MemoryArea> {
         let before = || {
             let left = inner.child_high(at.checked_sub(1)?);
             self.between(left + 1, inner.child_low(at) - 1)

@@ -4,27 +4,27 @@ use core::ops::Range;
 
 use arrayvec::ArrayVec;
 
-use super::child::NodeRef;
 use super::keys::{self, Keys};
-use super::node::{Node, Summary};
+use super::owned::Owned;
 use super::size::{INNER, INNER_LINES};
+use super::summary::{Summarize, Summary};
 use super::widest::Widest;
 
 /// Children in address order, each with the first and last byte of its maps, their number, and the largest gap inside
 /// it or between it and the child before, in bytes.
-pub(super) struct Inner<T: 'static> {
+pub(super) struct Inner<N: 'static> {
     highs: Keys<INNER_LINES>,
     lows: [usize; INNER],
     gaps: [usize; INNER],
     counts: [usize; INNER],
-    children: ArrayVec<NodeRef<T>, INNER>,
+    children: ArrayVec<Owned<N>, INNER>,
     /// The largest of `gaps`.
     gap: Widest,
     /// The sum of `counts`.
     count: usize,
 }
 
-impl<T> Inner<T> {
+impl<N: Summarize> Inner<N> {
     pub(super) const fn new() -> Self {
         Self {
             highs: Keys::new(),
@@ -107,17 +107,17 @@ impl<T> Inner<T> {
     }
 
     #[inline]
-    pub(super) fn child(&self, at: usize) -> Option<&Node<T>> {
+    pub(super) fn child(&self, at: usize) -> Option<&N> {
         self.children.get(at).map(|child| &**child)
     }
 
     #[inline]
-    pub(super) fn child_mut(&mut self, at: usize) -> Option<&mut Node<T>> {
+    pub(super) fn child_mut(&mut self, at: usize) -> Option<&mut N> {
         self.children.get_mut(at).map(|child| &mut **child)
     }
 
     /// Two children that follow each other.
-    pub(super) fn pair_mut(&mut self, left: usize) -> Option<(&mut Node<T>, &mut Node<T>)> {
+    pub(super) fn pair_mut(&mut self, left: usize) -> Option<(&mut N, &mut N)> {
         match self.children.get_mut(left..left + 2) {
             Some([left, right]) => Some((&mut **left, &mut **right)),
             _ => None,
@@ -125,7 +125,7 @@ impl<T> Inner<T> {
     }
 
     /// Puts `child` at `at`; there is room.
-    pub(super) fn open(&mut self, at: usize, child: NodeRef<T>) {
+    pub(super) fn open(&mut self, at: usize, child: Owned<N>) {
         let len = self.len();
         if len < INNER && at <= len {
             self.children.insert(at, child);
@@ -140,7 +140,7 @@ impl<T> Inner<T> {
     }
 
     /// Takes the child at `at` out.
-    pub(super) fn close(&mut self, at: usize) -> Option<NodeRef<T>> {
+    pub(super) fn close(&mut self, at: usize) -> Option<Owned<N>> {
         let len = self.len();
         let child = self.children.pop_at(at)?;
         self.count -= self.counts.get(at).copied().unwrap_or(0);
@@ -148,7 +148,7 @@ impl<T> Inner<T> {
         keys::remove(&mut self.lows, at..at + 1, len, usize::MAX);
         keys::remove(&mut self.gaps, at..at + 1, len, 0);
         keys::remove(&mut self.counts, at..at + 1, len, 0);
-        if let Some(gap) = self.child(at).map(Node::gap) {
+        if let Some(gap) = self.child(at).map(|child| child.summary().gap) {
             self.set_gap(at, gap);
         }
         self.gap = Widest::of(self.widest());
@@ -164,7 +164,7 @@ impl<T> Inner<T> {
             count,
             gap,
             is_sparse,
-        }) = self.child(at).map(Node::summary)
+        }) = self.child(at).map(N::summary)
         else {
             return false;
         };
@@ -178,7 +178,11 @@ impl<T> Inner<T> {
             self.highs.set(at, high);
         }
         self.set_gap(at, gap);
-        if let Some(gap) = self.child(at + 1).filter(|_| moved).map(Node::gap) {
+        if let Some(gap) = self
+            .child(at + 1)
+            .filter(|_| moved)
+            .map(|child| child.summary().gap)
+        {
             self.set_gap(at + 1, gap);
         }
         is_sparse

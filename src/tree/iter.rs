@@ -15,7 +15,7 @@ const DEPTH: usize = 16;
 /// Maps in address order; O(1) a step.
 pub(crate) struct Iter<'a, T: 'static> {
     /// The way down, with the next child at each level.
-    above: ArrayVec<(&'a Inner<T>, usize), DEPTH>,
+    above: ArrayVec<(&'a Inner<Node<T>>, usize), DEPTH>,
     leaf: Option<(&'a Leaf<T>, usize)>,
     /// How many maps are left at most; exact when it began with the first.
     left: usize,

@@ -8,10 +8,14 @@
 #![forbid(unsafe_code)]
 
 mod audit;
-mod child;
 mod cut;
 mod drop_all;
 mod gaps;
+#[cfg(feature = "alloc")]
+mod heap;
+#[cfg(not(feature = "alloc"))]
+#[path = "no_heap.rs"]
+mod heap;
 mod hint;
 mod inner;
 mod insert;
@@ -19,6 +23,7 @@ mod iter;
 mod keys;
 mod leaf;
 mod node;
+mod owned;
 mod path;
 mod pool;
 mod protect;
@@ -29,6 +34,7 @@ mod shift;
 mod size;
 mod spot;
 mod store;
+mod summary;
 mod widest;
 
 pub(crate) use drop_all::drop_all;

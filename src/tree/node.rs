@@ -1,9 +1,10 @@
 //! A node of either kind.
 
-use super::child::NodeRef;
 use super::inner::Inner;
 use super::leaf::Leaf;
+use super::owned::Owned;
 use super::size::{INNER, LEAF};
+use super::summary::{Summarize, Summary};
 
 /// How many more children an inner node must have room for before an edit below it.
 const INNER_ROOM: usize = 2;
@@ -19,60 +20,19 @@ pub struct Node<T: 'static = ()>(pub(super) Kind<T>);
 )]
 pub(super) enum Kind<T: 'static> {
     /// Not in the tree: the next such node.
-    Spare(Option<NodeRef<T>>),
+    Spare(Option<Owned<Node<T>>>),
     Leaf(Leaf<T>),
-    Inner(Inner<T>),
+    Inner(Inner<Node<T>>),
 }
 
 /// How sparse a node may be, as a part of its capacity, before it is joined with a neighbour.
 const SPARSE: usize = 4;
-
-/// What a node says of itself to the one above.
-pub(super) struct Summary {
-    /// The first byte of its maps.
-    pub(super) low: usize,
-    /// The last byte of its maps.
-    pub(super) high: usize,
-    /// How many maps it has.
-    pub(super) count: usize,
-    /// The largest gap between two of its maps, in bytes.
-    pub(super) gap: usize,
-    /// Whether it should be joined with a neighbour.
-    pub(super) is_sparse: bool,
-}
 
 impl<T> Node<T> {
     /// A node that is not in use.
     #[must_use]
     pub const fn new() -> Self {
         Self(Kind::Spare(None))
-    }
-
-    #[inline]
-    pub(super) fn summary(&self) -> Summary {
-        match &self.0 {
-            Kind::Leaf(leaf) => Summary {
-                low: leaf.low(),
-                high: leaf.high(),
-                count: leaf.len(),
-                gap: leaf.gap(),
-                is_sparse: leaf.len() * SPARSE <= LEAF,
-            },
-            Kind::Inner(inner) => Summary {
-                low: inner.low(),
-                high: inner.high(),
-                count: inner.count(),
-                gap: inner.gap(),
-                is_sparse: inner.len() * SPARSE <= INNER,
-            },
-            Kind::Spare(_) => Summary {
-                low: usize::MAX,
-                high: usize::MAX,
-                count: 0,
-                gap: 0,
-                is_sparse: false,
-            },
-        }
     }
 
     pub(super) fn low(&self) -> usize {
@@ -153,6 +113,35 @@ impl<T> Node<T> {
             (Kind::Leaf(right), Kind::Leaf(left)) => right.move_front(LEAF, left),
             (Kind::Inner(right), Kind::Inner(left)) => right.move_front(left),
             _ => {}
+        }
+    }
+}
+
+impl<T> Summarize for Node<T> {
+    #[inline]
+    fn summary(&self) -> Summary {
+        match &self.0 {
+            Kind::Leaf(leaf) => Summary {
+                low: leaf.low(),
+                high: leaf.high(),
+                count: leaf.len(),
+                gap: leaf.gap(),
+                is_sparse: leaf.len() * SPARSE <= LEAF,
+            },
+            Kind::Inner(inner) => Summary {
+                low: inner.low(),
+                high: inner.high(),
+                count: inner.count(),
+                gap: inner.gap(),
+                is_sparse: inner.len() * SPARSE <= INNER,
+            },
+            Kind::Spare(_) => Summary {
+                low: usize::MAX,
+                high: usize::MAX,
+                count: 0,
+                gap: 0,
+                is_sparse: false,
+            },
         }
     }
 }

@@ -1,24 +1,25 @@
 //! Nodes that are not in the tree.
 
-use super::child::NodeRef;
+use super::heap::{HAS_HEAP, allocate};
 use super::node::{Kind, Node};
+use super::owned::Owned;
 use super::size::KEPT;
 use crate::error::MapError;
 
 /// Spare nodes, linked through themselves.
 pub(super) struct Pool<T: 'static> {
-    first: Option<NodeRef<T>>,
+    first: Option<Owned<Node<T>>>,
     len: usize,
     /// How many of them are from the heap.
     heap: usize,
     /// Whether the heap may be asked for more.
-    grows: bool,
+    pub(super) grows: bool,
 }
 
 impl<T> Pool<T> {
     /// No nodes; the heap is asked for them, where there is one.
     pub(super) const fn new() -> Self {
-        Self::empty(cfg!(feature = "alloc"))
+        Self::empty(HAS_HEAP)
     }
 
     /// No nodes; those of another pool at most, where the heap may not be asked.
@@ -36,28 +37,26 @@ impl<T> Pool<T> {
         let mut pool = Self::empty(false);
         nodes
             .iter_mut()
-            .for_each(|node| pool.give(NodeRef::Fixed(node)));
+            .for_each(|node| pool.give(Owned::Fixed(node)));
         pool
-    }
-
-    /// Allows growth on the heap, from now on.
-    #[cfg(feature = "alloc")]
-    pub(super) const fn grow(&mut self) {
-        self.grows = true;
     }
 
     /// Sees to it that there are `needed` spare nodes. On failure there are as many as before.
     pub(super) fn reserve(&mut self, needed: usize) -> Result<(), MapError> {
         let before = self.len;
         while self.len < needed {
-            let node = if self.grows { allocate() } else { None };
+            let node = if self.grows {
+                allocate(Node::new)
+            } else {
+                None
+            };
             let Some(node) = node else {
                 while self.len > before {
                     self.take();
                 }
                 return Err(MapError::OutOfNodes { needed });
             };
-            self.give(node);
+            self.give(Owned::Heap(node));
         }
         Ok(())
     }
@@ -74,7 +73,7 @@ impl<T> Pool<T> {
     }
 
     /// A spare node; the one that came last.
-    pub(super) fn take(&mut self) -> Option<NodeRef<T>> {
+    pub(super) fn take(&mut self) -> Option<Owned<Node<T>>> {
         let mut node = self.first.take()?;
         self.len -= 1;
         self.heap -= usize::from(!node.is_fixed());
@@ -85,7 +84,7 @@ impl<T> Pool<T> {
     }
 
     /// Takes a node that has nothing in it. It stays until the verb ends, which may want it.
-    pub(super) fn give(&mut self, mut node: NodeRef<T>) {
+    pub(super) fn give(&mut self, mut node: Owned<Node<T>>) {
         self.len += 1;
         self.heap += usize::from(!node.is_fixed());
         node.0 = Kind::Spare(self.first.take());
@@ -123,19 +122,4 @@ impl<T> Drop for Pool<T> {
     fn drop(&mut self) {
         while self.take().is_some() {}
     }
-}
-
-/// A node from the heap, or `None` when it has no memory.
-#[cfg(feature = "alloc")]
-fn allocate<T>() -> Option<NodeRef<T>> {
-    let mut one = alloc::vec::Vec::new();
-    one.try_reserve_exact(1).ok()?;
-    // In place, which a push is not: a node of large payloads may be more than a kernel stack.
-    one.resize_with(1, Node::new);
-    one.into_boxed_slice().try_into().ok().map(NodeRef::Heap)
-}
-
-#[cfg(not(feature = "alloc"))]
-const fn allocate<T>() -> Option<NodeRef<T>> {
-    None
 }

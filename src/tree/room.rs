@@ -251,7 +251,13 @@ const fn splits(len: usize) -> usize {
 }
 
 /// Makes room in the child at `at`: a neighbour takes some of its maps, or a new node does.
-fn relieve<T>(inner: &mut Inner<T>, at: usize, addr: usize, pool: &mut Pool<T>, relief: Relief) {
+fn relieve<T>(
+    inner: &mut Inner<Node<T>>,
+    at: usize,
+    addr: usize,
+    pool: &mut Pool<T>,
+    relief: Relief,
+) {
     if relief == Relief::Share && share(inner, at) {
         return;
     }
@@ -274,7 +280,7 @@ fn relieve<T>(inner: &mut Inner<T>, at: usize, addr: usize, pool: &mut Pool<T>, 
 
 /// Evens a leaf out with a neighbour that has room; false when neither has. Full leaves are split later for it, so they
 /// are fuller on the whole.
-fn share<T>(inner: &mut Inner<T>, at: usize) -> bool {
+fn share<T>(inner: &mut Inner<Node<T>>, at: usize) -> bool {
     for left in [Some(at), at.checked_sub(1)].into_iter().flatten() {
         let Some((one, other)) = inner.pair_mut(left) else {
             continue;

@@ -1,8 +1,8 @@
 //! Maps that wait beside a tree until all of them can be added.
 
-use super::child::NodeRef;
 use super::drop_all::drop_all;
 use super::node::{Kind, Node};
+use super::owned::Owned;
 use super::room::Relief;
 use super::store::Tree;
 use crate::area::MemoryArea;
@@ -15,7 +15,7 @@ pub(crate) struct Scratch<'a, T: Payload> {
     maps: Tree<T>,
     home: &'a mut Tree<T>,
     /// The leaf that maps are taken from: it was the last of `maps`.
-    last: Option<NodeRef<T>>,
+    last: Option<Owned<Node<T>>>,
 }
 
 impl<'a, T: Payload> Scratch<'a, T> {

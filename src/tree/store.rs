@@ -1,10 +1,10 @@
 //! The tree itself: its root, its memory, and the way down to a leaf.
 
-use super::child::NodeRef;
 use super::hint::{Hint, Hints};
 use super::inner::Inner;
 use super::leaf::Leaf;
 use super::node::{Kind, Node};
+use super::owned::Owned;
 use super::path::Path;
 use super::pool::Pool;
 use super::spot::Spot;
@@ -17,7 +17,7 @@ use crate::map::MapRef;
 /// Lookups, ranks and edits are O(log n), and O(1) more for each map that is touched. An edit that may leave
 /// more maps is preceded by the `reserve_…` of its name, which may fail, and then cannot fail itself.
 pub(crate) struct Tree<T: 'static> {
-    pub(super) root: Option<NodeRef<T>>,
+    pub(super) root: Option<Owned<Node<T>>>,
     pub(super) pool: Pool<T>,
     hints: Hints,
 }
@@ -48,7 +48,7 @@ impl<T> Tree<T> {
     /// Lets the tree grow on the heap.
     #[cfg(feature = "alloc")]
     pub(crate) const fn grow(&mut self) {
-        self.pool.grow();
+        self.pool.grows = true;
     }
 
     #[inline]
@@ -196,7 +196,7 @@ impl<T> Tree<T> {
     }
 
     /// Takes the last leaf out, with all its maps. O(log n).
-    pub(super) fn take_last_leaf(&mut self) -> Option<NodeRef<T>> {
+    pub(super) fn take_last_leaf(&mut self) -> Option<Owned<Node<T>>> {
         let Self { root, pool, .. } = self;
         let leaf = match &mut root.as_mut()?.0 {
             Kind::Inner(inner) => last_leaf(inner, pool),
@@ -221,7 +221,7 @@ impl<T> Tree<T> {
 }
 
 /// Takes the last leaf below `inner` out, and nodes that are empty then.
-fn last_leaf<T>(inner: &mut Inner<T>, pool: &mut Pool<T>) -> Option<NodeRef<T>> {
+fn last_leaf<T>(inner: &mut Inner<Node<T>>, pool: &mut Pool<T>) -> Option<Owned<Node<T>>> {
     let at = inner.len().checked_sub(1)?;
     let Some(Node(Kind::Inner(child))) = inner.child_mut(at) else {
         return inner.close(at);
@@ -238,7 +238,7 @@ fn last_leaf<T>(inner: &mut Inner<T>, pool: &mut Pool<T>) -> Option<NodeRef<T>> 
 
 /// The map below `root` that `hint` leads to, if it is one that holds `addr`.
 #[inline]
-fn follow<'a, T>(root: &'a Inner<T>, hint: &Hint, addr: usize) -> Option<MapRef<'a, T>> {
+fn follow<'a, T>(root: &'a Inner<Node<T>>, hint: &Hint, addr: usize) -> Option<MapRef<'a, T>> {
     let mut path = hint.path(addr)?;
     let mut node = root.child(path.step())?;
     loop {
@@ -256,7 +256,7 @@ fn follow<'a, T>(root: &'a Inner<T>, hint: &Hint, addr: usize) -> Option<MapRef<
 
 /// The map below `root` that holds `addr`, and the way there.
 #[inline]
-fn search<T>(root: &Inner<T>, addr: usize) -> Option<(MapRef<'_, T>, Path)> {
+fn search<T>(root: &Inner<Node<T>>, addr: usize) -> Option<(MapRef<'_, T>, Path)> {
     let mut path = Path::default();
     let mut inner = root;
     loop {
@@ -324,7 +324,7 @@ impl<T> Drop for Edited<'_, T> {
 /// An inner node in which something below the child at `at` is edited. When that ends, even by a panic, the node knows
 /// its child again.
 struct Below<'a, T: 'static> {
-    inner: &'a mut Inner<T>,
+    inner: &'a mut Inner<Node<T>>,
     at: usize,
     pool: &'a mut Pool<T>,
 }
@@ -348,7 +348,7 @@ impl<T> Drop for Unsettled<'_, T> {
 }
 
 /// Takes the child at `at`, which is sparse, out when it is empty, and joins it with a neighbour when both fit in one.
-fn mend<T>(inner: &mut Inner<T>, at: usize, pool: &mut Pool<T>) {
+fn mend<T>(inner: &mut Inner<Node<T>>, at: usize, pool: &mut Pool<T>) {
     let Some((len, capacity)) = inner.child(at).map(|child| (child.len(), child.capacity())) else {
         return;
     };
