@@ -41,7 +41,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         self.tree.cut(map.vmarea(), Spot::Tight, |piece| {
             out.extend(Some(piece));
         });
-        self.tree.insert(map, Relief::Share);
+        self.tree.insert(map, Relief::Redistribute);
         self.end();
         Ok(())
     }

@@ -72,7 +72,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
             }
         }
         *unfinished = Unfinished::Joins;
-        let merged = taken.merge();
+        let merged = taken.add_all();
         *unfinished = Unfinished::Nothing;
         match merged {
             Ok(()) => Ok(()),

@@ -1,6 +1,6 @@
 //! What must always hold.
 
-use super::node::{Kind, Node};
+use super::node::{Node, NodeKind};
 use super::store::Tree;
 use crate::area::MemoryArea;
 use crate::violation::Violation;
@@ -23,7 +23,7 @@ fn audit<T>(node: &Node<T>, is_root: bool) -> Result<usize, Violation> {
     let fail = |holds: bool| if holds { Ok(()) } else { Err(wrong) };
     fail(node.len() > 0 && node.len() <= node.capacity())?;
     match &node.0 {
-        Kind::Leaf(leaf) => {
+        NodeKind::Leaf(leaf) => {
             fail(leaf.has_room_for(0))?;
             fail((0..leaf.len()).all(|at| leaf.start(at) <= leaf.end(at)))?;
             for at in 1..leaf.len() {
@@ -37,7 +37,7 @@ fn audit<T>(node: &Node<T>, is_root: bool) -> Result<usize, Violation> {
             fail(leaf.is_sound())?;
             Ok(0)
         }
-        Kind::Inner(inner) => {
+        NodeKind::Inner(inner) => {
             fail(!is_root || inner.len() > 1)?;
             let mut height = None;
             for at in 0..inner.len() {
@@ -55,12 +55,12 @@ fn audit<T>(node: &Node<T>, is_root: bool) -> Result<usize, Violation> {
                 fail(at == 0 || inner.child_low(at) > inner.child_high(at - 1))?;
                 fail(inner.child_low(at) == child.low() && inner.child_high(at) == child.high())?;
                 fail(inner.counts().get(at) == Some(&child.count()))?;
-                fail(inner.child_gap(at) == child.gap().max(between))?;
+                fail(inner.max_gap_at(at) == child.max_gap().max(between))?;
             }
             fail(inner.count() == inner.counts().iter().sum())?;
             fail(inner.is_sound())?;
             height.map(|height| height + 1).ok_or(wrong)
         }
-        Kind::Spare(_) => Err(wrong),
+        NodeKind::Spare(_) => Err(wrong),
     }
 }

@@ -1,10 +1,10 @@
 //! Taking out what lies in an area.
 
 use super::leaf::Leaf;
+use super::max_gap::pair;
 use super::room::Relief;
 use super::spot::Spot;
 use super::store::Tree;
-use super::widest::pair;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::map::{Payload, VirtualMemoryMap};
@@ -39,8 +39,8 @@ impl<T: Payload> Tree<T> {
     pub(crate) fn take_front(&mut self) -> Option<VirtualMemoryMap<T>> {
         self.edit(0, |leaf, _| {
             let old = leaf.gap_before(1);
-            let first = leaf.close(0);
-            leaf.settle((old, 0), (0, 0));
+            let first = leaf.remove_at(0);
+            leaf.update_max_gap((old, 0), (0, 0));
             first
         })?
     }
@@ -88,12 +88,12 @@ impl<T: Payload> Leaf<T> {
         }
         if low < start && end < last {
             let middle = self.punch(at, area);
-            self.settle((0, 0), (area.size(), 0));
+            self.update_max_gap((0, 0), (area.size(), 0));
             middle.into_iter().for_each(sink);
         } else if low >= start && last == end {
             let old = self.gaps_at(at);
-            let whole = self.close(at);
-            self.settle(old, (self.gap_before(at), 0));
+            let whole = self.remove_at(at);
+            self.update_max_gap(old, (self.gap_before(at), 0));
             whole.into_iter().for_each(sink);
         } else {
             self.cut_from(at, area, sink);
@@ -121,7 +121,7 @@ impl<T: Payload> Leaf<T> {
             1 => pair(before, self.gap_before(to)),
             // Of more gaps only the largest is known, which may be there twice.
             _ => {
-                let largest = self.largest_gap(first..to + 1);
+                let largest = self.max_gap_in(first..to + 1);
                 (largest, largest)
             }
         };
@@ -129,7 +129,7 @@ impl<T: Payload> Leaf<T> {
             self.cut_tail(first, start).into_iter().for_each(&mut *sink);
         }
         if to == from + 1 {
-            self.close(from).into_iter().for_each(&mut *sink);
+            self.remove_at(from).into_iter().for_each(&mut *sink);
         } else {
             self.drain(from..to, &mut *sink);
         }
@@ -141,6 +141,6 @@ impl<T: Payload> Leaf<T> {
         } else {
             self.gaps_at(first)
         };
-        self.settle(old, after);
+        self.update_max_gap(old, after);
     }
 }

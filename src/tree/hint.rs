@@ -7,7 +7,7 @@ use super::path::Path;
 use crate::area::MemoryArea;
 
 /// How many lookers-up remember each their own last hit.
-const SLOTS: usize = 4;
+const HINTS: usize = 4;
 
 /// How many misses in a row are remembered after a hit.
 const TRUST: u8 = 3;
@@ -21,7 +21,7 @@ const STACK_BITS: u32 = 14;
 /// There are a few of them, each on a cache line of its own, and a lookup picks one by where its stack is: CPUs that
 /// look up at once seldom share a line, without a lock, a CPU's number or `&mut`. It is a guess: two may share one, and
 /// a deep call may change it.
-pub(super) struct Hints([Hint; SLOTS]);
+pub(super) struct Hints([Hint; HINTS]);
 
 /// What the last hit was: its bounds, and the way to it.
 #[repr(align(64))]
@@ -37,20 +37,20 @@ pub(super) struct Hint {
 
 impl Hints {
     pub(super) const fn new() -> Self {
-        Self([const { Hint::new() }; SLOTS])
+        Self([const { Hint::new() }; HINTS])
     }
 
     /// The hint for whoever runs on this stack.
     #[inline]
     #[expect(
         clippy::indexing_slicing,
-        reason = "a remainder of the number of slots"
+        reason = "a remainder of the number of hints"
     )]
     pub(super) fn mine(&self) -> &Hint {
         let here = 0_u8;
         let stack = core::ptr::from_ref(&here).addr() >> STACK_BITS;
         // All bits count: stacks lie at multiples of anything from 16 KiB to 8 MiB.
-        &self.0[(stack.wrapping_mul(0x9e37_79b9) >> 27) % SLOTS]
+        &self.0[(stack.wrapping_mul(0x9e37_79b9) >> 27) % HINTS]
     }
 }
 

@@ -5,21 +5,21 @@ use core::ops::Range;
 use arrayvec::ArrayVec;
 
 use super::keys::{self, Keys};
+use super::max_gap::MaxGap;
 use super::owned::Owned;
 use super::size::{INNER, INNER_LINES};
 use super::summary::{Summarize, Summary};
-use super::widest::Widest;
 
 /// Children in address order, each with the first and last byte of its maps, their number, and the largest gap inside
 /// it or between it and the child before, in bytes.
 pub(super) struct Inner<N: 'static> {
     highs: Keys<INNER_LINES>,
     lows: [usize; INNER],
-    gaps: [usize; INNER],
+    max_gaps: [usize; INNER],
     counts: [usize; INNER],
     children: ArrayVec<Owned<N>, INNER>,
-    /// The largest of `gaps`.
-    gap: Widest,
+    /// The largest of `max_gaps`.
+    max_gap: MaxGap,
     /// The sum of `counts`.
     count: usize,
 }
@@ -29,10 +29,10 @@ impl<N: Summarize> Inner<N> {
         Self {
             highs: Keys::new(),
             lows: [usize::MAX; INNER],
-            gaps: [0; INNER],
+            max_gaps: [0; INNER],
             counts: [0; INNER],
             children: ArrayVec::new_const(),
-            gap: Widest::new(),
+            max_gap: MaxGap::new(),
             count: 0,
         }
     }
@@ -42,8 +42,8 @@ impl<N: Summarize> Inner<N> {
         self.children.len()
     }
 
-    pub(super) const fn gap(&self) -> usize {
-        self.gap.gap()
+    pub(super) const fn max_gap(&self) -> usize {
+        self.max_gap.get()
     }
 
     pub(super) const fn count(&self) -> usize {
@@ -52,14 +52,14 @@ impl<N: Summarize> Inner<N> {
 
     /// The position of the first child that does not end before `addr`; maybe the length.
     #[inline]
-    pub(super) fn rank(&self, addr: usize) -> usize {
-        self.highs.rank(addr)
+    pub(super) fn search(&self, addr: usize) -> usize {
+        self.highs.search(addr)
     }
 
     /// The same, or the last child when all end before `addr`: where a map at `addr` belongs.
     #[inline]
-    pub(super) fn place(&self, addr: usize) -> usize {
-        self.rank(addr).min(self.len().saturating_sub(1))
+    pub(super) fn position_for(&self, addr: usize) -> usize {
+        self.search(addr).min(self.len().saturating_sub(1))
     }
 
     #[inline]
@@ -83,23 +83,23 @@ impl<N: Summarize> Inner<N> {
     }
 
     /// The largest gap inside the child or between it and the one before.
-    pub(super) fn child_gap(&self, at: usize) -> usize {
-        self.gaps.get(at).copied().unwrap_or(0)
+    pub(super) fn max_gap_at(&self, at: usize) -> usize {
+        self.max_gaps.get(at).copied().unwrap_or(0)
     }
 
     /// The largest gaps inside or before the children at `range`, as far as there are any, with their positions.
     #[inline]
-    pub(super) fn gaps_at(
+    pub(super) fn max_gaps_in(
         &self,
         range: Range<usize>,
     ) -> impl DoubleEndedIterator<Item = (usize, usize)> {
         let range = range.start..range.end.min(self.len());
-        let gaps = self.gaps.get(range.clone()).unwrap_or_default();
+        let gaps = self.max_gaps.get(range.clone()).unwrap_or_default();
         range.zip(gaps.iter().copied())
     }
 
-    pub(super) fn gaps(&self) -> &[usize] {
-        self.gaps.get(..self.len()).unwrap_or_default()
+    pub(super) fn max_gaps(&self) -> &[usize] {
+        self.max_gaps.get(..self.len()).unwrap_or_default()
     }
 
     pub(super) fn counts(&self) -> &[usize] {
@@ -125,13 +125,13 @@ impl<N: Summarize> Inner<N> {
     }
 
     /// Puts `child` at `at`; there is room.
-    pub(super) fn open(&mut self, at: usize, child: Owned<N>) {
+    pub(super) fn insert_at(&mut self, at: usize, child: Owned<N>) {
         let len = self.len();
         if len < INNER && at <= len {
             self.children.insert(at, child);
             self.highs.insert(at, [usize::MAX], len);
             keys::insert(&mut self.lows, at, [usize::MAX], len);
-            keys::insert(&mut self.gaps, at, [0], len);
+            keys::insert(&mut self.max_gaps, at, [0], len);
             keys::insert(&mut self.counts, at, [0], len);
             self.refresh(at);
         } else {
@@ -140,18 +140,18 @@ impl<N: Summarize> Inner<N> {
     }
 
     /// Takes the child at `at` out.
-    pub(super) fn close(&mut self, at: usize) -> Option<Owned<N>> {
+    pub(super) fn remove_at(&mut self, at: usize) -> Option<Owned<N>> {
         let len = self.len();
         let child = self.children.pop_at(at)?;
         self.count -= self.counts.get(at).copied().unwrap_or(0);
         self.highs.remove(at..at + 1, len);
         keys::remove(&mut self.lows, at..at + 1, len, usize::MAX);
-        keys::remove(&mut self.gaps, at..at + 1, len, 0);
+        keys::remove(&mut self.max_gaps, at..at + 1, len, 0);
         keys::remove(&mut self.counts, at..at + 1, len, 0);
-        if let Some(gap) = self.child(at).map(|child| child.summary().gap) {
-            self.set_gap(at, gap);
+        if let Some(gap) = self.child(at).map(|child| child.summary().max_gap) {
+            self.set_max_gap(at, gap);
         }
-        self.gap = Widest::of(self.widest());
+        self.max_gap = MaxGap::of(self.scan_max_gap());
         Some(child)
     }
 
@@ -162,7 +162,7 @@ impl<N: Summarize> Inner<N> {
             low,
             high,
             count,
-            gap,
+            max_gap,
             is_sparse,
         }) = self.child(at).map(N::summary)
         else {
@@ -177,25 +177,25 @@ impl<N: Summarize> Inner<N> {
         if moved {
             self.highs.set(at, high);
         }
-        self.set_gap(at, gap);
+        self.set_max_gap(at, max_gap);
         if let Some(gap) = self
             .child(at + 1)
             .filter(|_| moved)
-            .map(|child| child.summary().gap)
+            .map(|child| child.summary().max_gap)
         {
-            self.set_gap(at + 1, gap);
+            self.set_max_gap(at + 1, gap);
         }
         is_sparse
     }
 
     /// Whether the keys are as the children are.
     pub(super) fn is_sound(&self) -> bool {
-        self.highs.is_sound(self.len()) && self.gap.is_sound(self.gaps().iter().copied())
+        self.highs.is_sound(self.len()) && self.max_gap.is_sound(self.max_gaps().iter().copied())
     }
 
     /// Keeps the gap of the child at `at`, in which `inside` is the largest, true, and the largest of all.
     #[inline]
-    fn set_gap(&mut self, at: usize, inside: usize) {
+    fn set_max_gap(&mut self, at: usize, inside: usize) {
         let between = match at.checked_sub(1) {
             Some(left) => self
                 .child_low(at)
@@ -204,38 +204,38 @@ impl<N: Summarize> Inner<N> {
             None => 0,
         };
         let new = inside.max(between);
-        let Some(gap) = self.gaps.get_mut(at) else {
+        let Some(gap) = self.max_gaps.get_mut(at) else {
             return;
         };
         let old = core::mem::replace(gap, new);
         if old == new {
             return;
         }
-        let mut gap = self.gap;
-        gap.settle((old, 0), (new, 0), || self.widest());
-        self.gap = gap;
+        let mut gap = self.max_gap;
+        gap.update((old, 0), (new, 0), || self.scan_max_gap());
+        self.max_gap = gap;
     }
 
     /// The largest gap of all, looked for. The gaps of children that are not there are 0.
-    fn widest(&self) -> usize {
-        self.gaps.iter().copied().fold(0, usize::max)
+    fn scan_max_gap(&self) -> usize {
+        self.max_gaps.iter().copied().fold(0, usize::max)
     }
 
     /// Moves the children from `at` on to the front of `right`, which has room.
-    pub(super) fn move_back(&mut self, at: usize, right: &mut Self) {
+    pub(super) fn move_tail(&mut self, at: usize, right: &mut Self) {
         while self.len() > at {
-            let Some(child) = self.close(self.len() - 1) else {
+            let Some(child) = self.remove_at(self.len() - 1) else {
                 return;
             };
-            right.open(0, child);
+            right.insert_at(0, child);
         }
         right.refresh_all();
     }
 
     /// Moves all children to the end of `left`, which has room.
-    pub(super) fn move_front(&mut self, left: &mut Self) {
-        while let Some(child) = self.close(0) {
-            left.open(left.len(), child);
+    pub(super) fn merge_into(&mut self, left: &mut Self) {
+        while let Some(child) = self.remove_at(0) {
+            left.insert_at(left.len(), child);
         }
     }
 

@@ -4,7 +4,7 @@ use arrayvec::ArrayVec;
 
 use super::inner::Inner;
 use super::leaf::Leaf;
-use super::node::{Kind, Node};
+use super::node::{Node, NodeKind};
 use super::store::Tree;
 use crate::addr::VirtAddr;
 use crate::map::MapRef;
@@ -40,19 +40,19 @@ impl<'a, T> Iter<'a, T> {
     fn descend(&mut self, mut node: &'a Node<T>, addr: usize) {
         loop {
             match &node.0 {
-                Kind::Inner(inner) => {
-                    let at = inner.place(addr);
+                NodeKind::Inner(inner) => {
+                    let at = inner.position_for(addr);
                     let Some(child) = inner.child(at).filter(|_| !self.above.is_full()) else {
                         return;
                     };
                     self.above.push((inner, at + 1));
                     node = child;
                 }
-                Kind::Leaf(leaf) => {
+                NodeKind::Leaf(leaf) => {
                     self.leaf = Some((leaf, leaf.lower_bound(addr)));
                     return;
                 }
-                Kind::Spare(_) => return,
+                NodeKind::Spare(_) => return,
             }
         }
     }

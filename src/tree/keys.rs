@@ -24,14 +24,14 @@ impl<const B: usize> Keys<B> {
     /// How many keys are less than `addr`. When all `8 × B` are, one less.
     #[inline]
     #[expect(clippy::indexing_slicing, reason = "the remainder is less than B")]
-    pub(super) fn rank(&self, addr: usize) -> usize {
+    pub(super) fn search(&self, addr: usize) -> usize {
         let line = below(&self.pilot, addr) % B;
         line * LINE + below(&self.lines[line], addr)
     }
 
-    /// As [`rank`](Self::rank), when no more than the first line is in use.
+    /// As [`search`](Self::search), when no more than the first line is in use.
     #[inline]
-    pub(super) fn rank_in_first(&self, addr: usize) -> usize {
+    pub(super) fn search_first_line(&self, addr: usize) -> usize {
         self.lines.first().map_or(0, |line| below(line, addr))
     }
 

@@ -5,8 +5,8 @@ use core::ops::Range;
 use arrayvec::ArrayVec;
 
 use super::keys::{Keys, LINE};
+use super::max_gap::{MaxGap, Pair, pair};
 use super::size::{FULL, LEAF, LEAF_LINES};
-use super::widest::{Pair, Widest, pair};
 use crate::area::MemoryArea;
 use crate::error::MapError;
 use crate::map::{Content, MapRef, Payload, VirtualMemoryMap};
@@ -14,13 +14,13 @@ use crate::map::{Content, MapRef, Payload, VirtualMemoryMap};
 /// Maps in address order. Their ends stand apart, so that searches read nothing else.
 pub(super) struct Leaf<T> {
     ends: Keys<LEAF_LINES>,
-    slots: ArrayVec<Slot<T>, LEAF>,
+    records: ArrayVec<Record<T>, LEAF>,
     /// The largest gap between two maps of this leaf, in bytes.
-    gap: Widest,
+    max_gap: MaxGap,
 }
 
 /// A map without its end.
-struct Slot<T> {
+struct Record<T> {
     start: usize,
     content: Content<T>,
 }
@@ -31,8 +31,8 @@ impl<T> Leaf<T> {
     pub(super) const fn new() -> Self {
         Self {
             ends: Keys::new(),
-            slots: ArrayVec::new_const(),
-            gap: Widest::new(),
+            records: ArrayVec::new_const(),
+            max_gap: MaxGap::new(),
         }
     }
 
@@ -44,24 +44,24 @@ impl<T> Leaf<T> {
 
     #[inline]
     pub(super) fn len(&self) -> usize {
-        self.slots.len()
+        self.records.len()
     }
 
-    pub(super) const fn gap(&self) -> usize {
-        self.gap.gap()
+    pub(super) const fn max_gap(&self) -> usize {
+        self.max_gap.get()
     }
 
     /// The position of the first map that does not end before `addr`; the length when there is none, unless the leaf
     /// is full: then the last.
     #[inline]
-    pub(super) fn rank(&self, addr: usize) -> usize {
-        self.ends.rank(addr)
+    pub(super) fn search(&self, addr: usize) -> usize {
+        self.ends.search(addr)
     }
 
-    /// As [`rank`](Self::rank), but the length for a full leaf as well.
+    /// As [`search`](Self::search), but the length for a full leaf as well.
     #[inline]
     pub(super) fn lower_bound(&self, addr: usize) -> usize {
-        let at = self.rank(addr);
+        let at = self.search(addr);
         if self.end(at) < addr {
             self.len()
         } else {
@@ -71,7 +71,9 @@ impl<T> Leaf<T> {
 
     #[inline]
     pub(super) fn start(&self, at: usize) -> usize {
-        self.slots.get(at).map_or(usize::MAX, |slot| slot.start)
+        self.records
+            .get(at)
+            .map_or(usize::MAX, |record| record.start)
     }
 
     #[inline]
@@ -96,22 +98,22 @@ impl<T> Leaf<T> {
 
     #[inline]
     pub(super) fn get(&self, at: usize) -> Option<MapRef<'_, T>> {
-        let slot = self.slots.get(at)?;
-        let area = MemoryArea::bounds(slot.start, self.end(at));
-        Some(MapRef::new(area, &slot.content))
+        let record = self.records.get(at)?;
+        let area = MemoryArea::bounds(record.start, self.end(at));
+        Some(MapRef::new(area, &record.content))
     }
 
     /// What the map at `at` would be if it were at `area`.
     #[inline]
-    pub(super) fn slot(&self, at: usize, area: MemoryArea) -> Option<MapRef<'_, T>> {
-        Some(MapRef::new(area, &self.slots.get(at)?.content))
+    pub(super) fn view_at(&self, at: usize, area: MemoryArea) -> Option<MapRef<'_, T>> {
+        Some(MapRef::new(area, &self.records.get(at)?.content))
     }
 
     /// Whether keys and gaps are as the maps are.
     pub(super) fn is_sound(&self) -> bool {
         self.ends.is_sound(self.len())
             && self
-                .gap
+                .max_gap
                 .is_sound((1..self.len()).map(|at| self.gap_before(at)))
     }
 
@@ -130,9 +132,9 @@ impl<T> Leaf<T> {
     #[inline]
     pub(super) fn find(&self, addr: usize) -> Option<MapRef<'_, T>> {
         let at = if self.len() <= LINE {
-            self.ends.rank_in_first(addr)
+            self.ends.search_first_line(addr)
         } else {
-            self.rank(addr)
+            self.search(addr)
         };
         self.find_at(at, addr)
     }
@@ -169,13 +171,13 @@ impl<T> Leaf<T> {
         let range = range.start..range.end.min(self.len());
         let before = range.start.saturating_sub(1)..range.end.saturating_sub(1);
         let ends = self.ends.all().get(before).unwrap_or_default();
-        let slots = self.slots.get(range).unwrap_or_default();
-        let starts = slots.iter().map(|slot| slot.start);
+        let records = self.records.get(range).unwrap_or_default();
+        let starts = records.iter().map(|record| record.start);
         ends.iter().copied().zip(starts)
     }
 
     /// The largest of the gaps before the maps at `range`.
-    pub(super) fn largest_gap(&self, range: Range<usize>) -> usize {
+    pub(super) fn max_gap_in(&self, range: Range<usize>) -> usize {
         range.map(|at| self.gap_before(at)).max().unwrap_or(0)
     }
 
@@ -187,32 +189,32 @@ impl<T> Leaf<T> {
 
     /// Keeps the largest gap true after a change: of the gaps that changed, `before` were and `after` are the largest.
     #[inline]
-    pub(super) fn settle(&mut self, before: Pair, after: Pair) {
-        let mut gap = self.gap;
-        gap.settle(before, after, || self.widest());
-        self.gap = gap;
+    pub(super) fn update_max_gap(&mut self, before: Pair, after: Pair) {
+        let mut gap = self.max_gap;
+        gap.update(before, after, || self.scan_max_gap());
+        self.max_gap = gap;
     }
 
     /// Makes the largest gap true again, whatever has changed.
-    pub(super) fn settle_all(&mut self) {
-        self.gap = Widest::of(self.widest());
+    pub(super) fn recompute_max_gap(&mut self) {
+        self.max_gap = MaxGap::of(self.scan_max_gap());
     }
 
     /// The largest gap of all, looked for.
-    fn widest(&self) -> usize {
+    fn scan_max_gap(&self) -> usize {
         let steps = self
-            .slots
+            .records
             .iter()
             .skip(1)
             .zip(self.ends.all())
-            .map(|(slot, end)| slot.start.wrapping_sub(*end));
+            .map(|(record, end)| record.start.wrapping_sub(*end));
         steps.fold(1, usize::max) - 1
     }
 
     #[inline]
     pub(super) fn set_start(&mut self, at: usize, start: usize) {
-        if let Some(slot) = self.slots.get_mut(at) {
-            slot.start = start;
+        if let Some(record) = self.records.get_mut(at) {
+            record.start = start;
         }
     }
 
@@ -223,15 +225,20 @@ impl<T> Leaf<T> {
 
     #[inline]
     pub(super) fn content_mut(&mut self, at: usize) -> Option<&mut Content<T>> {
-        self.slots.get_mut(at).map(|slot| &mut slot.content)
+        self.records.get_mut(at).map(|record| &mut record.content)
     }
 
     /// Puts a map at `at`. There is room.
     #[inline]
-    pub(super) fn open(&mut self, at: usize, area: MemoryArea, content: Content<T>) {
+    pub(super) fn insert_at(&mut self, at: usize, area: MemoryArea, content: Content<T>) {
         let len = self.len();
         let start = area.start().get();
-        if at <= len && self.slots.try_insert(at, Slot { start, content }).is_ok() {
+        if at <= len
+            && self
+                .records
+                .try_insert(at, Record { start, content })
+                .is_ok()
+        {
             self.ends.insert(at, [area.end().get()], len);
         } else {
             debug_assert!(false, "no room was made for a map");
@@ -240,27 +247,27 @@ impl<T> Leaf<T> {
 
     /// Puts two maps at `at`. There is room.
     #[inline]
-    fn open_two(&mut self, at: usize, maps: [(MemoryArea, Content<T>); 2]) {
+    pub(super) fn insert_two_at(&mut self, at: usize, maps: [(MemoryArea, Content<T>); 2]) {
         let len = self.len();
         let ends = maps.each_ref().map(|(area, _)| area.end().get());
-        let [left, right] = maps.map(|(area, content)| Slot {
+        let [left, right] = maps.map(|(area, content)| Record {
             start: area.start().get(),
             content,
         });
-        let opened = len + 2 <= LEAF
-            && self.slots.try_insert(at, right).is_ok()
-            && self.slots.try_insert(at, left).is_ok();
-        debug_assert!(opened, "no room was made for two maps");
-        if opened {
+        let inserted = len + 2 <= LEAF
+            && self.records.try_insert(at, right).is_ok()
+            && self.records.try_insert(at, left).is_ok();
+        debug_assert!(inserted, "no room was made for two maps");
+        if inserted {
             self.ends.insert(at, ends, len);
         }
     }
 
     /// Takes the map at `at` out.
     #[inline]
-    pub(super) fn close(&mut self, at: usize) -> Option<VirtualMemoryMap<T>> {
+    pub(super) fn remove_at(&mut self, at: usize) -> Option<VirtualMemoryMap<T>> {
         let (end, len) = (self.end(at), self.len());
-        let Slot { start, content } = self.slots.pop_at(at)?;
+        let Record { start, content } = self.records.pop_at(at)?;
         self.ends.remove(at..at + 1, len);
         let area = MemoryArea::bounds(start, end);
         Some(VirtualMemoryMap::from_parts(area, content))
@@ -270,7 +277,7 @@ impl<T> Leaf<T> {
     #[inline]
     pub(super) fn pop(&mut self) -> Option<VirtualMemoryMap<T>> {
         let end = self.high();
-        let Slot { start, content } = self.slots.pop()?;
+        let Record { start, content } = self.records.pop()?;
         self.ends.remove(self.len()..self.len() + 1, self.len() + 1);
         let area = MemoryArea::bounds(start, end);
         Some(VirtualMemoryMap::from_parts(area, content))
@@ -285,35 +292,35 @@ impl<T> Leaf<T> {
             range: range.clone(),
             len,
         };
-        for (at, slot) in (range.start..).zip(self.slots.drain(range)) {
+        for (at, record) in (range.start..).zip(self.records.drain(range)) {
             let end = ends.ends.get(at).unwrap_or(usize::MAX);
-            let area = MemoryArea::bounds(slot.start, end);
-            sink(VirtualMemoryMap::from_parts(area, slot.content));
+            let area = MemoryArea::bounds(record.start, end);
+            sink(VirtualMemoryMap::from_parts(area, record.content));
         }
     }
 
     /// Moves the maps from `at` on to the front of `right`, which has room.
-    pub(super) fn move_back(&mut self, at: usize, right: &mut Self) {
+    pub(super) fn move_tail(&mut self, at: usize, right: &mut Self) {
         let mut to = 0;
         self.drain(at..self.len(), |map| {
             let (area, content) = map.into_parts();
-            right.open(to, area, content);
+            right.insert_at(to, area, content);
             to += 1;
         });
-        self.settle_all();
-        right.settle_all();
+        self.recompute_max_gap();
+        right.recompute_max_gap();
     }
 
     /// Moves the first `count` maps to the end of `left`, which has room.
-    pub(super) fn move_front(&mut self, count: usize, left: &mut Self) {
+    pub(super) fn move_head(&mut self, count: usize, left: &mut Self) {
         let mut at = left.len();
         self.drain(0..count.min(self.len()), |map| {
             let (area, content) = map.into_parts();
-            left.open(at, area, content);
+            left.insert_at(at, area, content);
             at += 1;
         });
-        self.settle_all();
-        left.settle_all();
+        self.recompute_max_gap();
+        left.recompute_max_gap();
     }
 }
 
@@ -345,103 +352,10 @@ impl<T: Payload> Leaf<T> {
     pub(super) fn swallow(&mut self, range: Range<usize>) {
         let (before, len) = (range.start.wrapping_sub(1), self.len());
         let end = self.end(range.end - 1);
-        let gone: ArrayVec<Slot<T>, 2> = self.slots.drain(range.clone()).take(2).collect();
+        let gone: ArrayVec<Record<T>, 2> = self.records.drain(range.clone()).take(2).collect();
         self.ends.remove(range, len);
         self.set_end(before, end);
         drop(gone);
-    }
-
-    /// Cuts the map at `at` before `addr`, which it holds and does not start with. There is room.
-    #[inline]
-    pub(super) fn split(&mut self, at: usize, addr: usize) {
-        let (start, end) = (self.start(at), self.end(at));
-        debug_assert!(self.len() < LEAF, "no room was made for a split");
-        if start < addr && addr <= end && self.len() < LEAF {
-            if let Some(right) = self
-                .content_mut(at)
-                .and_then(|content| content.split_at(addr - start))
-            {
-                self.set_end(at, addr - 1);
-                self.open(at + 1, MemoryArea::bounds(addr, end), right);
-            }
-        }
-    }
-
-    /// Cuts the map at `at` in three at the borders of `area`, which it is larger than on both sides. Answers the
-    /// middle. There is room.
-    #[inline]
-    pub(super) fn carve(&mut self, at: usize, area: MemoryArea) -> Option<&mut Content<T>> {
-        let parts = self.part(at, area)?;
-        self.set_end(at, area.start().get() - 1);
-        self.open_two(at + 1, parts);
-        self.content_mut(at + 1)
-    }
-
-    /// Takes the middle out of the map at `at`, which is larger than `area` on both sides. There is room.
-    #[inline]
-    pub(super) fn punch(&mut self, at: usize, area: MemoryArea) -> Option<VirtualMemoryMap<T>> {
-        let [(area, middle), (right, rest)] = self.part(at, area)?;
-        self.set_end(at, area.start().get() - 1);
-        self.open(at + 1, right, rest);
-        Some(VirtualMemoryMap::from_parts(area, middle))
-    }
-
-    /// What `area` has of the map at `at`, which is larger on both sides, and what lies behind it there. There is room for
-    /// the latter.
-    #[inline]
-    fn part(&mut self, at: usize, area: MemoryArea) -> Option<[(MemoryArea, Content<T>); 2]> {
-        let (start, end) = (self.start(at), self.end(at));
-        let (first, next) = (area.start().get(), area.end().get() + 1);
-        let content = self.content_mut(at)?.split_at(next - start)?;
-        let mut rest = Rest {
-            area: MemoryArea::bounds(next, end),
-            content: Some(content),
-            leaf: self,
-            at,
-        };
-        let middle = rest.leaf.content_mut(at)?.split_at(first - start)?;
-        Some([(area, middle), (rest.area, rest.content.take()?)])
-    }
-
-    /// Takes what the map at `at` has from `addr` on, which it holds and does not start with.
-    #[inline]
-    pub(super) fn cut_tail(&mut self, at: usize, addr: usize) -> Option<VirtualMemoryMap<T>> {
-        let (start, end) = (self.start(at), self.end(at));
-        let tail = self.content_mut(at)?.split_at(addr - start)?;
-        self.set_end(at, addr - 1);
-        let area = MemoryArea::bounds(addr, end);
-        Some(VirtualMemoryMap::from_parts(area, tail))
-    }
-
-    /// Takes what the map at `at` has before `addr`, which it holds and does not start with.
-    #[inline]
-    pub(super) fn cut_head(&mut self, at: usize, addr: usize) -> Option<VirtualMemoryMap<T>> {
-        let start = self.start(at);
-        let content = self.content_mut(at)?;
-        let rest = content.split_at(addr - start)?;
-        let head = core::mem::replace(content, rest);
-        self.set_start(at, addr);
-        let area = MemoryArea::bounds(start, addr - 1);
-        Some(VirtualMemoryMap::from_parts(area, head))
-    }
-}
-
-/// The last part of the map at `at`, cut off, while the map is asked to split again. When that panics, it becomes a map of
-/// its own: it must not be dropped while its memory is mapped.
-struct Rest<'a, T> {
-    leaf: &'a mut Leaf<T>,
-    at: usize,
-    area: MemoryArea,
-    content: Option<Content<T>>,
-}
-
-impl<T> Drop for Rest<'_, T> {
-    #[inline]
-    fn drop(&mut self) {
-        if let Some(content) = self.content.take() {
-            self.leaf.set_end(self.at, self.area.start().get() - 1);
-            self.leaf.open(self.at + 1, self.area, content);
-        }
     }
 }
 

@@ -9,8 +9,10 @@
 
 mod audit;
 mod cut;
+mod descend;
 mod drop_all;
-mod gaps;
+mod edit;
+mod find_free;
 #[cfg(feature = "alloc")]
 mod heap;
 #[cfg(not(feature = "alloc"))]
@@ -19,23 +21,31 @@ mod heap;
 mod hint;
 mod inner;
 mod insert;
+mod insert_leaf;
 mod iter;
+mod join;
 mod keys;
 mod leaf;
+mod lookup;
+mod max_gap;
+mod merge;
+mod needed;
 mod node;
 mod owned;
 mod path;
 mod pool;
 mod protect;
 mod rank;
+mod reserve;
+mod reserve_protect;
 mod room;
 mod scratch;
 mod shift;
 mod size;
+mod split_map;
 mod spot;
 mod store;
 mod summary;
-mod widest;
 
 pub(crate) use drop_all::drop_all;
 pub use node::Node;

@@ -10,7 +10,7 @@ use super::summary::{Summarize, Summary};
 const INNER_ROOM: usize = 2;
 
 /// Memory for a piece of the tree. Kernels without a heap hand over some of it; how it is used is the tree's own.
-pub struct Node<T: 'static = ()>(pub(super) Kind<T>);
+pub struct Node<T: 'static = ()>(pub(super) NodeKind<T>);
 
 /// The tag stands by itself, so that a lookup needs one comparison to know it.
 #[repr(u8)]
@@ -18,7 +18,7 @@ pub struct Node<T: 'static = ()>(pub(super) Kind<T>);
     clippy::large_enum_variant,
     reason = "a spare node's memory is for a leaf or an inner node"
 )]
-pub(super) enum Kind<T: 'static> {
+pub(super) enum NodeKind<T: 'static> {
     /// Not in the tree: the next such node.
     Spare(Option<Owned<Node<T>>>),
     Leaf(Leaf<T>),
@@ -32,7 +32,7 @@ impl<T> Node<T> {
     /// A node that is not in use.
     #[must_use]
     pub const fn new() -> Self {
-        Self(Kind::Spare(None))
+        Self(NodeKind::Spare(None))
     }
 
     pub(super) fn low(&self) -> usize {
@@ -46,72 +46,72 @@ impl<T> Node<T> {
     #[inline]
     pub(super) fn count(&self) -> usize {
         match &self.0 {
-            Kind::Leaf(leaf) => leaf.len(),
-            Kind::Inner(inner) => inner.count(),
-            Kind::Spare(_) => 0,
+            NodeKind::Leaf(leaf) => leaf.len(),
+            NodeKind::Inner(inner) => inner.count(),
+            NodeKind::Spare(_) => 0,
         }
     }
 
     #[inline]
-    pub(super) fn gap(&self) -> usize {
-        self.summary().gap
+    pub(super) fn max_gap(&self) -> usize {
+        self.summary().max_gap
     }
 
     /// How many maps or children it has.
     pub(super) fn len(&self) -> usize {
         match &self.0 {
-            Kind::Leaf(leaf) => leaf.len(),
-            Kind::Inner(inner) => inner.len(),
-            Kind::Spare(_) => 0,
+            NodeKind::Leaf(leaf) => leaf.len(),
+            NodeKind::Inner(inner) => inner.len(),
+            NodeKind::Spare(_) => 0,
         }
     }
 
     pub(super) const fn capacity(&self) -> usize {
         match &self.0 {
-            Kind::Leaf(_) => LEAF,
-            Kind::Inner(_) => INNER,
-            Kind::Spare(_) => 0,
+            NodeKind::Leaf(_) => LEAF,
+            NodeKind::Inner(_) => INNER,
+            NodeKind::Spare(_) => 0,
         }
     }
 
     /// Whether it has no room for this many maps more, or below it for the splits of an edit.
     pub(super) fn is_tight(&self, growth: usize) -> bool {
         match &self.0 {
-            Kind::Leaf(leaf) => !leaf.has_room_for(growth),
-            Kind::Inner(inner) => inner.len() + INNER_ROOM > INNER,
-            Kind::Spare(_) => false,
+            NodeKind::Leaf(leaf) => !leaf.has_room_for(growth),
+            NodeKind::Inner(inner) => inner.len() + INNER_ROOM > INNER,
+            NodeKind::Spare(_) => false,
         }
     }
 
     /// Where `addr` stands or would stand in it.
-    pub(super) fn place(&self, addr: usize) -> usize {
+    pub(super) fn position_for(&self, addr: usize) -> usize {
         match &self.0 {
-            Kind::Leaf(leaf) => leaf.lower_bound(addr),
-            Kind::Inner(inner) => inner.place(addr),
-            Kind::Spare(_) => 0,
+            NodeKind::Leaf(leaf) => leaf.lower_bound(addr),
+            NodeKind::Inner(inner) => inner.position_for(addr),
+            NodeKind::Spare(_) => 0,
         }
     }
 
     /// Moves what it has from `at` on to the front of `right`, a node of the same kind with room, or a spare one.
-    pub(super) fn move_back(&mut self, at: usize, right: &mut Self) {
-        if matches!(right.0, Kind::Spare(_)) {
+    pub(super) fn split_into(&mut self, at: usize, right: &mut Self) {
+        if matches!(right.0, NodeKind::Spare(_)) {
             right.0 = match self.0 {
-                Kind::Leaf(_) => Kind::Leaf(Leaf::new()),
-                _ => Kind::Inner(Inner::new()),
+                NodeKind::Leaf(_) => NodeKind::Leaf(Leaf::new()),
+                _ => NodeKind::Inner(Inner::new()),
             };
         }
         match (&mut self.0, &mut right.0) {
-            (Kind::Leaf(left), Kind::Leaf(right)) => left.move_back(at, right),
-            (Kind::Inner(left), Kind::Inner(right)) => left.move_back(at, right),
+            (NodeKind::Leaf(left), NodeKind::Leaf(right)) => left.move_tail(at, right),
+            (NodeKind::Inner(left), NodeKind::Inner(right)) => left.move_tail(at, right),
             _ => {}
         }
     }
 
     /// Moves all it has to the end of `left`, a node of the same kind with room.
-    pub(super) fn move_front(&mut self, left: &mut Self) {
+    pub(super) fn merge_into(&mut self, left: &mut Self) {
         match (&mut self.0, &mut left.0) {
-            (Kind::Leaf(right), Kind::Leaf(left)) => right.move_front(LEAF, left),
-            (Kind::Inner(right), Kind::Inner(left)) => right.move_front(left),
+            (NodeKind::Leaf(right), NodeKind::Leaf(left)) => right.move_head(LEAF, left),
+            (NodeKind::Inner(right), NodeKind::Inner(left)) => right.merge_into(left),
             _ => {}
         }
     }
@@ -121,25 +121,25 @@ impl<T> Summarize for Node<T> {
     #[inline]
     fn summary(&self) -> Summary {
         match &self.0 {
-            Kind::Leaf(leaf) => Summary {
+            NodeKind::Leaf(leaf) => Summary {
                 low: leaf.low(),
                 high: leaf.high(),
                 count: leaf.len(),
-                gap: leaf.gap(),
+                max_gap: leaf.max_gap(),
                 is_sparse: leaf.len() * SPARSE <= LEAF,
             },
-            Kind::Inner(inner) => Summary {
+            NodeKind::Inner(inner) => Summary {
                 low: inner.low(),
                 high: inner.high(),
                 count: inner.count(),
-                gap: inner.gap(),
+                max_gap: inner.max_gap(),
                 is_sparse: inner.len() * SPARSE <= INNER,
             },
-            Kind::Spare(_) => Summary {
+            NodeKind::Spare(_) => Summary {
                 low: usize::MAX,
                 high: usize::MAX,
                 count: 0,
-                gap: 0,
+                max_gap: 0,
                 is_sparse: false,
             },
         }

@@ -1,7 +1,7 @@
 //! Nodes that are not in the tree.
 
 use super::heap::{HAS_HEAP, allocate};
-use super::node::{Kind, Node};
+use super::node::{Node, NodeKind};
 use super::owned::Owned;
 use super::size::KEPT;
 use crate::error::MapError;
@@ -77,7 +77,7 @@ impl<T> Pool<T> {
         let mut node = self.first.take()?;
         self.len -= 1;
         self.heap -= usize::from(!node.is_fixed());
-        if let Kind::Spare(next) = &mut node.0 {
+        if let NodeKind::Spare(next) = &mut node.0 {
             self.first = next.take();
         }
         Some(node)
@@ -87,7 +87,7 @@ impl<T> Pool<T> {
     pub(super) fn give(&mut self, mut node: Owned<Node<T>>) {
         self.len += 1;
         self.heap += usize::from(!node.is_fixed());
-        node.0 = Kind::Spare(self.first.take());
+        node.0 = NodeKind::Spare(self.first.take());
         self.first = Some(node);
     }
 

@@ -1,7 +1,7 @@
 //! Maps that wait beside a tree until all of them can be added.
 
 use super::drop_all::drop_all;
-use super::node::{Kind, Node};
+use super::node::{Node, NodeKind};
 use super::owned::Owned;
 use super::room::Relief;
 use super::store::Tree;
@@ -39,13 +39,13 @@ impl<'a, T: Payload> Scratch<'a, T> {
             if leaf.has_room_for(1) && leaf.check_free(area, at).is_ok() {
                 map.take()
                     .into_iter()
-                    .for_each(|map| leaf.place_at(at, map));
+                    .for_each(|map| leaf.insert_apart(at, map));
             }
         });
         let Some(map) = map else { return Ok(()) };
         match self.reserve(area) {
             Ok(()) => {
-                self.maps.place(map, Relief::Share);
+                self.maps.insert_apart(map, Relief::Redistribute);
                 Ok(())
             }
             Err(error) => Err((error, map)),
@@ -63,7 +63,7 @@ impl<'a, T: Payload> Scratch<'a, T> {
     /// Moves all maps to the tree that they are for, and joins them there; none when one of them overlaps a map there, or
     /// when there is no memory.
     #[expect(clippy::result_large_err, reason = "the error holds what was given")]
-    pub(crate) fn merge(mut self) -> Result<(), (MapError, Self)> {
+    pub(crate) fn add_all(mut self) -> Result<(), (MapError, Self)> {
         if self.home.root.is_none() {
             core::mem::swap(&mut self.home.root, &mut self.maps.root);
             self.home.join_all();
@@ -86,7 +86,7 @@ impl<T: Payload> Iterator for Scratch<'_, T> {
     /// The last map that is left.
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(Node(Kind::Leaf(leaf))) = self.last.as_deref_mut() {
+            if let Some(Node(NodeKind::Leaf(leaf))) = self.last.as_deref_mut() {
                 if let Some(map) = leaf.pop() {
                     return Some(map);
                 }

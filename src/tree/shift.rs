@@ -18,7 +18,7 @@ impl<T: Payload> Tree<T> {
                 .offset_of(area.start())
                 .and_then(|offset| MemoryArea::from_start_size(to.at(offset)?, area.size()).ok());
             if let Some(moved) = moved {
-                self.place(
+                self.insert_apart(
                     VirtualMemoryMap::from_parts(moved, content),
                     Relief::Ascending,
                 );

@@ -9,7 +9,7 @@ pub(super) struct Summary {
     /// How many maps it has.
     pub(super) count: usize,
     /// The largest gap between two of its maps, in bytes.
-    pub(super) gap: usize,
+    pub(super) max_gap: usize,
     /// Whether it should be joined with a neighbour.
     pub(super) is_sparse: bool,
 }

@@ -1,7 +1,7 @@
 //! Where nothing is.
 
 use super::inner::Inner;
-use super::node::{Kind, Node};
+use super::node::{Node, NodeKind};
 use super::store::Tree;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
@@ -50,20 +50,20 @@ impl FreeSearch {
     fn inside<T>(&self, node: &Node<T>) -> Option<MemoryArea> {
         let (start, end) = (self.within.start().get(), self.within.end().get());
         match &node.0 {
-            Kind::Leaf(leaf) => {
+            NodeKind::Leaf(leaf) => {
                 let range = leaf.lower_bound(start).max(1)..leaf.lower_bound(end) + 1;
                 let wide = leaf
                     .spans(range)
                     .filter(|&(end, start)| start - end > self.size);
                 self.first(wide, |(end, start)| self.between(end + 1, start - 1))
             }
-            Kind::Inner(inner) => {
+            NodeKind::Inner(inner) => {
                 let wide = inner
-                    .gaps_at(inner.rank(start)..inner.rank(end) + 1)
+                    .max_gaps_in(inner.search(start)..inner.search(end) + 1)
                     .filter(|&(_, gap)| gap >= self.size);
                 self.first(wide, |(at, _)| self.at_child(inner, at))
             }
-            Kind::Spare(_) => None,
+            NodeKind::Spare(_) => None,
         }
     }
 
@@ -73,7 +73,13 @@ impl FreeSearch {
             let left = inner.child_high(at.checked_sub(1)?);
             self.between(left + 1, inner.child_low(at) - 1)
         };
-        let inside = || self.inside(inner.child(at).filter(|child| child.gap() >= self.size)?);
+        let inside = || {
+            self.inside(
+                inner
+                    .child(at)
+                    .filter(|child| child.max_gap() >= self.size)?,
+            )
+        };
         match self.order {
             Order::Lowest => before().or_else(inside),
             Order::Highest => inside().or_else(before),

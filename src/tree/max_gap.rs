@@ -2,7 +2,7 @@
 
 /// The largest gap, and, where it is known, the largest of the others: most changes can do without looking at all gaps.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Widest {
+pub(super) struct MaxGap {
     gap: usize,
     runner_up: Option<usize>,
 }
@@ -20,7 +20,7 @@ pub(super) const fn pair(one: usize, other: usize) -> Pair {
     }
 }
 
-impl Widest {
+impl MaxGap {
     pub(super) const fn new() -> Self {
         Self {
             gap: 0,
@@ -29,13 +29,13 @@ impl Widest {
     }
 
     #[inline]
-    pub(super) const fn gap(self) -> usize {
+    pub(super) const fn get(self) -> usize {
         self.gap
     }
 
     /// Of the gaps that changed, `before` were and `after` are the largest. `all` looks at all gaps, as they are now.
     #[inline]
-    pub(super) fn settle(&mut self, before: Pair, after: Pair, all: impl FnOnce() -> usize) {
+    pub(super) fn update(&mut self, before: Pair, after: Pair, all: impl FnOnce() -> usize) {
         // The largest of the gaps that did not change, and the second of those.
         let (kept, second) = if before.0 < self.gap {
             (

@@ -1,0 +1,77 @@
+//! Nodes that leave the tree: empty ones, sparse ones, and a root with one child.
+
+use super::inner::Inner;
+use super::node::{Node, NodeKind};
+use super::owned::Owned;
+use super::pool::Pool;
+use super::store::Tree;
+
+/// Takes the child at `at`, which is sparse, out when it is empty, and joins it with a neighbour when both fit in one.
+pub(super) fn merge_sparse<T>(inner: &mut Inner<Node<T>>, at: usize, pool: &mut Pool<T>) {
+    let Some((len, capacity)) = inner.child(at).map(|child| (child.len(), child.capacity())) else {
+        return;
+    };
+    if len == 0 {
+        inner
+            .remove_at(at)
+            .into_iter()
+            .for_each(|empty| pool.give(empty));
+        return;
+    }
+    for left in [at.checked_sub(1), Some(at)].into_iter().flatten() {
+        let Some((one, other)) = inner.pair_mut(left) else {
+            continue;
+        };
+        if (one.len() + other.len()) * 4 <= capacity * 3 {
+            other.merge_into(one);
+            inner
+                .remove_at(left + 1)
+                .into_iter()
+                .for_each(|empty| pool.give(empty));
+            inner.refresh(left);
+            return;
+        }
+    }
+}
+
+impl<T> Tree<T> {
+    /// Takes the last leaf out, with all its maps. O(log n).
+    pub(super) fn take_last_leaf(&mut self) -> Option<Owned<Node<T>>> {
+        let Self { root, pool, .. } = self;
+        let leaf = match &mut root.as_mut()?.0 {
+            NodeKind::Inner(inner) => last_leaf(inner, pool),
+            NodeKind::Leaf(_) | NodeKind::Spare(_) => return root.take(),
+        };
+        self.collapse_root();
+        leaf
+    }
+
+    /// Takes away a root that is empty, or that has a single child.
+    pub(super) fn collapse_root(&mut self) {
+        while let Some(root) = &mut self.root {
+            let child = match &mut root.0 {
+                NodeKind::Inner(inner) if inner.len() == 1 => inner.remove_at(0),
+                NodeKind::Leaf(leaf) if leaf.len() == 0 => None,
+                _ => return,
+            };
+            let old = core::mem::replace(&mut self.root, child);
+            old.into_iter().for_each(|old| self.pool.give(old));
+        }
+    }
+}
+
+/// Takes the last leaf below `inner` out, and nodes that are empty then.
+fn last_leaf<T>(inner: &mut Inner<Node<T>>, pool: &mut Pool<T>) -> Option<Owned<Node<T>>> {
+    let at = inner.len().checked_sub(1)?;
+    let Some(Node(NodeKind::Inner(child))) = inner.child_mut(at) else {
+        return inner.remove_at(at);
+    };
+    let leaf = last_leaf(child, pool);
+    if child.len() > 0 {
+        inner.refresh(at);
+    } else {
+        let empty = inner.remove_at(at);
+        empty.into_iter().for_each(|empty| pool.give(empty));
+    }
+    leaf
+}

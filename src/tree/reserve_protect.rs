@@ -1,0 +1,119 @@
+//! Nodes set aside for a change of permissions.
+
+use super::spot::Spot;
+use super::store::Tree;
+use crate::addr::VirtAddr;
+use crate::area::MemoryArea;
+use crate::error::MapError;
+use crate::map::{MapRef, Payload};
+use crate::permissions::Permissions;
+
+impl<T: Payload> Tree<T> {
+    /// Sets nodes aside for a change of permissions in an area in which there must be no hole. Maps that have them
+    /// already are not cut.
+    #[inline]
+    pub(crate) fn reserve_protect(
+        &mut self,
+        area: MemoryArea,
+        permissions: Permissions,
+    ) -> Result<Spot, MapError> {
+        let (start, end) = (area.start().get(), area.end().get());
+        if let Some((leaf, at, path)) = self.leaf_with_path(start) {
+            let covers = leaf.start(at) <= start && end <= leaf.end(at);
+            if covers && leaf.has_room_for(2) && path.is_whole() {
+                return Ok(Spot::At(path));
+            }
+        }
+        match self.first_hole(area) {
+            Some(hole) => Err(MapError::NotMapped { hole }),
+            None => self.reserve_borders(area, permissions),
+        }
+    }
+
+    fn reserve_borders(
+        &mut self,
+        area: MemoryArea,
+        permissions: Permissions,
+    ) -> Result<Spot, MapError> {
+        let borders = self.cut_borders(area, permissions);
+        let [left, right] =
+            borders.map(|border| border.map_or(0, |at| self.needed_at(at.get(), 2)));
+        // The first may fill the nodes above both.
+        let both = if left > 0 && right > 0 {
+            self.height() + 2
+        } else {
+            0
+        };
+        match self.pool.reserve(left + right + both) {
+            Ok(()) if left + right == 0 => Ok(Spot::Roomy),
+            Ok(()) => Ok(Spot::Tight),
+            Err(_) if self.ends_with_no_more(area, permissions, borders) => Ok(Spot::Roomy),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The borders of `area` at which a map is cut: those inside a map that has other permissions.
+    pub(super) fn cut_borders(
+        &self,
+        area: MemoryArea,
+        permissions: Permissions,
+    ) -> [Option<VirtAddr>; 2] {
+        [Some(area.start()), area.next()].map(|border| {
+            let map = self.successor(border?)?;
+            let is_cut = map.vmarea().start() < border? && map.permissions() != permissions;
+            border.filter(|_| is_cut)
+        })
+    }
+
+    /// Whether each leaf in which maps are cut ends with no more than before, as maps there join. So the edit needs no node:
+    /// a full leaf can hold the parts until then.
+    fn ends_with_no_more(
+        &self,
+        area: MemoryArea,
+        permissions: Permissions,
+        borders: [Option<VirtAddr>; 2],
+    ) -> bool {
+        let borders = || borders.iter().flatten().map(|border| border.get());
+        borders().all(|border| {
+            self.leaf(border).is_some_and(|(leaf, _)| {
+                let span = leaf.low()..=leaf.high();
+                let cuts = borders().filter(|border| span.contains(border)).count();
+                let is_alone = cuts == borders().count();
+                let joins = self.joins_in(area, permissions).filter(|right| {
+                    let start = right.vmarea().start().get();
+                    // A map at the border of two leaves leaves the one that is crowded: where only one can be.
+                    span.contains(&start) || is_alone && span.contains(&start.wrapping_sub(1))
+                });
+                joins.count() >= cuts
+            })
+        })
+    }
+
+    /// The maps that will have become one with the map before them, once all that lies in `area` has these permissions.
+    fn joins_in(
+        &self,
+        area: MemoryArea,
+        permissions: Permissions,
+    ) -> impl Iterator<Item = MapRef<'_, T>> {
+        let mut left = self.predecessor(area.start().get());
+        let rights = self.iter_from(area.start());
+        let last = area.next().unwrap_or(area.end());
+        let rights = rights.take_while(move |map| map.vmarea().start() <= last);
+        let after = move |map: MapRef<'_, T>, addr| {
+            if area.contains(addr) {
+                permissions
+            } else {
+                map.permissions()
+            }
+        };
+        rights.filter(move |&right| {
+            let left = left.replace(right);
+            left.is_some_and(|left| {
+                let left_after = after(left, left.vmarea().end());
+                left_after == after(right, right.vmarea().start())
+                    && left.permissions() != right.permissions()
+                    && left.continues_in(right)
+            })
+        })
+    }
+}

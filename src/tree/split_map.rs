@@ -1,0 +1,101 @@
+//! Maps that are cut inside one leaf.
+
+use super::leaf::Leaf;
+use super::size::LEAF;
+use crate::area::MemoryArea;
+use crate::map::{Content, Payload, VirtualMemoryMap};
+
+impl<T: Payload> Leaf<T> {
+    /// Cuts the map at `at` before `addr`, which it holds and does not start with. There is room.
+    #[inline]
+    pub(super) fn split_map(&mut self, at: usize, addr: usize) {
+        let (start, end) = (self.start(at), self.end(at));
+        debug_assert!(self.len() < LEAF, "no room was made for a split");
+        if start < addr && addr <= end && self.len() < LEAF {
+            if let Some(right) = self
+                .content_mut(at)
+                .and_then(|content| content.split_at(addr - start))
+            {
+                self.set_end(at, addr - 1);
+                self.insert_at(at + 1, MemoryArea::bounds(addr, end), right);
+            }
+        }
+    }
+
+    /// Cuts the map at `at` in three at the borders of `area`, which it is larger than on both sides. Answers the
+    /// middle. There is room.
+    #[inline]
+    pub(super) fn carve(&mut self, at: usize, area: MemoryArea) -> Option<&mut Content<T>> {
+        let parts = self.part(at, area)?;
+        self.set_end(at, area.start().get() - 1);
+        self.insert_two_at(at + 1, parts);
+        self.content_mut(at + 1)
+    }
+
+    /// Takes the middle out of the map at `at`, which is larger than `area` on both sides. There is room.
+    #[inline]
+    pub(super) fn punch(&mut self, at: usize, area: MemoryArea) -> Option<VirtualMemoryMap<T>> {
+        let [(area, middle), (right, rest)] = self.part(at, area)?;
+        self.set_end(at, area.start().get() - 1);
+        self.insert_at(at + 1, right, rest);
+        Some(VirtualMemoryMap::from_parts(area, middle))
+    }
+
+    /// What `area` has of the map at `at`, which is larger on both sides, and what lies behind it there. There is room for
+    /// the latter.
+    #[inline]
+    fn part(&mut self, at: usize, area: MemoryArea) -> Option<[(MemoryArea, Content<T>); 2]> {
+        let (start, end) = (self.start(at), self.end(at));
+        let (first, next) = (area.start().get(), area.end().get() + 1);
+        let content = self.content_mut(at)?.split_at(next - start)?;
+        let mut rest = Rest {
+            area: MemoryArea::bounds(next, end),
+            content: Some(content),
+            leaf: self,
+            at,
+        };
+        let middle = rest.leaf.content_mut(at)?.split_at(first - start)?;
+        Some([(area, middle), (rest.area, rest.content.take()?)])
+    }
+
+    /// Takes what the map at `at` has from `addr` on, which it holds and does not start with.
+    #[inline]
+    pub(super) fn cut_tail(&mut self, at: usize, addr: usize) -> Option<VirtualMemoryMap<T>> {
+        let (start, end) = (self.start(at), self.end(at));
+        let tail = self.content_mut(at)?.split_at(addr - start)?;
+        self.set_end(at, addr - 1);
+        let area = MemoryArea::bounds(addr, end);
+        Some(VirtualMemoryMap::from_parts(area, tail))
+    }
+
+    /// Takes what the map at `at` has before `addr`, which it holds and does not start with.
+    #[inline]
+    pub(super) fn cut_head(&mut self, at: usize, addr: usize) -> Option<VirtualMemoryMap<T>> {
+        let start = self.start(at);
+        let content = self.content_mut(at)?;
+        let rest = content.split_at(addr - start)?;
+        let head = core::mem::replace(content, rest);
+        self.set_start(at, addr);
+        let area = MemoryArea::bounds(start, addr - 1);
+        Some(VirtualMemoryMap::from_parts(area, head))
+    }
+}
+
+/// The last part of the map at `at`, cut off, while the map is asked to split again. When that panics, it becomes a map of
+/// its own: it must not be dropped while its memory is mapped.
+struct Rest<'a, T> {
+    leaf: &'a mut Leaf<T>,
+    at: usize,
+    area: MemoryArea,
+    content: Option<Content<T>>,
+}
+
+impl<T> Drop for Rest<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(content) = self.content.take() {
+            self.leaf.set_end(self.at, self.area.start().get() - 1);
+            self.leaf.insert_at(self.at + 1, self.area, content);
+        }
+    }
+}
