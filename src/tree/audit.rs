@@ -1,66 +1,49 @@
-//! What must always hold.
+//! The invariants of a whole tree: its height, its order, and the copies that inner nodes keep of their children.
 
+use super::audit_node::wrong;
+use super::inner::Inner;
 use super::node::{Node, NodeKind};
 use super::store::Tree;
-use crate::area::MemoryArea;
 use crate::violation::Violation;
 
 impl<T> Tree<T> {
-    /// Checks every node: order, fill, and what it says of itself and of its children.
+    /// Checks every node: its order, its fill, and the facts that it keeps about itself and its children. O(n).
+    ///
+    /// # Errors
+    /// [`Violation::Unordered`] with two maps of one leaf; [`Violation::Node`] with the area of a node that is wrong.
     pub(crate) fn audit(&self) -> Result<(), Violation> {
         match self.root.as_deref() {
-            Some(root) => audit(root, true).map(|_| ()),
+            Some(Node(NodeKind::Inner(root))) if root.len() < 2 => {
+                Err(wrong(root.low(), root.high()))
+            }
+            Some(root) => audit(root).map(|_| ()),
             None => Ok(()),
         }
     }
 }
 
-/// Checks a subtree; answers its height.
-fn audit<T>(node: &Node<T>, is_root: bool) -> Result<usize, Violation> {
-    let wrong = Violation::Node {
-        area: MemoryArea::bounds(node.low(), node.high()),
-    };
-    let fail = |holds: bool| if holds { Ok(()) } else { Err(wrong) };
-    fail(node.len() > 0 && node.len() <= node.capacity())?;
+/// Checks a subtree, and answers its height: the number of inner nodes above each of its leaves.
+fn audit<T>(node: &Node<T>) -> Result<usize, Violation> {
     match &node.0 {
-        NodeKind::Leaf(leaf) => {
-            fail(leaf.has_room_for(0))?;
-            fail((0..leaf.len()).all(|at| leaf.start(at) <= leaf.end(at)))?;
-            for at in 1..leaf.len() {
-                if leaf.end(at - 1) >= leaf.start(at) {
-                    return Err(Violation::Unordered {
-                        left: leaf.area(at - 1),
-                        right: leaf.area(at),
-                    });
-                }
-            }
-            fail(leaf.is_sound())?;
-            Ok(0)
-        }
-        NodeKind::Inner(inner) => {
-            fail(!is_root || inner.len() > 1)?;
-            let mut height = None;
-            for at in 0..inner.len() {
-                let child = inner.child(at).ok_or(wrong)?;
-                let below = audit(child, false)?;
-                fail(*height.get_or_insert(below) == below)?;
-                let between = match at.checked_sub(1) {
-                    Some(left) => inner
-                        .child_low(at)
-                        .checked_sub(inner.child_high(left))
-                        .ok_or(wrong)?
-                        .saturating_sub(1),
-                    None => 0,
-                };
-                fail(at == 0 || inner.child_low(at) > inner.child_high(at - 1))?;
-                fail(inner.child_low(at) == child.low() && inner.child_high(at) == child.high())?;
-                fail(inner.counts().get(at) == Some(&child.count()))?;
-                fail(inner.max_gap_at(at) == child.max_gap().max(between))?;
-            }
-            fail(inner.count() == inner.counts().iter().sum())?;
-            fail(inner.is_sound())?;
-            height.map(|height| height + 1).ok_or(wrong)
-        }
-        NodeKind::Spare(_) => Err(wrong),
+        NodeKind::Leaf(leaf) => leaf.audit().map(|()| 0),
+        NodeKind::Inner(inner) => audit_inner(inner),
+        // A spare node belongs in the pool.
+        NodeKind::Spare(_) => Err(wrong(node.low(), node.high())),
     }
+}
+
+/// Checks an inner node and all below it, and answers its height. All leaves are equally deep.
+fn audit_inner<T>(inner: &Inner<Node<T>>) -> Result<usize, Violation> {
+    inner.audit()?;
+    let wrong = wrong(inner.low(), inner.high());
+    let mut height = None;
+    for at in 0..inner.len() {
+        let child = inner.child(at).ok_or(wrong)?;
+        let below = audit(child)?;
+        if *height.get_or_insert(below) != below {
+            return Err(wrong);
+        }
+        inner.audit_child(at)?;
+    }
+    height.map(|height| height + 1).ok_or(wrong)
 }

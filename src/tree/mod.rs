@@ -1,51 +1,133 @@
-//! Ordered, disjoint maps: a B+tree that knows its gaps and its ranks. It knows nothing of page tables.
+//! The maps of one space: a B+tree of disjoint areas that knows its gaps and its ranks. It knows no page table.
 //!
-//! A leaf keeps up to 64 maps, their ends apart from the rest, so that a search reads two cache lines of keys and
-//! compares without branches. An inner node keeps, for each child, the span that its maps cover, how many there are,
-//! and the largest gap at or before it.
+//! # A leaf and an inner node
+//!
+//! ```text
+//! leaf A  position      0        1        2     3 ..= 63
+//!         ends       0x1fff   0x4fff   0x8fff     MAX     last byte of each map; a search reads these alone
+//!         records    0x1000   0x2000   0x8000      -      first byte of each map, and its content
+//!         max_gap    0x3000                               the largest gap between two maps: 0x5000 to 0x7fff
+//!
+//! inner   position      0        1     2 ..= 31
+//!         highs      0x8fff   0xefff     MAX              last byte of each child's last map; searched as ends are
+//!         lows       0x1000   0xa000     MAX              first byte of each child's first map
+//!         counts          3        2       0              how many maps each child has
+//!         max_gaps   0x3000   0x2000       0              the largest gap inside the child, or before it
+//!         children   leaf A   leaf B       -              where each child is
+//!         max_gap    0x3000                               the largest of max_gaps
+//!         count           5                               the sum of counts
+//! ```
+//!
+//! Each field serves one question:
+//! - `ends` and `highs` find an address. They stand in lines of eight keys, one cache line each, and a pilot repeats the
+//!   last key of each line. So a search compares the pilot, then one line, without a branch ([`keys`]).
+//! - `records` and `lows` tell whether the map found there begins early enough, and how wide the gap before it is.
+//! - `counts` turn an address into a rank, and back: a rank is a position among all maps of the tree.
+//! - `max_gaps` find free space: a subtree whose largest gap is too small is passed over. The gap between two children
+//!   belongs to the right one. `max_gap` remembers the runner-up as well, so most edits need no scan ([`max_gap`]).
+//!
+//! A position, unlike a rank, counts inside one node. An inner node keeps copies of facts about its children, so a
+//! descent reads no child that it does not enter. Whoever changes a child has the copy made again (`Inner::refresh`).
+//!
+//! # One cut, step by step
+//!
+//! An unmap takes all that lies in an area out of the tree:
+//! 1. [`reserve_cut`](Tree::reserve_cut) looks the area up, before anything changes. Only an area inside one map leaves
+//!    one map more: that map loses its middle. If its leaf has no room, nodes are set aside for splits; this step may
+//!    fail. It answers a [`Spot`].
+//! 2. The caller edits its page table, and flushes. From here on nothing fails.
+//! 3. [`cut`](Tree::cut) makes room, if the spot says so: it splits the leaf, and each tight node above it, from the root
+//!    down, into the nodes that were set aside.
+//! 4. The first leaf is edited. A map that crosses a border of the area is split, and its payload too; maps inside leave
+//!    the leaf, in address order, for the caller's sink.
+//! 5. On the way back up each inner node refreshes its copies. A child that has become empty goes to the pool; a sparse
+//!    one is merged with a neighbour if both fill three quarters of a node at most. A root with one child makes way
+//!    for it.
+//! 6. Steps 4 and 5 go on with the next leaf, until the area ends.
+//! 7. [`trim`](Tree::trim) gives spare nodes back to the heap.
+//!
+//! Steps 4 and 5 are guarded: when a payload or the sink panics, destructors do step 5 all the same.
+//!
+//! # Costs
+//!
+//! For n maps: a lookup, a rank, the map at a rank, a neighbour and a free area are O(log n). An edit is O(log n), and
+//! O(1) more for each map that it touches. A step of an iterator is O(1). A node is of fixed size: shifting its maps, or
+//! scanning its gaps, is O(1) by that measure, and at most 64 elements.
+//!
+//! # Where nodes come from
+//!
+//! Nodes that are not in the tree wait in its [`pool`]. A pool has one of three sources:
+//! - the heap: [`Tree::new`], in a crate with the `alloc` feature;
+//! - fixed nodes: [`Tree::fixed`] takes nodes that the kernel gives for good, before it has a heap.
+//!   `Tree::grow` adds the heap later;
+//! - another tree's pool: [`Tree::lent`], for maps that wait beside the tree they are meant for ([`Scratch`]).
+//!
+//! Edits take spare nodes and never ask a source: the reservation before them has done so.
+//!
+//! # Words
+//!
+//! - FULL: how many maps a leaf holds between edits. Its capacity is two more, LEAF, for the parts of an edit that ends
+//!   with no more maps than before: such an edit needs no node, however full the leaves are.
+//! - KEPT: how many spare nodes from the heap outlast a verb. Fixed nodes always stay.
+//! - [`Relief`]: how a full leaf gets room. A neighbour takes some of its maps, or a split cuts it where maps that come
+//!   in order want it cut.
+//! - [`Spot`]: the answer of a reservation, for the edit that follows: one leaf and the path there, room
+//!   everywhere, or room to be made.
+//! - tight: a node that an edit would overfill. Sparse: a node a quarter full or less.
+//! - join: two maps become one. Merge: two nodes become one.
 //!
 //! Built with `--cfg kernel_vm_small_nodes`, nodes are so small that tests with few maps have many of them.
 #![forbid(unsafe_code)]
 
-mod audit;
-mod cut;
-mod descend;
-mod drop_all;
-mod edit;
-mod find_free;
+// The sizes of nodes, and the parts that they are made of.
+mod keys;
+mod max_gap;
+mod size;
+mod summary;
+
+// Nodes, and who owns their memory.
 #[cfg(feature = "alloc")]
 mod heap;
 #[cfg(not(feature = "alloc"))]
 #[path = "no_heap.rs"]
 mod heap;
-mod hint;
 mod inner;
-mod insert;
-mod insert_leaf;
-mod iter;
-mod join;
-mod keys;
 mod leaf;
-mod lookup;
-mod max_gap;
-mod merge;
-mod needed;
 mod node;
 mod owned;
-mod path;
 mod pool;
-mod protect;
+
+// The tree, and the ways to look at it.
+mod audit;
+mod audit_node;
+mod descend;
+mod find_free;
+mod hint;
+mod iter;
+mod lookup;
+mod path;
 mod rank;
+mod store;
+
+// Reservations: room for an edit, before anything changes.
+mod needed;
 mod reserve;
 mod reserve_protect;
 mod room;
+mod spot;
+
+// Edits.
+mod cut;
+mod drop_all;
+mod edit;
+mod insert;
+mod insert_leaf;
+mod join;
+mod merge;
+mod protect;
 mod scratch;
 mod shift;
-mod size;
 mod split_map;
-mod spot;
-mod store;
-mod summary;
 
 pub(crate) use drop_all::drop_all;
 pub use node::Node;
