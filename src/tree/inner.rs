@@ -1,4 +1,7 @@
-//! An inner node: children in address order, and what is known of each.
+//! An inner node: children in address order, with a copy of each child's [`Summary`].
+//!
+//! The copies are true whenever no edit is under way below the node. An edit that changes a child calls
+//! [`refresh`](Inner::refresh) on its way up; between the two, only the edited child's copy may be old.
 
 use core::ops::Range;
 
@@ -10,13 +13,20 @@ use super::owned::Owned;
 use super::size::{INNER, INNER_LINES};
 use super::summary::{Summarize, Summary};
 
-/// Children in address order, each with the first and last byte of its maps, their number, and the largest gap inside
-/// it or between it and the child before, in bytes.
+/// Up to INNER children of type `N` in address order, and the facts by which a descent chooses among them.
+///
+/// The arrays run parallel: position `at` of each is about the child at `at`. Behind the last child `highs` and `lows`
+/// hold `usize::MAX`, and `max_gaps` and `counts` hold 0, so sums and scans need not know the length.
 pub(super) struct Inner<N: 'static> {
+    /// The last byte of each child's maps: the keys of a search.
     highs: Keys<INNER_LINES>,
+    /// The first byte of each child's maps.
     lows: [usize; INNER],
+    /// The largest gap inside each child, or between it and the child before, in bytes.
     max_gaps: [usize; INNER],
+    /// How many maps each child has.
     counts: [usize; INNER],
+    /// The children, whose memory the node owns.
     children: ArrayVec<Owned<N>, INNER>,
     /// The largest of `max_gaps`.
     max_gap: MaxGap,
@@ -25,6 +35,7 @@ pub(super) struct Inner<N: 'static> {
 }
 
 impl<N: Summarize> Inner<N> {
+    /// An inner node without children: the first is inserted before the node joins a tree.
     pub(super) const fn new() -> Self {
         Self {
             highs: Keys::new(),
@@ -37,57 +48,65 @@ impl<N: Summarize> Inner<N> {
         }
     }
 
+    /// How many children the node has.
     #[inline]
     pub(super) fn len(&self) -> usize {
         self.children.len()
     }
 
+    /// The largest gap between two maps of the subtree, in bytes. O(1).
     pub(super) const fn max_gap(&self) -> usize {
         self.max_gap.get()
     }
 
+    /// How many maps the subtree has. O(1).
     pub(super) const fn count(&self) -> usize {
         self.count
     }
 
-    /// The position of the first child that does not end before `addr`; maybe the length.
+    /// The position of the first child that does not end before `addr`. When all do, there may be no child at the answer,
+    /// and no map of the subtree holds `addr`.
     #[inline]
     pub(super) fn search(&self, addr: usize) -> usize {
         self.highs.search(addr)
     }
 
-    /// The same, or the last child when all end before `addr`: where a map at `addr` belongs.
+    /// The position of the child where a map at `addr` belongs: the last child takes maps behind all others.
     #[inline]
     pub(super) fn position_for(&self, addr: usize) -> usize {
         self.search(addr).min(self.len().saturating_sub(1))
     }
 
+    /// The first byte of the subtree's first map.
     #[inline]
     pub(super) fn low(&self) -> usize {
         self.child_low(0)
     }
 
+    /// The last byte of the subtree's last map.
     #[inline]
     pub(super) fn high(&self) -> usize {
         self.child_high(self.len().saturating_sub(1))
     }
 
+    /// The first byte of the maps of the child at `at`; `usize::MAX` when there is no child.
     #[inline]
     pub(super) fn child_low(&self, at: usize) -> usize {
         self.lows.get(at).copied().unwrap_or(usize::MAX)
     }
 
+    /// The last byte of the maps of the child at `at`; `usize::MAX` when there is no child.
     #[inline]
     pub(super) fn child_high(&self, at: usize) -> usize {
         self.highs.get(at).unwrap_or(usize::MAX)
     }
 
-    /// The largest gap inside the child or between it and the one before.
+    /// The largest gap inside the child at `at`, or between it and the child before, in bytes.
     pub(super) fn max_gap_at(&self, at: usize) -> usize {
         self.max_gaps.get(at).copied().unwrap_or(0)
     }
 
-    /// The largest gaps inside or before the children at `range`, as far as there are any, with their positions.
+    /// The positions in `range` that have a child, each with the largest gap inside or before that child.
     #[inline]
     pub(super) fn max_gaps_in(
         &self,
@@ -98,25 +117,29 @@ impl<N: Summarize> Inner<N> {
         range.zip(gaps.iter().copied())
     }
 
+    /// The largest gap inside or before each child.
     pub(super) fn max_gaps(&self) -> &[usize] {
         self.max_gaps.get(..self.len()).unwrap_or_default()
     }
 
+    /// How many maps each child has: their partial sums are ranks.
     pub(super) fn counts(&self) -> &[usize] {
         self.counts.get(..self.len()).unwrap_or_default()
     }
 
+    /// The child at `at`.
     #[inline]
     pub(super) fn child(&self, at: usize) -> Option<&N> {
         self.children.get(at).map(|child| &**child)
     }
 
+    /// The child at `at`, to be changed: the caller refreshes its copy afterwards.
     #[inline]
     pub(super) fn child_mut(&mut self, at: usize) -> Option<&mut N> {
         self.children.get_mut(at).map(|child| &mut **child)
     }
 
-    /// Two children that follow each other.
+    /// The child at `left` and the one behind it, to be changed: the caller refreshes both copies afterwards.
     pub(super) fn pair_mut(&mut self, left: usize) -> Option<(&mut N, &mut N)> {
         match self.children.get_mut(left..left + 2) {
             Some([left, right]) => Some((&mut **left, &mut **right)),
@@ -124,7 +147,7 @@ impl<N: Summarize> Inner<N> {
         }
     }
 
-    /// Puts `child` at `at`; there is room.
+    /// Inserts `child` at `at`, with its copy. The caller has made room; without room, the child would be dropped. O(1).
     pub(super) fn insert_at(&mut self, at: usize, child: Owned<N>) {
         let len = self.len();
         if len < INNER && at <= len {
@@ -139,7 +162,7 @@ impl<N: Summarize> Inner<N> {
         }
     }
 
-    /// Takes the child at `at` out.
+    /// Removes the child at `at`. The child behind it has a wider gap before it then; the largest gap is scanned. O(1).
     pub(super) fn remove_at(&mut self, at: usize) -> Option<Owned<N>> {
         let len = self.len();
         let child = self.children.pop_at(at)?;
@@ -155,7 +178,9 @@ impl<N: Summarize> Inner<N> {
         Some(child)
     }
 
-    /// Takes over what the child at `at` says of itself, after it has changed. Answers whether it is sparse.
+    /// Copies the summary of the child at `at`, after the child has changed. Answers whether the child is sparse.
+    ///
+    /// The gap before the next child depends on this child's end, so it follows. O(1).
     #[inline]
     pub(super) fn refresh(&mut self, at: usize) -> bool {
         let Some(Summary {
@@ -188,12 +213,13 @@ impl<N: Summarize> Inner<N> {
         is_sparse
     }
 
-    /// Whether the keys are as the children are.
+    /// Whether the keys and the largest gap agree with the node's own arrays. For audits.
     pub(super) fn is_sound(&self) -> bool {
         self.highs.is_sound(self.len()) && self.max_gap.is_sound(self.max_gaps().iter().copied())
     }
 
-    /// Keeps the gap of the child at `at`, in which `inside` is the largest, true, and the largest of all.
+    /// Sets the largest gap of the child at `at`, from the largest gap `inside` it and the gap before it. The node's
+    /// largest follows.
     #[inline]
     fn set_max_gap(&mut self, at: usize, inside: usize) {
         let between = match at.checked_sub(1) {
@@ -216,12 +242,12 @@ impl<N: Summarize> Inner<N> {
         self.max_gap = gap;
     }
 
-    /// The largest gap of all, looked for. The gaps of children that are not there are 0.
+    /// The largest gap of all children, by a scan. The gaps of children that are not there are 0.
     fn scan_max_gap(&self) -> usize {
         self.max_gaps.iter().copied().fold(0, usize::max)
     }
 
-    /// Moves the children from `at` on to the front of `right`, which has room.
+    /// Moves the children from `at` on to the front of `right`, which has room. O(1) for each child that moves.
     pub(super) fn move_tail(&mut self, at: usize, right: &mut Self) {
         while self.len() > at {
             let Some(child) = self.remove_at(self.len() - 1) else {
@@ -232,13 +258,14 @@ impl<N: Summarize> Inner<N> {
         right.refresh_all();
     }
 
-    /// Moves all children to the end of `left`, which has room.
+    /// Moves all children to the end of `left`, which has room. The node is empty then. O(1) for each child.
     pub(super) fn merge_into(&mut self, left: &mut Self) {
         while let Some(child) = self.remove_at(0) {
             left.insert_at(left.len(), child);
         }
     }
 
+    /// Copies the summaries of all children. Those that came in by the front had no gap before them as they came.
     fn refresh_all(&mut self) {
         for at in 0..self.len() {
             self.refresh(at);

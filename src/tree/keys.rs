@@ -1,15 +1,26 @@
 //! Sorted addresses that are searched without branches.
+//!
+//! A search compares an address with one cache line of keys at a time, and adds up the comparisons. That costs more
+//! comparisons than a binary search, but no branch whose outcome a predictor would have to guess.
 
 use core::ops::Range;
 
 /// How many keys are compared at a time: a cache line of them.
 pub(super) const LINE: usize = 8;
 
-/// Up to `8 × B` addresses in ascending order. Those that are not in use are `usize::MAX`.
+/// Up to `8 × B` addresses in ascending order: the keys of one node.
 ///
-/// The last key of each line stands in `pilot` as well: a search compares the pilot, then one line.
+/// The keys know no length: the node that owns them keeps it, and passes it where keys move. Keys behind that length are
+/// `usize::MAX`, so that a search may read them as keys beyond every address.
+///
+/// ```text
+/// pilot        30                 70                 MAX
+/// lines   10 15 .. 28 30     40 41 .. 66 70     90 95 MAX .. MAX
+/// ```
 pub(super) struct Keys<const B: usize> {
+    /// The last key of each line, which leads a search to the line.
     pilot: [usize; B],
+    /// The keys, a cache line of them in each array.
     lines: [[usize; LINE]; B],
 }
 
@@ -21,7 +32,10 @@ impl<const B: usize> Keys<B> {
         }
     }
 
-    /// How many keys are less than `addr`. When all `8 × B` are, one less.
+    /// The position of the first key that is not less than `addr`; the last position when all `8 × B` keys are less.
+    /// O(B), without a branch.
+    ///
+    /// The last key of a line is not compared: if no other key of the line answers, that one does.
     #[inline]
     #[expect(clippy::indexing_slicing, reason = "the remainder is less than B")]
     pub(super) fn search(&self, addr: usize) -> usize {
@@ -29,23 +43,25 @@ impl<const B: usize> Keys<B> {
         line * LINE + below(&self.lines[line], addr)
     }
 
-    /// As [`search`](Self::search), when no more than the first line is in use.
+    /// The answer of [`search`](Self::search) for a node with no more than one line in use: the pilot is not read.
     #[inline]
     pub(super) fn search_first_line(&self, addr: usize) -> usize {
         self.lines.first().map_or(0, |line| below(line, addr))
     }
 
-    /// All keys, used and unused.
+    /// All keys in order, those behind the length as well.
     #[inline]
     pub(super) fn all(&self) -> &[usize] {
         self.lines.as_flattened()
     }
 
+    /// The key at `at`, `usize::MAX` behind the length; `None` beyond the capacity.
     #[inline]
     pub(super) fn get(&self, at: usize) -> Option<usize> {
         self.all().get(at).copied()
     }
 
+    /// Replaces the key at `at`. The caller keeps the order.
     #[inline]
     pub(super) fn set(&mut self, at: usize, key: usize) {
         if let Some(place) = self.lines.as_flattened_mut().get_mut(at) {
@@ -54,14 +70,14 @@ impl<const B: usize> Keys<B> {
         self.steer();
     }
 
-    /// Puts `keys` at `at`, before the keys of `len` that are there.
+    /// Inserts `keys` at `at`, and shifts the rest of the `len` keys in use back. Without room, nothing changes.
     #[inline]
     pub(super) fn insert<const N: usize>(&mut self, at: usize, keys: [usize; N], len: usize) {
         insert(self.lines.as_flattened_mut(), at, keys, len);
         self.steer();
     }
 
-    /// Takes out the keys at `range`, of `len`.
+    /// Removes the keys at `range` out of the `len` in use, and shifts the rest of them forward.
     #[inline]
     pub(super) fn remove(&mut self, range: Range<usize>, len: usize) {
         remove(self.lines.as_flattened_mut(), range, len, usize::MAX);
@@ -80,7 +96,7 @@ impl<const B: usize> Keys<B> {
         used.is_sorted() && unused.iter().all(|&key| key == usize::MAX) && pilot
     }
 
-    /// Sets the pilot after keys have changed.
+    /// Copies the last key of each line to the pilot, after keys have changed. O(B).
     #[inline]
     fn steer(&mut self) {
         let lasts = self.pilot.iter_mut().zip(&self.lines);
@@ -88,7 +104,7 @@ impl<const B: usize> Keys<B> {
     }
 }
 
-/// How many keys but the last are less than `addr`: sums instead of branches, which no predictor could guess.
+/// How many keys are less than `addr`, the last one not counted. A sum: no branch depends on a key.
 #[inline]
 fn below<const N: usize>(keys: &[usize; N], addr: usize) -> usize {
     keys.iter()
@@ -97,7 +113,9 @@ fn below<const N: usize>(keys: &[usize; N], addr: usize) -> usize {
         .sum()
 }
 
-/// Puts `new` at `at` into the first `len` of `values`, where there is room for them.
+/// Inserts `new` at `at` into the first `len` of `values`. Without room, nothing changes.
+///
+/// An inner node keeps its other arrays in step with its keys by this function and [`remove`].
 #[inline]
 pub(super) fn insert<V: Copy, const N: usize>(
     values: &mut [V],
@@ -115,7 +133,7 @@ pub(super) fn insert<V: Copy, const N: usize>(
     }
 }
 
-/// Takes `range` out of the first `len` of `values`, and puts `unused` behind the rest.
+/// Removes `range` out of the first `len` of `values`, and fills the end that becomes free with `unused`.
 #[inline]
 pub(super) fn remove<V: Copy>(values: &mut [V], range: Range<usize>, len: usize, unused: V) {
     let gone = range.len();

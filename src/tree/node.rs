@@ -1,4 +1,7 @@
-//! A node of either kind.
+//! A node of either kind, or a spare one.
+//!
+//! All three share one type, so that memory that was a leaf can become an inner node. A kernel without a heap hands over
+//! nodes by number, and need not know how many of them will be leaves.
 
 use super::inner::Inner;
 use super::leaf::Leaf;
@@ -9,40 +12,49 @@ use super::summary::{Summarize, Summary};
 /// How many more children an inner node must have room for before an edit below it.
 const INNER_ROOM: usize = 2;
 
-/// Memory for a piece of the tree. Kernels without a heap hand over some of it; how it is used is the tree's own.
+/// Memory for one node of the tree that keeps a space's maps.
+///
+/// A kernel without a heap hands a slice of nodes to
+/// [`VirtualMemoryManager::with_nodes`](crate::VirtualMemoryManager::with_nodes), usually out of a `static`. The tree
+/// decides how each is used. `T` is the payload of the maps.
 pub struct Node<T: 'static = ()>(pub(super) NodeKind<T>);
 
-/// The tag stands by itself, so that a lookup needs one comparison to know it.
+/// The three uses of a node's memory. The tag has a byte of its own, so that a lookup needs one comparison to read it.
 #[repr(u8)]
 #[expect(
     clippy::large_enum_variant,
     reason = "a spare node's memory is for a leaf or an inner node"
 )]
 pub(super) enum NodeKind<T: 'static> {
-    /// Not in the tree: the next such node.
+    /// A node in a pool, or about to be used; it links to the next spare node of its pool.
     Spare(Option<Owned<Node<T>>>),
+    /// A leaf: maps.
     Leaf(Leaf<T>),
+    /// An inner node: children, all of them leaves or all of them inner nodes.
     Inner(Inner<Node<T>>),
 }
 
-/// How sparse a node may be, as a part of its capacity, before it is joined with a neighbour.
+/// How empty a node may become, as a part of its capacity, before it is merged with a neighbour: a quarter.
 const SPARSE: usize = 4;
 
 impl<T> Node<T> {
-    /// A node that is not in use.
+    /// A node that is not in use. O(1), and no allocation, so that a `static` can hold an array of them.
     #[must_use]
     pub const fn new() -> Self {
         Self(NodeKind::Spare(None))
     }
 
+    /// The first byte of its maps.
     pub(super) fn low(&self) -> usize {
         self.summary().low
     }
 
+    /// The last byte of its maps.
     pub(super) fn high(&self) -> usize {
         self.summary().high
     }
 
+    /// How many maps the subtree has. O(1).
     #[inline]
     pub(super) fn count(&self) -> usize {
         match &self.0 {
@@ -52,12 +64,13 @@ impl<T> Node<T> {
         }
     }
 
+    /// The largest gap between two maps of the subtree, in bytes. O(1).
     #[inline]
     pub(super) fn max_gap(&self) -> usize {
         self.summary().max_gap
     }
 
-    /// How many maps or children it has.
+    /// How many maps a leaf has, or how many children an inner node has.
     pub(super) fn len(&self) -> usize {
         match &self.0 {
             NodeKind::Leaf(leaf) => leaf.len(),
@@ -66,6 +79,7 @@ impl<T> Node<T> {
         }
     }
 
+    /// How many maps or children the node can hold.
     pub(super) const fn capacity(&self) -> usize {
         match &self.0 {
             NodeKind::Leaf(_) => LEAF,
@@ -74,7 +88,8 @@ impl<T> Node<T> {
         }
     }
 
-    /// Whether it has no room for this many maps more, or below it for the splits of an edit.
+    /// Whether an edit that adds `growth` maps must split the node first: a leaf without room for that many, or an inner
+    /// node without room for the children that splits below it bring.
     pub(super) fn is_tight(&self, growth: usize) -> bool {
         match &self.0 {
             NodeKind::Leaf(leaf) => !leaf.has_room_for(growth),
@@ -83,7 +98,7 @@ impl<T> Node<T> {
         }
     }
 
-    /// Where `addr` stands or would stand in it.
+    /// The position of `addr` in the node: that of a map in a leaf, that of a child in an inner node.
     pub(super) fn position_for(&self, addr: usize) -> usize {
         match &self.0 {
             NodeKind::Leaf(leaf) => leaf.lower_bound(addr),
@@ -92,7 +107,8 @@ impl<T> Node<T> {
         }
     }
 
-    /// Moves what it has from `at` on to the front of `right`, a node of the same kind with room, or a spare one.
+    /// Moves the maps or children from `at` on to the front of `right`: a node of the same kind with room, or a spare
+    /// node, which becomes one of that kind.
     pub(super) fn split_into(&mut self, at: usize, right: &mut Self) {
         if matches!(right.0, NodeKind::Spare(_)) {
             right.0 = match self.0 {
@@ -107,7 +123,7 @@ impl<T> Node<T> {
         }
     }
 
-    /// Moves all it has to the end of `left`, a node of the same kind with room.
+    /// Moves all maps or children to the end of `left`, a node of the same kind with room. The node is empty then.
     pub(super) fn merge_into(&mut self, left: &mut Self) {
         match (&mut self.0, &mut left.0) {
             (NodeKind::Leaf(right), NodeKind::Leaf(left)) => right.move_head(LEAF, left),

@@ -1,4 +1,7 @@
-//! Nodes that are not in the tree.
+//! Nodes that are not in the tree, and the source of further ones.
+//!
+//! Spare nodes are linked through their own memory, so a pool of any length takes no more. Reservations fill the pool,
+//! which may fail; edits take from it and give back to it, which cannot.
 
 use super::heap::{HAS_HEAP, allocate};
 use super::node::{Node, NodeKind};
@@ -6,23 +9,25 @@ use super::owned::Owned;
 use super::size::KEPT;
 use crate::error::MapError;
 
-/// Spare nodes, linked through themselves.
+/// A list of spare nodes, the last that came being the first that goes.
 pub(super) struct Pool<T: 'static> {
+    /// The head of the list.
     first: Option<Owned<Node<T>>>,
+    /// How many nodes the list has.
     len: usize,
-    /// How many of them are from the heap.
+    /// How many of those are from the heap: [`trim`](Self::trim) compares this number with KEPT.
     heap: usize,
     /// Whether the heap may be asked for more.
     pub(super) grows: bool,
 }
 
 impl<T> Pool<T> {
-    /// No nodes; the heap is asked for them, where there is one.
+    /// An empty pool that asks the heap for nodes, in a crate that has one.
     pub(super) const fn new() -> Self {
         Self::empty(HAS_HEAP)
     }
 
-    /// No nodes; those of another pool at most, where the heap may not be asked.
+    /// An empty pool that asks the heap if it `grows`. If not, it has only the nodes that are given to it.
     pub(super) const fn empty(grows: bool) -> Self {
         Self {
             first: None,
@@ -32,7 +37,7 @@ impl<T> Pool<T> {
         }
     }
 
-    /// These nodes and no others.
+    /// A pool of fixed nodes that asks no heap. O(nodes).
     pub(super) fn fixed(nodes: &'static mut [Node<T>]) -> Self {
         let mut pool = Self::empty(false);
         nodes
@@ -41,7 +46,10 @@ impl<T> Pool<T> {
         pool
     }
 
-    /// Sees to it that there are `needed` spare nodes. On failure there are as many as before.
+    /// Fills the pool up to `needed` spare nodes. O(nodes that are missing).
+    ///
+    /// # Errors
+    /// [`MapError::OutOfNodes`] when no source has them; the pool has as many nodes as before then.
     pub(super) fn reserve(&mut self, needed: usize) -> Result<(), MapError> {
         let before = self.len;
         while self.len < needed {
@@ -61,7 +69,10 @@ impl<T> Pool<T> {
         Ok(())
     }
 
-    /// Sees to it that there are `needed` spare nodes, with nodes of `home`.
+    /// Fills the pool up to `needed` spare nodes with nodes of `home`. O(nodes that are missing).
+    ///
+    /// # Errors
+    /// [`MapError::OutOfNodes`] when `home` cannot have that many; no node has moved then.
     pub(super) fn borrow(&mut self, needed: usize, home: &mut Self) -> Result<(), MapError> {
         let missing = needed.saturating_sub(self.len);
         home.reserve(missing)
@@ -72,7 +83,7 @@ impl<T> Pool<T> {
         Ok(())
     }
 
-    /// A spare node; the one that came last.
+    /// Takes a spare node out, the one that came last. It links to no other node then. O(1).
     pub(super) fn take(&mut self) -> Option<Owned<Node<T>>> {
         let mut node = self.first.take()?;
         self.len -= 1;
@@ -83,7 +94,7 @@ impl<T> Pool<T> {
         Some(node)
     }
 
-    /// Takes a node that has nothing in it. It stays until the verb ends, which may want it.
+    /// Adds an empty node. It stays until the verb ends, which may still want it. O(1).
     pub(super) fn give(&mut self, mut node: Owned<Node<T>>) {
         self.len += 1;
         self.heap += usize::from(!node.is_fixed());
@@ -91,7 +102,7 @@ impl<T> Pool<T> {
         self.first = Some(node);
     }
 
-    /// The end of a verb: what the next one is not likely to want goes back to the heap. O(1) when that is nothing.
+    /// Gives heap nodes beyond KEPT back, at the end of a verb. O(1) when there are none, otherwise O(spare nodes).
     #[inline]
     pub(super) fn trim(&mut self) {
         if self.heap > KEPT {
@@ -99,6 +110,7 @@ impl<T> Pool<T> {
         }
     }
 
+    /// Rebuilds the list without the heap nodes beyond KEPT. Fixed nodes stay: no heap would take them.
     #[cold]
     fn trim_some(&mut self) {
         let mut all = core::mem::replace(self, Self::empty(self.grows));
@@ -109,7 +121,7 @@ impl<T> Pool<T> {
         }
     }
 
-    /// Takes over the nodes of `other`.
+    /// Takes over all nodes of `other`. O(nodes of `other`).
     pub(super) fn absorb(&mut self, other: &mut Self) {
         while let Some(node) = other.take() {
             self.give(node);
@@ -118,7 +130,8 @@ impl<T> Pool<T> {
 }
 
 impl<T> Drop for Pool<T> {
-    /// One by one: a fixed node that goes does not take along what it links to.
+    /// Drops the nodes one by one. Dropping the head alone would drop the list by recursion, and a fixed node does not
+    /// drop the node that it links to.
     fn drop(&mut self) {
         while self.take().is_some() {}
     }

@@ -1,16 +1,18 @@
-//! The facts about a subtree that the inner node above it keeps a copy of.
+//! The facts about a subtree, of which the inner node above it keeps a copy.
+//!
+//! Copies make a descent cheap: a search reads one inner node at each level, and none of the children that it passes by.
 
 /// The facts about one node's subtree.
 pub(super) struct Summary {
-    /// The first byte of its maps.
+    /// The first byte of the first map; `usize::MAX` when there is none.
     pub(super) low: usize,
-    /// The last byte of its maps.
+    /// The last byte of the last map; `usize::MAX` when there is none.
     pub(super) high: usize,
-    /// How many maps it has.
+    /// How many maps the subtree has.
     pub(super) count: usize,
-    /// The largest gap between two of its maps, in bytes.
+    /// The largest gap between two neighbouring maps, in bytes; 0 where all touch.
     pub(super) max_gap: usize,
-    /// Whether it should be joined with a neighbour.
+    /// Whether the node is a quarter full or less, and should be merged with a neighbour.
     pub(super) is_sparse: bool,
 }
 
