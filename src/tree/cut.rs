@@ -1,4 +1,7 @@
-//! Taking out what lies in an area.
+//! Cuts: all that lies in an area is taken out of the tree.
+//!
+//! A map that crosses a border of the area is split there. The parts inside the area, and all maps between, leave the tree
+//! in address order. The tree's own page walks through one cut step by step.
 
 use super::leaf::Leaf;
 use super::max_gap::pair;
@@ -10,8 +13,11 @@ use crate::area::MemoryArea;
 use crate::map::{Payload, VirtualMemoryMap};
 
 impl<T: Payload> Tree<T> {
-    /// Takes out what lies in `area`, cut at its borders, in order, for `sink`. Reserved, unless no map reaches past
-    /// both borders; `spot` is the answer of [`reserve_cut`](Self::reserve_cut), or nothing.
+    /// Takes all that lies in `area` out, cut at its borders, and hands it to `sink` in address order. O(log n) for each
+    /// leaf, and O(1) for each map.
+    ///
+    /// `spot` is the answer of [`reserve_cut`](Self::reserve_cut), or [`Spot::Tight`] after another reservation. Nodes need
+    /// to be set aside only where one map reaches past both borders of `area`.
     ///
     /// When `sink` or a payload panics, the tree is sound: it may still have maps in `area`.
     pub(crate) fn cut(
@@ -21,10 +27,11 @@ impl<T: Payload> Tree<T> {
         mut sink: impl FnMut(VirtualMemoryMap<T>),
     ) {
         if matches!(spot, Spot::Tight) && self.reaches_past(area) {
-            // No neighbour takes maps for it: a move may have counted on that neighbour's room. Where a move has set no node
-            // aside, the leaf holds one map more than it should, until the other part of the cut map goes.
+            // No neighbour takes maps for the cut: a move may have counted on that neighbour's room. Where a move has set no
+            // node aside, the leaf holds one map more than FULL, until the other part of the cut map goes.
             self.make_room(area.start().get(), 1, Relief::Ascending);
         }
+        // The spot is about the first leaf. Each further leaf is searched for by its first byte in the area.
         let mut rest = Some(area);
         while let Some(area) = rest {
             let spot = core::mem::replace(&mut spot, Spot::Roomy);
@@ -35,7 +42,7 @@ impl<T: Payload> Tree<T> {
         }
     }
 
-    /// Takes the first map out.
+    /// Takes the first map of the tree out; `None` when there is none. O(log n).
     pub(crate) fn take_front(&mut self) -> Option<VirtualMemoryMap<T>> {
         self.edit(0, |leaf, _| {
             let old = leaf.gap_before(1);
@@ -45,7 +52,7 @@ impl<T: Payload> Tree<T> {
         })?
     }
 
-    /// Takes the first map that has a byte in `area` out, cut at its borders.
+    /// Takes the first map that has a byte in `area` out, cut at the borders of `area`. O(log n).
     pub(crate) fn take_first(&mut self, area: MemoryArea) -> Option<VirtualMemoryMap<T>> {
         let piece = self.first_overlap(area)?.intersection(area)?;
         let mut first = None;
@@ -55,15 +62,16 @@ impl<T: Payload> Tree<T> {
 }
 
 impl<T> Tree<T> {
-    /// Whether one map reaches past `area` on both sides.
+    /// Whether one map reaches past `area` on both sides, so that a cut leaves one map more. O(log n).
     pub(super) fn reaches_past(&self, area: MemoryArea) -> bool {
         let map = self.successor(area.start()).map(|map| map.vmarea());
         map.is_some_and(|map| map.start() < area.start() && area.end() < map.end())
     }
 }
 
-/// What `area` has behind a leaf that ends with the byte at `high`: that is in the next leaf. A leaf that ends before
-/// `area` is the last.
+/// The part of `area` that lies behind a leaf whose last byte is `high`: the next leaf's part.
+///
+/// `None` when `area` ends in the leaf. A leaf that ends before `area` begins is the last of the tree: `None` as well.
 pub(super) fn behind(area: MemoryArea, high: usize) -> Option<MemoryArea> {
     let next = Some(high)
         .filter(|&high| high >= area.start().get())
@@ -72,8 +80,11 @@ pub(super) fn behind(area: MemoryArea, high: usize) -> Option<MemoryArea> {
 }
 
 impl<T: Payload> Leaf<T> {
-    /// Takes out what lies in `area`, whose start is or would be at `at`, in this leaf. Answers the leaf's last byte
-    /// before that.
+    /// Takes the leaf's share of `area` out, whose start is or would be at `at`. Answers the last byte of the leaf as it was
+    /// before.
+    ///
+    /// Two cases have short ways of their own: an area inside one map, and an area whose only map lies in it whole and ends
+    /// with it.
     fn cut(
         &mut self,
         area: MemoryArea,
@@ -83,11 +94,13 @@ impl<T: Payload> Leaf<T> {
         let (start, end) = (area.start().get(), area.end().get());
         let high = self.high();
         let (low, last) = (self.start(at), self.end(at));
+        // The map at this position, or none at all, begins behind the area: the leaf has nothing in it.
         if low > end {
             return high;
         }
         if low < start && end < last {
             let middle = self.punch(at, area);
+            // One gap has come, of the area's size, and none has gone: the map filled it.
             self.update_max_gap((0, 0), (area.size(), 0));
             middle.into_iter().for_each(sink);
         } else if low >= start && last == end {
@@ -101,8 +114,10 @@ impl<T: Payload> Leaf<T> {
         high
     }
 
-    /// Takes out what lies in `area`, which begins in or before the map at `first`, and does not end inside it unless it
-    /// covers its start.
+    /// Takes the leaf's share of `area` out, any part of any number of maps: the tail of the map at `first`, maps that lie
+    /// inside whole, and the head of the next.
+    ///
+    /// `area` begins in or before the map at `first`, and does not end inside it unless it covers that map's first byte.
     fn cut_from(
         &mut self,
         first: usize,
@@ -110,6 +125,7 @@ impl<T: Payload> Leaf<T> {
         sink: &mut impl FnMut(VirtualMemoryMap<T>),
     ) {
         let (start, end) = (area.start().get(), area.end().get());
+        // The maps at `from..to` lie inside whole. The map before them may lose its tail, the map behind its head.
         let from = first + usize::from(self.start(first) < start);
         let mut to = from;
         while to < self.len() && self.end(to) <= end {
@@ -119,7 +135,7 @@ impl<T: Payload> Leaf<T> {
         let old = match to - first {
             0 => (before, 0),
             1 => pair(before, self.gap_before(to)),
-            // Of more gaps only the largest is known, which may be there twice.
+            // Of three gaps and more, only the largest is looked for: two of them may be as large.
             _ => {
                 let largest = self.max_gap_in(first..to + 1);
                 (largest, largest)
@@ -136,6 +152,7 @@ impl<T: Payload> Leaf<T> {
         if from < self.len() && self.start(from) <= end {
             self.cut_head(from, end + 1).into_iter().for_each(sink);
         }
+        // All gaps in the area are one gap now; a map that stays at `first` has a gap before it as well.
         let after = if first == from {
             (self.gap_before(from), 0)
         } else {

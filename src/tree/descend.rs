@@ -1,4 +1,7 @@
 //! The way down to a leaf, and the maps beside an address.
+//!
+//! A descent ends in the leaf where the address is, or would be inserted: at each level the first child that does not end
+//! before the address, or the last child. So an address in a gap between two leaves belongs to the right one.
 
 use super::leaf::Leaf;
 use super::node::{Node, NodeKind};
@@ -9,7 +12,7 @@ use crate::area::MemoryArea;
 use crate::map::MapRef;
 
 impl<T> Tree<T> {
-    /// The leaf where `addr` is or would be, and its position there.
+    /// The leaf where `addr` is or would be, and its position there. `None` for an empty tree. O(log n).
     #[inline]
     pub(super) fn leaf(&self, addr: usize) -> Option<(&Leaf<T>, usize)> {
         let mut node = self.root.as_deref()?;
@@ -22,7 +25,9 @@ impl<T> Tree<T> {
         }
     }
 
-    /// As [`leaf`](Self::leaf), with the way there.
+    /// The leaf where `addr` is or would be, its position there, and the path to it. O(log n).
+    ///
+    /// An edit that follows the path needs no second search, if the path [is whole](Path::is_whole).
     #[inline]
     pub(super) fn leaf_with_path(&self, addr: usize) -> Option<(&Leaf<T>, usize, Path)> {
         let mut path = Path::default();
@@ -45,13 +50,16 @@ impl<T> Tree<T> {
         }
     }
 
-    /// The first map that does not end before `addr`.
+    /// The first map that does not end before `addr`: it holds `addr`, or is the next one. O(log n).
     pub(crate) fn successor(&self, addr: VirtAddr) -> Option<MapRef<'_, T>> {
         let (leaf, at) = self.leaf(addr.get())?;
         leaf.get(at)
     }
 
-    /// The last map that ends before `addr`.
+    /// The last map that ends before `addr`. O(log n).
+    ///
+    /// If `addr` comes first in its leaf, that map is the last one of the subtree to the left: the descent remembers the
+    /// nearest such subtree, and goes down a second time.
     pub(super) fn predecessor(&self, addr: usize) -> Option<MapRef<'_, T>> {
         let mut node = self.root.as_deref()?;
         let mut before = None;
@@ -59,6 +67,7 @@ impl<T> Tree<T> {
             match &node.0 {
                 NodeKind::Inner(inner) => {
                     let at = inner.position_for(addr);
+                    // The nearest subtree to the left, of this level or of one above.
                     before = at
                         .checked_sub(1)
                         .and_then(|left| inner.child(left))
@@ -74,13 +83,13 @@ impl<T> Tree<T> {
         }
     }
 
-    /// Where the first map is that has a byte in `area`.
+    /// The area of the first map that has a byte in `area`, whole. O(log n).
     pub(crate) fn first_overlap(&self, area: MemoryArea) -> Option<MemoryArea> {
         let first = self.successor(area.start())?.vmarea();
         first.overlaps(&area).then_some(first)
     }
 
-    /// The first hole in `area`.
+    /// The first hole in `area`: bytes that no map has. O(log n) for each map before it.
     pub(crate) fn first_hole(&self, area: MemoryArea) -> Option<MemoryArea> {
         let mut free = area.start();
         while let Some(map) = self.successor(free).map(MapRef::vmarea) {
@@ -94,7 +103,7 @@ impl<T> Tree<T> {
     }
 }
 
-/// The last map of a subtree.
+/// The last map of a subtree. O(log n).
 fn last<T>(mut node: &Node<T>) -> Option<MapRef<'_, T>> {
     loop {
         match &node.0 {

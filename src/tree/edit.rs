@@ -1,4 +1,10 @@
-//! Edits of one leaf, after which all nodes above know it again.
+//! Edits of one leaf, after which all nodes above it are true again.
+//!
+//! Every edit of the tree comes through [`Tree::edit_at`]: down to a leaf, a closure there, and up again. On the way up
+//! each inner node refreshes its copy of the child, and merges a child that has become sparse.
+//!
+//! The way up is in destructors. Payloads and sinks are foreign code that the closure calls, and may panic: an unwinding
+//! edit leaves sound nodes behind as a returning one does.
 
 use super::inner::Inner;
 use super::leaf::Leaf;
@@ -10,8 +16,10 @@ use super::spot::Spot;
 use super::store::Tree;
 
 impl<T> Tree<T> {
-    /// Does `edit` to the leaf where `addr` is or would be, at that position, and keeps what the nodes above know of it
-    /// true.
+    /// Calls `edit` with the leaf where `addr` is or would be and its position there, and answers its result; `None` for
+    /// an empty tree. O(log n), beside the edit.
+    ///
+    /// The closure leaves the leaf in order with its largest gap true, and may leave it empty.
     #[inline]
     pub(super) fn edit<R>(
         &mut self,
@@ -21,7 +29,9 @@ impl<T> Tree<T> {
         self.edit_at(Spot::Tight, addr, edit)
     }
 
-    /// As [`edit`](Self::edit), without looking for `addr` where `spot` says how to get there.
+    /// Edits a leaf as [`edit`](Self::edit) does, and follows the path of `spot` if it has one instead of searching.
+    ///
+    /// The tree has not changed since the reservation that answered `spot`.
     #[inline]
     pub(super) fn edit_at<R>(
         &mut self,
@@ -39,6 +49,8 @@ impl<T> Tree<T> {
     }
 }
 
+/// Edits a leaf below `node`, by `path` or by a search for `addr`. Recursion puts a guard at each level: their
+/// destructors run from the leaf up.
 fn edit_below<T, R>(
     node: &mut Node<T>,
     mut path: Option<Path>,
@@ -64,8 +76,8 @@ fn edit_below<T, R>(
     }
 }
 
-/// A tree in which a leaf is edited. When that ends, even by a panic of a payload or of whoever takes pieces, the root is
-/// one that a tree can have.
+/// A tree in which a leaf is edited. When the edit ends, by a panic as well, an empty root or a root with one child makes
+/// way.
 struct RootEdit<'a, T: 'static>(&'a mut Tree<T>);
 
 impl<T> Drop for RootEdit<'_, T> {
@@ -75,8 +87,8 @@ impl<T> Drop for RootEdit<'_, T> {
     }
 }
 
-/// An inner node in which something below the child at `at` is edited. When that ends, even by a panic, the node knows
-/// its child again.
+/// An inner node below which a leaf is edited, through the child at `at`. When the edit ends, by a panic as well, the
+/// node refreshes its copy of that child, and merges the child if it is sparse.
 struct ChildEdit<'a, T: 'static> {
     inner: &'a mut Inner<Node<T>>,
     at: usize,
@@ -92,7 +104,8 @@ impl<T> Drop for ChildEdit<'_, T> {
     }
 }
 
-/// A leaf that is edited. An edit that a panic ends leaves its maps in order, but may not have got to the largest gap.
+/// A leaf that is edited. An edit that a panic ends leaves the maps in order, but may not have updated the largest gap:
+/// so the destructor scans. An edit that returns forgets this guard, and no scan is paid for.
 struct LeafEdit<'a, T>(&'a mut Leaf<T>);
 
 impl<T> Drop for LeafEdit<'_, T> {

@@ -1,4 +1,8 @@
-//! Where nothing is.
+//! The search for free space, lowest or highest first.
+//!
+//! Free space lies before the first map, behind the last, or in a gap between two. A gap between two maps of one leaf is
+//! found in the leaf; a gap between two leaves in the inner node above both, before the right one. The search passes over
+//! each leaf and each subtree whose largest gap is too small, without reading it.
 
 use super::inner::Inner;
 use super::node::{Node, NodeKind};
@@ -8,13 +12,15 @@ use crate::area::MemoryArea;
 use crate::free_search::{FreeSearch, Order};
 
 impl<T> Tree<T> {
-    /// The place that `search` is for, whose alignment is a power of two.
+    /// The area that `search` describes; `None` when there is none. The alignment is a power of two.
     ///
-    /// O(log n) where every gap of that size will do; gaps that are large enough but lie wrongly cost a look each.
+    /// O(log n) where every gap of that size will do. Gaps that are large enough, but lie outside the window or do not
+    /// hold an aligned area, cost a look each.
     pub(crate) fn find_free(&self, search: FreeSearch) -> Option<MemoryArea> {
         let Some(root) = self.root.as_deref() else {
             return search.fit(search.within);
         };
+        // The space before the first map and behind the last is in no node's gaps. The window bounds it.
         let before = || search.between(0, root.low().checked_sub(1)?);
         let behind = || search.between(root.high().checked_add(1)?, usize::MAX);
         match search.order {
@@ -25,13 +31,16 @@ impl<T> Tree<T> {
 }
 
 impl FreeSearch {
-    /// The place in `gap`, as far as that lies in the window.
+    /// The area in `gap`, as far as the gap lies in the window: at its low end or its high end, as the order wants.
     fn fit(&self, gap: MemoryArea) -> Option<MemoryArea> {
         let gap = gap.intersection(self.within)?;
+        // Alignment is a power of two: the mask picks the bits by which an address misses the wanted offset.
         let mask = self.align.wrapping_sub(1);
         let (low, high) = (gap.start().get(), gap.end().get());
         let start = match self.order {
+            // Up from the first byte to the next address that fits.
             Order::Lowest => low.checked_add(self.offset.wrapping_sub(low) & mask)?,
+            // Down from the last start that leaves room for the size.
             Order::Highest => {
                 let last = high.checked_sub(self.size.checked_sub(1)?)?;
                 last.checked_sub(last.wrapping_sub(self.offset) & mask)?
@@ -41,16 +50,17 @@ impl FreeSearch {
         gap.contains_area(area).then_some(area)
     }
 
-    /// The place between two addresses, both included.
+    /// The area between two addresses, both included.
     fn between(&self, start: usize, end: usize) -> Option<MemoryArea> {
         self.fit(MemoryArea::new(VirtAddr::new(start), VirtAddr::new(end)).ok()?)
     }
 
-    /// The place between two maps of `node`.
+    /// The area between two maps of `node`. A gap at the window's border counts for the part inside.
     fn inside<T>(&self, node: &Node<T>) -> Option<MemoryArea> {
         let (start, end) = (self.within.start().get(), self.within.end().get());
         match &node.0 {
             NodeKind::Leaf(leaf) => {
+                // The gaps that overlap the window: one before each map from the window's start to its end.
                 let range = leaf.lower_bound(start).max(1)..leaf.lower_bound(end) + 1;
                 let wide = leaf
                     .spans(range)
@@ -58,6 +68,7 @@ impl FreeSearch {
                 self.first(wide, |(end, start)| self.between(end + 1, start - 1))
             }
             NodeKind::Inner(inner) => {
+                // The copies in this node decide which children are read at all.
                 let wide = inner
                     .max_gaps_in(inner.search(start)..inner.search(end) + 1)
                     .filter(|&(_, gap)| gap >= self.size);
@@ -67,7 +78,7 @@ impl FreeSearch {
         }
     }
 
-    /// The place inside the child at `at`, or between it and the one before.
+    /// The area inside the child at `at`, or between it and the child before: the two gaps that share one number.
     fn at_child<T>(&self, inner: &Inner<Node<T>>, at: usize) -> Option<MemoryArea> {
         let before = || {
             let left = inner.child_high(at.checked_sub(1)?);
@@ -86,7 +97,7 @@ impl FreeSearch {
         }
     }
 
-    /// The first answer, from the end that is wanted.
+    /// The first answer of `look` on the candidates, from the low end or the high end, as the order wants.
     #[inline]
     fn first<I: DoubleEndedIterator>(
         &self,

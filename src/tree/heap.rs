@@ -12,12 +12,14 @@ pub(super) const HAS_HEAP: bool = true;
 pub(super) struct HeapNode<N>(Box<[N; 1]>);
 
 impl<N> HeapNode<N> {
+    /// The node.
     #[inline]
     pub(super) fn get(&self) -> &N {
         let [node] = &*self.0;
         node
     }
 
+    /// The node, to be changed.
     #[inline]
     pub(super) fn get_mut(&mut self) -> &mut N {
         let [node] = &mut *self.0;

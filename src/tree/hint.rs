@@ -1,4 +1,4 @@
-//! Where the lookup before was answered: most faults hit the area of the fault before.
+//! The paths to the last answers: most page faults hit the area of the fault before.
 
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicU8, AtomicUsize};
@@ -6,36 +6,39 @@ use core::sync::atomic::{AtomicU8, AtomicUsize};
 use super::path::Path;
 use crate::area::MemoryArea;
 
-/// How many lookers-up remember each their own last hit.
+/// How many hints a tree has, so that as many CPUs can remember a hit each.
 const HINTS: usize = 4;
 
 /// How many misses in a row are remembered after a hit.
 const TRUST: u8 = 3;
 
-/// How far apart the stacks of CPUs lie at least, as a power of two of bytes.
+/// The least distance between the stacks of two CPUs, as a power of two of bytes.
 const STACK_BITS: u32 = 14;
 
 /// The last hits. A hint is only ever a guess: whoever follows it checks that the map it finds there holds the address,
 /// so edits need not care, and a mixture of two hints does no harm.
 ///
-/// There are a few of them, each on a cache line of its own, and a lookup picks one by where its stack is: CPUs that
-/// look up at once seldom share a line, without a lock, a CPU's number or `&mut`. It is a guess: two may share one, and
-/// a deep call may change it.
+/// There are a few of them, each on a cache line of its own, and a lookup picks one by the address of its stack. So CPUs
+/// that look up at once seldom write to one line, without a lock, a CPU's number or `&mut`. The choice is a guess: two
+/// CPUs may share a hint, and a deep call may pick another.
 pub(super) struct Hints([Hint; HINTS]);
 
-/// What the last hit was: its bounds, and the way to it.
+/// One hint: the bounds of a map as they were when a lookup found it, and the path to it.
 #[repr(align(64))]
 pub(super) struct Hint {
+    /// The first byte of the map.
     start: AtomicUsize,
-    /// The size less one.
+    /// The size of the map in bytes, less one.
     span: AtomicUsize,
+    /// The bits of the [`Path`].
     path: AtomicUsize,
-    /// How many misses in a row are still to be remembered. A hit gives it back in full; at 0, few misses are remembered:
-    /// lookups that jump about would write the line each time, for nothing.
+    /// How many misses in a row may still set the hint anew. A hit restores all of them. At 0, few misses set it: lookups
+    /// that jump about would write the line each time, for nothing.
     trust: AtomicU8,
 }
 
 impl Hints {
+    /// Hints that no lookup has set. They cover the byte at address 0, and lead to the first map.
     pub(super) const fn new() -> Self {
         Self([const { Hint::new() }; HINTS])
     }
@@ -64,7 +67,7 @@ impl Hint {
         }
     }
 
-    /// The way to the last hit, if `addr` may be there as well.
+    /// The path of the hint, if `addr` lies within the bounds that the map had then.
     #[inline]
     pub(super) fn path(&self, addr: usize) -> Option<Path> {
         // One comparison: whether an address lies behind a start is anybody's guess, and a branch on it would guess.
@@ -73,7 +76,7 @@ impl Hint {
         is_near.then(|| Path::from_bits(self.path.load(Relaxed)))
     }
 
-    /// The hint was right.
+    /// Tells the hint that it was right. It is written only if that changes it, so hits share the line.
     #[inline]
     pub(super) fn hit(&self) {
         if self.trust.load(Relaxed) != TRUST {
@@ -81,7 +84,7 @@ impl Hint {
         }
     }
 
-    /// The hint was wrong for `addr`. Answers whether to remember where that was found instead.
+    /// Tells the hint that it was wrong for `addr`. Answers whether the caller sets it to the path of `addr` instead.
     #[inline]
     pub(super) fn miss(&self, addr: usize) -> bool {
         if let Some(trust) = self.trust.load(Relaxed).checked_sub(1) {
@@ -93,6 +96,7 @@ impl Hint {
         addr.wrapping_mul(0x9e37_79b9) & 0xfc00_0000 == 0
     }
 
+    /// Sets the hint to the map at `area` and the path to it. The three stores are not one: a mixture is only a bad guess.
     pub(super) fn set(&self, area: MemoryArea, path: Path) {
         self.start.store(area.start().get(), Relaxed);
         self.span.store(area.size() - 1, Relaxed);

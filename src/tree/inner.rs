@@ -152,6 +152,7 @@ impl<N: Summarize> Inner<N> {
         let len = self.len();
         if len < INNER && at <= len {
             self.children.insert(at, child);
+            // The values of a child without maps, which the refresh replaces.
             self.highs.insert(at, [usize::MAX], len);
             keys::insert(&mut self.lows, at, [usize::MAX], len);
             keys::insert(&mut self.max_gaps, at, [0], len);
@@ -171,6 +172,7 @@ impl<N: Summarize> Inner<N> {
         keys::remove(&mut self.lows, at..at + 1, len, usize::MAX);
         keys::remove(&mut self.max_gaps, at..at + 1, len, 0);
         keys::remove(&mut self.counts, at..at + 1, len, 0);
+        // The child behind has come to this position, and has another child before it, or none.
         if let Some(gap) = self.child(at).map(|child| child.summary().max_gap) {
             self.set_max_gap(at, gap);
         }
@@ -198,6 +200,7 @@ impl<N: Summarize> Inner<N> {
             self.count = self.count - *old_count + count;
             *old_count = count;
         }
+        // Most edits leave the subtree's last byte alone: then the keys and the gap behind it stay as they are.
         let moved = self.child_high(at) != high;
         if moved {
             self.highs.set(at, high);
@@ -234,6 +237,7 @@ impl<N: Summarize> Inner<N> {
             return;
         };
         let old = core::mem::replace(gap, new);
+        // The usual case: an edit below has not changed the child's largest gap.
         if old == new {
             return;
         }

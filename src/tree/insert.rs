@@ -1,4 +1,7 @@
-//! Putting a map where nothing is.
+//! Maps that are inserted where no map is.
+//!
+//! The leaf of the map's address takes it, if it has room, or if a neighbour there grows over it. If not, the leaf before
+//! may take it at its end. Only then is room made, by nodes that were set aside.
 
 use super::leaf::Leaf;
 use super::node::NodeKind;
@@ -8,7 +11,11 @@ use crate::error::MapError;
 use crate::map::{MapRef, Payload, VirtualMemoryMap};
 
 impl<T: Payload> Tree<T> {
-    /// Adds `map`, and joins it with its neighbours; it comes back when something is there, or when there is no memory.
+    /// Adds `map`, and joins it with its neighbours. O(log n).
+    ///
+    /// # Errors
+    /// The map comes back, and nothing has changed: [`MapError::Overlap`] with the first map in the way;
+    /// [`MapError::OutOfNodes`].
     pub(crate) fn add(
         &mut self,
         map: VirtualMemoryMap<T>,
@@ -19,7 +26,10 @@ impl<T: Payload> Tree<T> {
         new.map_or(Ok(()), |map| self.add_elsewhere(map))
     }
 
-    /// As [`add`](Self::add), where the map's own leaf does not take it.
+    /// Adds a map that the leaf of its address has not taken.
+    ///
+    /// # Errors
+    /// The errors of [`add`](Self::add). Without nodes, the leaf before may still take the map.
     #[cold]
     fn add_elsewhere(
         &mut self,
@@ -31,6 +41,7 @@ impl<T: Payload> Tree<T> {
                 Ok(())
             }
             Err(error) => {
+                // No node is needed where the map goes to the end of the leaf before, so that is tried as well.
                 let mut new = Some(map);
                 self.insert_before(&mut new);
                 new.map_or(Ok(()), |map| Err((error, map)))
@@ -38,7 +49,8 @@ impl<T: Payload> Tree<T> {
         }
     }
 
-    /// Puts `map` where nothing is, and joins it with its neighbours. Reserved, or with room made by the same verb.
+    /// Inserts `map` where no map is, and joins it with its neighbours. Nodes were set aside, or the verb's own cut has made
+    /// room. O(log n).
     pub(crate) fn insert(&mut self, map: VirtualMemoryMap<T>, relief: Relief) {
         let area = map.vmarea();
         let mut new = Some(map);
@@ -53,8 +65,8 @@ impl<T: Payload> Tree<T> {
         }
     }
 
-    /// Puts the map into the leaf where it would be, if nothing is there and that has room, or if the map becomes a part of
-    /// a neighbour. Otherwise it stays in `new`.
+    /// Inserts the map into the leaf of its address, if no map is there and the leaf has room, or if a neighbour in the leaf
+    /// grows over it. Otherwise the map stays in `new`.
     #[inline]
     fn insert_here(&mut self, new: &mut Option<VirtualMemoryMap<T>>) {
         let Some(area) = new.as_ref().map(VirtualMemoryMap::vmarea) else {
@@ -64,8 +76,8 @@ impl<T: Payload> Tree<T> {
         self.join_edges(area, edges.flatten());
     }
 
-    /// As [`insert_here`](Self::insert_here), behind the last map of the leaf before, when the map would come first in its
-    /// own.
+    /// Inserts a map that would come first in the leaf of its address behind the last map of the leaf before, if that leaf
+    /// takes it. Otherwise the map stays in `new`.
     fn insert_before(&mut self, new: &mut Option<VirtualMemoryMap<T>>) {
         let Some(area) = new.as_ref().map(VirtualMemoryMap::vmarea) else {
             return;
@@ -85,7 +97,7 @@ impl<T: Payload> Tree<T> {
 }
 
 impl<T> Tree<T> {
-    /// Sees to it that there is a leaf.
+    /// Makes sure that the tree has a root: the first node is an empty leaf.
     fn ensure_root(&mut self) {
         if self.root.is_none() {
             self.root = self.pool.take().map(|mut leaf| {
@@ -95,7 +107,7 @@ impl<T> Tree<T> {
         }
     }
 
-    /// Puts `map` where nothing is, and joins it with nothing. Reserved.
+    /// Inserts `map` where no map is, and joins it with no neighbour. Nodes were set aside. O(log n).
     pub(super) fn insert_apart(&mut self, map: VirtualMemoryMap<T>, relief: Relief) {
         self.ensure_root();
         let start = map.vmarea().start().get();

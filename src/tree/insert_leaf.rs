@@ -1,11 +1,14 @@
-//! A map that goes into one leaf.
+//! Inserts into one leaf, and the joins with the two neighbours there.
+//!
+//! Each keeps the largest gap true by the gaps that it changes: the gap that the map falls into, and the two that are left
+//! of it. Payloads that are no longer needed are dropped last, as their destructors may panic.
 
 use super::leaf::Leaf;
 use crate::area::MemoryArea;
 use crate::map::{MapRef, Payload, VirtualMemoryMap};
 
 impl<T> Leaf<T> {
-    /// Puts `map` at `at`, where nothing is. There is room.
+    /// Inserts `map` at `at`, where no map is, and joins it with no neighbour. The caller has made room.
     #[inline]
     pub(super) fn insert_apart(&mut self, at: usize, map: VirtualMemoryMap<T>) {
         let (area, content) = map.into_parts();
@@ -16,11 +19,11 @@ impl<T> Leaf<T> {
 }
 
 impl<T: Payload> Leaf<T> {
-    /// Puts the map at `at`, where nothing may be, and joins it with its neighbours in this leaf. `None`, and the map
-    /// stays, when something is there, or when there is no room.
+    /// Inserts the map at `at`, and joins it with its neighbours in this leaf. `None`, and the map stays, when another map
+    /// is in the way, or when there is no room.
     ///
-    /// Answers whether it, or the map that it has become a part of, is now the first, and whether it is the last: then
-    /// there may be neighbours in other leaves.
+    /// Answers whether the inserted map, or the map that has grown over it, is now the first of the leaf, and whether it
+    /// is the last. If so, neighbours in other leaves may have to be joined with it.
     pub(super) fn insert_joined(
         &mut self,
         map: &mut Option<VirtualMemoryMap<T>>,
@@ -45,7 +48,7 @@ impl<T: Payload> Leaf<T> {
         Some((at == 0, at + 1 == self.len()))
     }
 
-    /// The map before the place `at`, if `map` there continues it.
+    /// The position of the map before `at`, if `map`, inserted at `at`, continues it.
     #[inline]
     fn left_of(&self, map: MapRef<'_, T>, at: usize) -> Option<usize> {
         let left = at.checked_sub(1)?;
@@ -54,15 +57,15 @@ impl<T: Payload> Leaf<T> {
         (touches && self.get(left)?.can_join(map)).then_some(left)
     }
 
-    /// Whether the map at `at` continues `map`.
+    /// Whether the map at `at` continues `map`, which ends before it.
     #[inline]
     fn is_right_of(&self, map: MapRef<'_, T>, at: usize) -> bool {
         map.vmarea().end().get().wrapping_add(1) == self.start(at)
             && self.get(at).is_some_and(|right| map.can_join(right))
     }
 
-    /// Lets the map at `at` grow over `map`, and over the next one where that continues both. Both are dropped when that
-    /// is done.
+    /// Lets the map at `at` grow over `map`, which continues it, and over the next map where that continues both. The
+    /// maps that it grows over are dropped last.
     #[inline]
     fn append(&mut self, at: usize, map: VirtualMemoryMap<T>) {
         let old = self.gap_before(at + 1);
@@ -80,7 +83,8 @@ impl<T: Payload> Leaf<T> {
         }
     }
 
-    /// Lets the map at `at` grow over `map`, which lies before it. Its old content is dropped when that is done.
+    /// Lets the map at `at` grow down over `map`, which it continues: it takes over `map`'s content, as that comes first. Its
+    /// old content is dropped last.
     #[inline]
     fn prepend(&mut self, at: usize, map: VirtualMemoryMap<T>) {
         let old = self.gap_before(at);

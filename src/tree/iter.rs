@@ -1,4 +1,7 @@
-//! Walking over maps in address order.
+//! Walks over the maps in address order.
+//!
+//! Leaves are not linked to each other: a link would be one more pointer to keep true at each split. A walk keeps its way
+//! down instead, and climbs it where a leaf ends.
 
 use arrayvec::ArrayVec;
 
@@ -9,20 +12,21 @@ use super::store::Tree;
 use crate::addr::VirtAddr;
 use crate::map::MapRef;
 
-/// More levels than a tree of all pages there are can have: an inner node is split in halves of 15 at least.
+/// More levels than a tree of all pages can have: a split leaves an inner node half of its children, 15 at least.
 const DEPTH: usize = 16;
 
-/// Maps in address order; O(1) a step.
+/// The maps from an address on, in address order. A step is O(1) on average, and O(log n) at most.
 pub(crate) struct Iter<'a, T: 'static> {
-    /// The way down, with the next child at each level.
+    /// The inner nodes on the way down, each with the position of the child that comes next.
     above: ArrayVec<(&'a Inner<Node<T>>, usize), DEPTH>,
+    /// The leaf, with the position of the map that comes next.
     leaf: Option<(&'a Leaf<T>, usize)>,
-    /// How many maps are left at most; exact when it began with the first.
+    /// How many maps are left at most; exact for a walk that began with the first map.
     left: usize,
 }
 
 impl<T> Tree<T> {
-    /// The maps that do not end before `addr`.
+    /// The maps that do not end before `addr`, in address order. O(log n) to begin with.
     pub(crate) fn iter_from(&self, addr: VirtAddr) -> Iter<'_, T> {
         let mut iter = Iter {
             above: ArrayVec::new(),
@@ -37,6 +41,7 @@ impl<T> Tree<T> {
 }
 
 impl<'a, T> Iter<'a, T> {
+    /// Goes down from `node` to the leaf where `addr` is or would be, and keeps the way.
     fn descend(&mut self, mut node: &'a Node<T>, addr: usize) {
         loop {
             match &node.0 {
@@ -70,11 +75,13 @@ impl<'a, T> Iterator for Iter<'a, T> {
                     return Some(map);
                 }
             }
+            // The leaf has ended: the nearest inner node with a further child leads on.
             self.leaf = None;
             let (inner, at) = self.above.last_mut()?;
             match inner.child(*at) {
                 Some(child) => {
                     *at += 1;
+                    // Address 0 leads to the child's first map.
                     self.descend(child, 0);
                 }
                 None => {
@@ -85,10 +92,11 @@ impl<'a, T> Iterator for Iter<'a, T> {
     }
 }
 
-/// All maps in address order; O(1) a step.
+/// All maps in address order, a walk that knows its length. A step is O(1) on average.
 pub(crate) struct All<'a, T: 'static>(Iter<'a, T>);
 
 impl<T> Tree<T> {
+    /// All maps in address order.
     pub(crate) fn iter(&self) -> All<'_, T> {
         All(self.iter_from(VirtAddr::new(0)))
     }
@@ -106,4 +114,5 @@ impl<'a, T> Iterator for All<'a, T> {
     }
 }
 
+/// Exact, as the walk begins with the first map and the tree counts its maps.
 impl<T> ExactSizeIterator for All<'_, T> {}

@@ -1,4 +1,7 @@
-//! Neighbours that have become one map, in one leaf or in two.
+//! Joins of neighbours in whatever leaves they are.
+//!
+//! Inserts and changes of permissions join inside one leaf. Here are the joins across the border of two leaves, which
+//! edit each leaf in turn.
 
 use super::store::Tree;
 use crate::addr::VirtAddr;
@@ -6,8 +9,8 @@ use crate::area::MemoryArea;
 use crate::map::{Payload, VirtualMemoryMap};
 
 impl<T: Payload> Tree<T> {
-    /// Joins a map that was put into a leaf at `area` with neighbours in other leaves, when it is the first or the last in
-    /// its own.
+    /// Joins a map that was inserted at `area` with neighbours in other leaves. `edges` says whether it is the first and
+    /// whether it is the last of its leaf. O(1) if neither, otherwise O(log n).
     #[inline]
     pub(super) fn join_edges(&mut self, area: MemoryArea, edges: Option<(bool, bool)>) {
         if let Some((is_first, is_last)) = edges {
@@ -20,13 +23,13 @@ impl<T: Payload> Tree<T> {
         }
     }
 
-    /// Joins what lies in `area` with its neighbours on both sides, in whatever leaves they are.
+    /// Joins the maps at both borders of `area` with the maps beyond. O(log n).
     pub(super) fn join_around(&mut self, area: MemoryArea) {
         area.next().into_iter().for_each(|next| self.join_at(next));
         self.join_at(area.start());
     }
 
-    /// Joins all neighbours that have become one.
+    /// Joins all neighbours that can be one. O(n log n); after a panic, and after an empty tree was restored.
     pub(crate) fn join_all(&mut self) {
         let mut next = self.successor(VirtAddr::new(0)).map(|map| map.vmarea());
         while let Some(area) = next {
@@ -38,14 +41,17 @@ impl<T: Payload> Tree<T> {
         }
     }
 
-    /// Joins the map that starts at `addr` with the one that ends before it, in whatever leaves they are, if they have
-    /// become one. The payload of the one behind is dropped when that is done.
+    /// Joins the map that starts at `addr` with the map that ends before it, if it continues that. O(log n).
+    ///
+    /// The payload of the right map is dropped last, when the tree is sound: it may panic. Where the left leaf holds more
+    /// than FULL maps, the left map goes over to the right leaf instead of the other way round.
     pub(super) fn join_at(&mut self, addr: VirtAddr) {
         let pair = self.predecessor(addr.get()).zip(self.successor(addr));
         let Some((left, right)) = pair.filter(|(left, right)| left.can_join(*right)) else {
             return;
         };
         let (left, right) = (left.vmarea(), right.vmarea());
+        // A leaf above FULL is one that an edit has cut maps in, for want of a node. The join brings it back to FULL.
         let is_crowded = self
             .leaf(left.end().get())
             .is_some_and(|(leaf, _)| !leaf.has_room_for(0));
@@ -56,7 +62,7 @@ impl<T: Payload> Tree<T> {
         }
     }
 
-    /// Takes the map at `right` out, and lets the one at `left` grow over it.
+    /// Removes the map at `right`, and lets the map at `left` grow over it.
     fn join_forward(&mut self, left: MemoryArea, right: MemoryArea) {
         let gone = self.take_at(right);
         self.edit(left.end().get(), |leaf, at| {
@@ -67,9 +73,10 @@ impl<T: Payload> Tree<T> {
         drop(gone);
     }
 
-    /// Takes the map at `left` out of its leaf, and puts it, grown, in the place of the one at `right`.
+    /// Removes the map at `left` from its crowded leaf, and lets it replace the map at `right`, grown over both areas.
     fn join_backward(&mut self, left: MemoryArea, right: MemoryArea) {
         let gone = self.take_at(left).and_then(|map| {
+            // The left map's content stays: its payload is the one that grows. The right map's leaves with `content`.
             let (area, mut content) = map.into_parts();
             self.edit(right.start().get(), |leaf, at| {
                 let old = leaf.gap_before(at);
@@ -84,7 +91,7 @@ impl<T: Payload> Tree<T> {
         drop(gone);
     }
 
-    /// Takes the map at `area` out, whole.
+    /// Removes the map whose area is `area`.
     fn take_at(&mut self, area: MemoryArea) -> Option<VirtualMemoryMap<T>> {
         self.edit(area.start().get(), |leaf, at| {
             let (old, gone) = (leaf.gaps_at(at), leaf.remove_at(at));

@@ -1,4 +1,7 @@
-//! The lookup of one address, by a hint or from the root.
+//! The lookup of one address, by a hint or from the root: the page fault's question, and the hottest path of the tree.
+//!
+//! A hint is the path to an earlier answer. Where it fits, the lookup follows positions without a search in any node.
+//! Where it does not, the search from the root may set the hint anew; see [`Hints`](super::hint::Hints).
 
 use super::hint::Hint;
 use super::inner::Inner;
@@ -9,7 +12,7 @@ use crate::addr::VirtAddr;
 use crate::map::MapRef;
 
 impl<T> Tree<T> {
-    /// The map that holds `addr`.
+    /// The map that holds `addr`. O(log n), with a few loads for each level if a hint is right.
     #[inline]
     pub(crate) fn find(&self, addr: VirtAddr) -> Option<MapRef<'_, T>> {
         let addr = addr.get();
@@ -24,6 +27,7 @@ impl<T> Tree<T> {
             return Some(map);
         }
         let (map, path) = search(root, addr)?;
+        // Setting a hint writes to a line that other CPUs may read: it is not done for every miss.
         if hint.miss(addr) {
             hint.set(map.vmarea(), path);
         }
@@ -31,7 +35,10 @@ impl<T> Tree<T> {
     }
 }
 
-/// The map below `root` that `hint` leads to, if it is one that holds `addr`.
+/// The map below `root` that `hint` leads to, if that map holds `addr`.
+///
+/// The tree may have changed since the hint was set, so the path may lead anywhere or nowhere. Each step is checked by
+/// the node, and the map at the end by its addresses.
 #[inline]
 fn follow<'a, T>(root: &'a Inner<Node<T>>, hint: &Hint, addr: usize) -> Option<MapRef<'a, T>> {
     let mut path = hint.path(addr)?;
@@ -49,7 +56,9 @@ fn follow<'a, T>(root: &'a Inner<Node<T>>, hint: &Hint, addr: usize) -> Option<M
     }
 }
 
-/// The map below `root` that holds `addr`, and the way there.
+/// The map below `root` that holds `addr`, and the path there, by a search in each node. O(log n).
+///
+/// It asks [`Inner::search`], not [`Inner::position_for`]: behind the last child there is no map to be found.
 #[inline]
 fn search<T>(root: &Inner<Node<T>>, addr: usize) -> Option<(MapRef<'_, T>, Path)> {
     let mut path = Path::default();

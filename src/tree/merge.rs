@@ -1,4 +1,6 @@
 //! Nodes that leave the tree: empty ones, sparse ones, and a root with one child.
+//!
+//! They go to the pool, not to the heap: a verb of several steps may want them again for its next split.
 
 use super::inner::Inner;
 use super::node::{Node, NodeKind};
@@ -6,7 +8,10 @@ use super::owned::Owned;
 use super::pool::Pool;
 use super::store::Tree;
 
-/// Takes the child at `at`, which is sparse, out when it is empty, and joins it with a neighbour when both fit in one.
+/// Removes the child at `at`, which is sparse, if it is empty; merges it with a neighbour if both fill three quarters of
+/// a node at most. O(1).
+///
+/// Not a full node: the next insert would split it again. So a sparse node may stay where both neighbours are fuller.
 pub(super) fn merge_sparse<T>(inner: &mut Inner<Node<T>>, at: usize, pool: &mut Pool<T>) {
     let Some((len, capacity)) = inner.child(at).map(|child| (child.len(), child.capacity())) else {
         return;
@@ -18,6 +23,7 @@ pub(super) fn merge_sparse<T>(inner: &mut Inner<Node<T>>, at: usize, pool: &mut 
             .for_each(|empty| pool.give(empty));
         return;
     }
+    // The left neighbour first: then the maps of this child are the ones that move, and they are few.
     for left in [at.checked_sub(1), Some(at)].into_iter().flatten() {
         let Some((one, other)) = inner.pair_mut(left) else {
             continue;
@@ -35,7 +41,9 @@ pub(super) fn merge_sparse<T>(inner: &mut Inner<Node<T>>, at: usize, pool: &mut 
 }
 
 impl<T> Tree<T> {
-    /// Takes the last leaf out, with all its maps. O(log n).
+    /// Removes the last leaf, with all its maps; `None` for an empty tree. O(log n).
+    ///
+    /// Inner nodes that are empty then go to the pool. Nodes that are sparse then stay: the other leaves follow soon.
     pub(super) fn take_last_leaf(&mut self) -> Option<Owned<Node<T>>> {
         let Self { root, pool, .. } = self;
         let leaf = match &mut root.as_mut()?.0 {
@@ -46,7 +54,7 @@ impl<T> Tree<T> {
         leaf
     }
 
-    /// Takes away a root that is empty, or that has a single child.
+    /// Removes the root while it is an empty leaf, or replaces it by its child while it has one only. O(log n).
     pub(super) fn collapse_root(&mut self) {
         while let Some(root) = &mut self.root {
             let child = match &mut root.0 {
@@ -60,13 +68,14 @@ impl<T> Tree<T> {
     }
 }
 
-/// Takes the last leaf below `inner` out, and nodes that are empty then.
+/// Removes the last leaf below `inner`, and the inner nodes between the two that are empty then.
 fn last_leaf<T>(inner: &mut Inner<Node<T>>, pool: &mut Pool<T>) -> Option<Owned<Node<T>>> {
     let at = inner.len().checked_sub(1)?;
     let Some(Node(NodeKind::Inner(child))) = inner.child_mut(at) else {
         return inner.remove_at(at);
     };
     let leaf = last_leaf(child, pool);
+    // Empty nodes leave level by level, on the way back up.
     if child.len() > 0 {
         inner.refresh(at);
     } else {

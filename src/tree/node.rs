@@ -126,6 +126,7 @@ impl<T> Node<T> {
     /// Moves all maps or children to the end of `left`, a node of the same kind with room. The node is empty then.
     pub(super) fn merge_into(&mut self, left: &mut Self) {
         match (&mut self.0, &mut left.0) {
+            // No leaf has more than LEAF maps: all of them move.
             (NodeKind::Leaf(right), NodeKind::Leaf(left)) => right.move_head(LEAF, left),
             (NodeKind::Inner(right), NodeKind::Inner(left)) => right.merge_into(left),
             _ => {}

@@ -37,7 +37,7 @@ impl<N> DerefMut for Owned<N> {
 }
 
 impl<N> Owned<N> {
-    /// Whether the memory is a fixed node's, which no heap takes back.
+    /// Whether the node is a fixed one, which no heap takes back.
     pub(super) const fn is_fixed(&self) -> bool {
         matches!(self, Self::Fixed(_))
     }

@@ -58,6 +58,7 @@ impl<T> Pool<T> {
             } else {
                 None
             };
+            // All or nothing: a refused verb leaves no more nodes behind than it found.
             let Some(node) = node else {
                 while self.len > before {
                     self.take();

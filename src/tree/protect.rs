@@ -1,4 +1,7 @@
-//! Changing permissions.
+//! Changes of permissions: the tree's part of `mprotect`.
+//!
+//! Maps at the borders of the area are cut, unless they have the permissions already. Then neighbours that have become
+//! alike join: inside a leaf at once, across leaves afterwards.
 
 use super::cut::behind;
 use super::leaf::Leaf;
@@ -11,8 +14,11 @@ use crate::map::Payload;
 use crate::permissions::Permissions;
 
 impl<T: Payload> Tree<T> {
-    /// Gives what lies in `area` these permissions; maps that have them already are not cut. Reserved; `spot` is what
-    /// [`reserve_protect`](Self::reserve_protect) has answered.
+    /// Gives all of `area` these permissions, and joins maps that are alike then. O(log n) for each leaf, and O(1) for each
+    /// map.
+    ///
+    /// `spot` is the answer of [`reserve_protect`](Self::reserve_protect). Maps that have the permissions already are not
+    /// cut.
     ///
     /// When a payload panics, the tree is sound: some maps in `area` may have the old permissions.
     pub(crate) fn protect(&mut self, area: MemoryArea, mut spot: Spot, permissions: Permissions) {
@@ -27,7 +33,7 @@ impl<T: Payload> Tree<T> {
             let spot = core::mem::replace(&mut spot, Spot::Roomy);
             let span = self.edit_at(spot, start, |leaf, at| leaf.protect(area, at, permissions));
             let Some((low, high)) = span else { return };
-            // What is first or last in its leaf may continue what is in another.
+            // The leaf's first and last map may have become one with a map of the leaf beside it.
             if start <= low {
                 self.join_at(VirtAddr::new(low));
             }
@@ -40,8 +46,11 @@ impl<T: Payload> Tree<T> {
 }
 
 impl<T: Payload> Leaf<T> {
-    /// Gives what lies in `area`, whose start is or would be at `first`, in this leaf these permissions. Answers the
-    /// leaf's first and last byte.
+    /// Gives the leaf's share of `area`, whose start is or would be at `first`, these permissions. Answers the leaf's first
+    /// and last byte.
+    ///
+    /// Two cases have short ways of their own: an area inside one map, and an area that is one whole map. No gap changes in
+    /// any case, so the largest stays.
     fn protect(
         &mut self,
         area: MemoryArea,
@@ -81,7 +90,8 @@ impl<T: Payload> Leaf<T> {
         }
     }
 
-    /// As [`protect`](Self::protect), for any part of any number of maps.
+    /// Gives any part of any number of maps these permissions: each map that differs is cut at the borders of `area`, set,
+    /// and joined with its neighbours at the end.
     fn protect_maps(&mut self, area: MemoryArea, first: usize, permissions: Permissions) {
         let (start, end) = (area.start().get(), area.end().get());
         let mut at = first;
@@ -90,6 +100,7 @@ impl<T: Payload> Leaf<T> {
                 .content_mut(at)
                 .is_some_and(|content| content.permissions() != permissions)
             {
+                // The part before the area stays as it is; the part inside is the next map.
                 if self.start(at) < start {
                     self.split_map(at, start);
                     at += 1;
@@ -103,6 +114,7 @@ impl<T: Payload> Leaf<T> {
             }
             at += 1;
         }
+        // From the last to the first, so that a join does not move the maps that are still to be looked at.
         (first..=at).rev().for_each(|right| self.join(right));
     }
 }

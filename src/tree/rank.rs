@@ -1,4 +1,7 @@
-//! Positions in address order.
+//! Ranks: positions among all maps of the tree, in address order.
+//!
+//! Inner nodes know how many maps each child has. The rank of a map is its position in its leaf, and the counts of all
+//! children to the left of its path.
 
 use super::node::NodeKind;
 use super::store::Tree;
@@ -7,12 +10,13 @@ use crate::area::MemoryArea;
 use crate::map::MapRef;
 
 impl<T> Tree<T> {
-    /// The map at `index` in address order.
+    /// The map of rank `index`; `None` past the last. O(log n).
     pub(crate) fn get(&self, mut index: usize) -> Option<MapRef<'_, T>> {
         let mut node = self.root.as_deref()?;
         loop {
             match &node.0 {
                 NodeKind::Inner(inner) => {
+                    // Passes over children until the rank falls into one; the rest is the rank inside that child.
                     let mut at = 0;
                     for &count in inner.counts() {
                         if index < count {
@@ -29,7 +33,7 @@ impl<T> Tree<T> {
         }
     }
 
-    /// How many maps end before `addr`.
+    /// How many maps end before `addr`: the rank that a map at `addr` has or would have. O(log n).
     pub(super) fn count_before(&self, addr: usize) -> usize {
         let mut before = 0;
         let mut node = self.root.as_deref();
@@ -47,7 +51,7 @@ impl<T> Tree<T> {
         before
     }
 
-    /// The position of the map that holds `addr`.
+    /// The rank of the map that holds `addr`. O(log n).
     pub(crate) fn rank(&self, addr: VirtAddr) -> Option<usize> {
         let mut before = 0;
         let mut node = self.root.as_deref()?;
@@ -67,8 +71,9 @@ impl<T> Tree<T> {
         }
     }
 
-    /// How many maps have a byte in `area`.
+    /// How many maps have a byte in `area`. O(log n).
     pub(super) fn count_in(&self, area: MemoryArea) -> usize {
+        // Maps that end before the area's last byte are counted by rank; one more may hold that byte.
         let end = self
             .successor(area.end())
             .is_some_and(|map| map.vmarea().start() <= area.end());
@@ -76,16 +81,17 @@ impl<T> Tree<T> {
             - self.count_before(area.start().get())
     }
 
-    /// How many maps lie in `area` with all of their bytes.
+    /// How many maps lie in `area` with all of their bytes. O(log n).
     pub(super) fn count_inside(&self, area: MemoryArea) -> usize {
         let (start, next) = (area.start().get(), area.next());
         let upto = next.map_or(self.len(), |next| self.count_before(next.get()));
+        // Of the maps that end in the area, the first may begin before it.
         let first = self.successor(area.start()).map(MapRef::vmarea);
         let is_cut = first.is_some_and(|map| map.start() < area.start() && map.end() <= area.end());
         upto - self.count_before(start) - usize::from(is_cut)
     }
 
-    /// How many levels of inner nodes there are.
+    /// How many levels of inner nodes there are; 0 for a single leaf. O(log n).
     pub(super) fn height(&self) -> usize {
         let mut height = 0;
         let mut node = self.root.as_deref();

@@ -1,4 +1,10 @@
-//! Nodes set aside for an edit, before anything changes.
+//! Reservations: nodes are set aside for an edit before anything changes.
+//!
+//! Each reservation fills the pool with the nodes that its edit needs at most, by the counts of [`needed`](super::needed).
+//! On an error nothing has changed. If the page table refuses afterwards, [`trim`](Tree::trim) gives the nodes back.
+//!
+//! An edit that ends with no more maps than before must not be refused in a full tree. Each reservation looks for that
+//! case before it asks for a node.
 
 use super::needed::splits;
 use super::size::FULL;
@@ -8,7 +14,10 @@ use crate::area::MemoryArea;
 use crate::error::MapError;
 
 impl<T> Tree<T> {
-    /// Sets nodes aside for a map at `area`, where nothing may be.
+    /// Sets nodes aside for a map at `area`. O(log n).
+    ///
+    /// # Errors
+    /// [`MapError::Overlap`] with the first map in the way; [`MapError::OutOfNodes`].
     pub(crate) fn reserve_insert(&mut self, area: MemoryArea) -> Result<(), MapError> {
         let start = area.start().get();
         match self.first_overlap(area) {
@@ -17,7 +26,12 @@ impl<T> Tree<T> {
         }
     }
 
-    /// Sets nodes aside for an edit that takes out what lies in `area`. Only an area inside one map leaves a map more.
+    /// Sets nodes aside for a cut of `area`, and answers the spot of it. O(log n).
+    ///
+    /// Only an area inside one map leaves one map more: no other cut needs a node.
+    ///
+    /// # Errors
+    /// [`MapError::OutOfNodes`].
     #[inline]
     pub(crate) fn reserve_cut(&mut self, area: MemoryArea) -> Result<Spot, MapError> {
         let (start, end) = (area.start().get(), area.end().get());
@@ -30,7 +44,7 @@ impl<T> Tree<T> {
         self.reserve_punch(area).map(|()| Spot::Tight)
     }
 
-    /// Sets nodes aside for the map that an area inside one map leaves more.
+    /// Sets nodes aside for the one map more that a cut inside one map leaves.
     fn reserve_punch(&mut self, area: MemoryArea) -> Result<(), MapError> {
         if self.reaches_past(area) {
             return self.pool.reserve(self.needed_at(area.start().get(), 1));
@@ -38,7 +52,10 @@ impl<T> Tree<T> {
         Ok(())
     }
 
-    /// Sets nodes aside for an edit that takes out what lies in `area`, and puts one map there.
+    /// Sets nodes aside for a cut of `area` and one map that is inserted there. O(log n).
+    ///
+    /// # Errors
+    /// [`MapError::OutOfNodes`].
     pub(crate) fn reserve_replace(&mut self, area: MemoryArea) -> Result<(), MapError> {
         let Some((leaf, _)) = self.leaf(area.start().get()) else {
             return self.pool.reserve(1);
@@ -49,7 +66,8 @@ impl<T> Tree<T> {
         }
         let gone = self.count_inside(area);
         let growth = 1 + usize::from(self.reaches_past(area));
-        // A map that goes leaves its place, or an empty node below the only one above.
+        // The new map takes the place of a map that goes: in a leaf that loses some of its maps, or in a node that has become
+        // empty, if one inner node is above all.
         let has_place = || {
             let mut borders = [area.start(), area.end()].into_iter();
             self.height() <= 1 || borders.any(|border| self.leaves_a_place(area, border.get()))
@@ -60,7 +78,7 @@ impl<T> Tree<T> {
         self.pool.reserve(self.height() + 2)
     }
 
-    /// Whether the leaf at `border` of `area` loses some of its maps, but not all, when what lies in `area` goes.
+    /// Whether the leaf at `border` of `area` loses some of its maps, but not all, by a cut of `area`. O(log n).
     fn leaves_a_place(&self, area: MemoryArea, border: usize) -> bool {
         let is_inside = |map: MemoryArea| area.contains_area(map);
         let leaf = self.leaf(border).map(|(leaf, _)| leaf);
@@ -71,8 +89,16 @@ impl<T> Tree<T> {
         gone.is_some_and(|(gone, len)| gone > 0 && gone < len)
     }
 
-    /// Sets nodes aside for an edit that takes out what lies in `new` and in `old`, and puts what was in `head`, the
-    /// beginning of `old`, to `new`.
+    /// Sets nodes aside for a move: `new` is cut, `old` is cut, and the maps of `head`, the beginning of `old`, come to
+    /// `new`. O(log n).
+    ///
+    /// ```text
+    /// old   [ head       | tail ]       the tail is dropped
+    /// new   [ head moves ]              the maps that were there are dropped
+    /// ```
+    ///
+    /// # Errors
+    /// [`MapError::OutOfNodes`].
     pub(crate) fn reserve_shift(
         &mut self,
         old: MemoryArea,
@@ -88,12 +114,12 @@ impl<T> Tree<T> {
         let growth = moved + punches.iter().sum::<usize>();
         let len = leaf.len();
         let needed = if height == 0 {
-            // All maps are in one leaf: what goes makes room before what comes wants it. Once that is split, it need not.
+            // All maps are in one leaf: maps that go make room before others come. Once the leaf is split, that may fail.
             let gone = self.count_inside(old) + self.count_inside(new);
             let fits = len + growth <= FULL + gone;
             if fits { 0 } else { splits(FULL + growth) }
         } else {
-            // The leaf takes what comes; or another does, of which nothing is known, when all that it has may go.
+            // This leaf takes the maps that come. If it may lose all it has, another leaf does, which may be full.
             let stays = new.end().get() < leaf.high() || at == len;
             let len = if stays { len } else { FULL + 1 };
             let comes = splits(len + growth);
@@ -106,7 +132,7 @@ impl<T> Tree<T> {
         self.pool.reserve(needed + self.needed_above(needed))
     }
 
-    /// How many leaves may be split where `area` is cut out of one map, whatever else happens there.
+    /// How many leaves may be split by a cut of `area` inside one map, whatever else the move does there. O(log n).
     fn cut_cost(&self, area: MemoryArea) -> usize {
         let has_room = self
             .leaf(area.start().get())

@@ -1,4 +1,7 @@
-//! Nodes set aside for a change of permissions.
+//! The reservation for a change of permissions.
+//!
+//! A change cuts a map at each border of the area at most, if that map has other permissions. So it may leave two maps
+//! more. But maps inside may join then, and a full tree must not refuse a change that ends with no more maps than before.
 
 use super::spot::Spot;
 use super::store::Tree;
@@ -9,8 +12,13 @@ use crate::map::{MapRef, Payload};
 use crate::permissions::Permissions;
 
 impl<T: Payload> Tree<T> {
-    /// Sets nodes aside for a change of permissions in an area in which there must be no hole. Maps that have them
-    /// already are not cut.
+    /// Sets nodes aside for a change to `permissions` in `area`, and answers the spot of it. O(log n) for an area inside one
+    /// map, otherwise O(log n) for each map.
+    ///
+    /// Maps that have these permissions already are not cut.
+    ///
+    /// # Errors
+    /// [`MapError::NotMapped`] with the first hole in `area`; [`MapError::OutOfNodes`].
     #[inline]
     pub(crate) fn reserve_protect(
         &mut self,
@@ -30,6 +38,7 @@ impl<T: Payload> Tree<T> {
         }
     }
 
+    /// Sets nodes aside for the cuts at both borders of `area`, unless joins make up for them.
     fn reserve_borders(
         &mut self,
         area: MemoryArea,
@@ -38,7 +47,7 @@ impl<T: Payload> Tree<T> {
         let borders = self.cut_borders(area, permissions);
         let [left, right] =
             borders.map(|border| border.map_or(0, |at| self.needed_at(at.get(), 2)));
-        // The first may fill the nodes above both.
+        // The splits for the first border may fill the nodes above the second.
         let both = if left > 0 && right > 0 {
             self.height() + 2
         } else {
@@ -52,7 +61,7 @@ impl<T: Payload> Tree<T> {
         }
     }
 
-    /// The borders of `area` at which a map is cut: those inside a map that has other permissions.
+    /// The borders of `area` at which a map is cut: those inside a map with other permissions. O(log n).
     pub(super) fn cut_borders(
         &self,
         area: MemoryArea,
@@ -65,8 +74,8 @@ impl<T: Payload> Tree<T> {
         })
     }
 
-    /// Whether each leaf in which maps are cut ends with no more than before, as maps there join. So the edit needs no node:
-    /// a full leaf can hold the parts until then.
+    /// Whether each leaf in which maps are cut ends with no more maps than before, as maps there join. The edit needs no
+    /// node then: a full leaf has two places more for the parts until they join. O(maps in `area`).
     fn ends_with_no_more(
         &self,
         area: MemoryArea,
@@ -81,7 +90,8 @@ impl<T: Payload> Tree<T> {
                 let is_alone = cuts == borders().count();
                 let joins = self.joins_in(area, permissions).filter(|right| {
                     let start = right.vmarea().start().get();
-                    // A map at the border of two leaves leaves the one that is crowded: where only one can be.
+                    // Two maps at the border of two leaves join in one of the two, and leave the crowded one. That is known
+                    // only when no more than one can be crowded.
                     span.contains(&start) || is_alone && span.contains(&start.wrapping_sub(1))
                 });
                 joins.count() >= cuts
@@ -89,7 +99,7 @@ impl<T: Payload> Tree<T> {
         })
     }
 
-    /// The maps that will have become one with the map before them, once all that lies in `area` has these permissions.
+    /// The maps that will continue the map before them once all of `area` has `permissions`, but do not yet.
     fn joins_in(
         &self,
         area: MemoryArea,

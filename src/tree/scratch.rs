@@ -1,4 +1,7 @@
-//! Maps that wait beside a tree until all of them can be added.
+//! Maps that wait beside a tree until all of them can be added: restoring is all or nothing.
+//!
+//! Maps come one by one from an iterator that may end in an error, or overlap another. Until the last has come, the home
+//! tree must not change. So they wait in a tree of their own, whose nodes come from the home tree's pool.
 
 use super::drop_all::drop_all;
 use super::node::{Node, NodeKind};
@@ -9,16 +12,21 @@ use crate::area::MemoryArea;
 use crate::error::MapError;
 use crate::map::{Payload, VirtualMemoryMap};
 
-/// Maps on their way into a tree, in as many of its nodes as they take. They are not joined, so they can be given back as
-/// they came.
+/// Maps on their way into a tree, in as many of its nodes as they take.
+///
+/// They are not joined, so they can be given back as they came. As an iterator it hands them out from the last to the
+/// first: a leaf that gives up its last map has nothing to shift.
 pub(crate) struct Scratch<'a, T: Payload> {
+    /// The maps that have come.
     maps: Tree<T>,
+    /// The tree that they are meant for, and whose pool lends the nodes.
     home: &'a mut Tree<T>,
-    /// The leaf that maps are taken from: it was the last of `maps`.
+    /// The leaf that maps are handed out from, once the last leaf of `maps`.
     last: Option<Owned<Node<T>>>,
 }
 
 impl<'a, T: Payload> Scratch<'a, T> {
+    /// No maps yet, for `home`. O(1).
     pub(crate) const fn new(home: &'a mut Tree<T>) -> Self {
         Self {
             maps: Tree::lent(),
@@ -27,8 +35,11 @@ impl<'a, T: Payload> Scratch<'a, T> {
         }
     }
 
-    /// Takes `map`; it comes back when it overlaps one of these maps, or when there is no memory. Whether the tree has a map
-    /// there is asked when all have come.
+    /// Takes `map`. Whether the home tree has a map there is asked when all have come. O(log maps taken).
+    ///
+    /// # Errors
+    /// The map comes back, and nothing has changed: [`MapError::Overlap`] with the map taken earlier that is in the way;
+    /// [`MapError::OutOfNodes`].
     pub(crate) fn put(
         &mut self,
         map: VirtualMemoryMap<T>,
@@ -52,6 +63,7 @@ impl<'a, T: Payload> Scratch<'a, T> {
         }
     }
 
+    /// Borrows the nodes that a map at `area` needs, where no map may be yet.
     fn reserve(&mut self, area: MemoryArea) -> Result<(), MapError> {
         if let Some(existing) = self.maps.first_overlap(area) {
             return Err(MapError::Overlap { existing });
@@ -60,11 +72,17 @@ impl<'a, T: Payload> Scratch<'a, T> {
         self.maps.pool.borrow(needed, &mut self.home.pool)
     }
 
-    /// Moves all maps to the tree that they are for, and joins them there; none when one of them overlaps a map there, or
-    /// when there is no memory.
+    /// Adds all maps to the home tree, and joins them there. O(maps × log n).
+    ///
+    /// An empty home tree takes over the whole tree of maps, and has only joins to do.
+    ///
+    /// # Errors
+    /// All maps come back, and the home tree has not changed: [`MapError::Overlap`] with the home tree's map in the way;
+    /// [`MapError::OutOfNodes`].
     #[expect(clippy::result_large_err, reason = "the error holds what was given")]
     pub(crate) fn add_all(mut self) -> Result<(), (MapError, Self)> {
         if self.home.root.is_none() {
+            // The nodes of both trees are of one pool, so the root may change its tree.
             core::mem::swap(&mut self.home.root, &mut self.maps.root);
             self.home.join_all();
             return Ok(());
@@ -83,7 +101,7 @@ impl<'a, T: Payload> Scratch<'a, T> {
 impl<T: Payload> Iterator for Scratch<'_, T> {
     type Item = VirtualMemoryMap<T>;
 
-    /// The last map that is left.
+    /// The last map that is left. Its leaf goes to the pool when it is empty.
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some(Node(NodeKind::Leaf(leaf))) = self.last.as_deref_mut() {
@@ -101,13 +119,13 @@ impl<T: Payload> Iterator for Scratch<'_, T> {
 }
 
 impl<T: Payload> Drop for Scratch<'_, T> {
-    /// Maps that were not taken are dropped, and the nodes go home.
+    /// Drops the maps that are left, and gives the nodes back to the home tree.
     fn drop(&mut self) {
         drop_all(Homeward(self).0);
     }
 }
 
-/// Maps whose nodes go home when the last of them has gone, even if a payload panics.
+/// Maps whose nodes go back to the home tree when the last map has gone, even by a payload's panic.
 struct Homeward<'s, 'a, T: Payload>(&'s mut Scratch<'a, T>);
 
 impl<T: Payload> Drop for Homeward<'_, '_, T> {

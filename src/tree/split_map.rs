@@ -1,4 +1,15 @@
-//! Maps that are cut inside one leaf.
+//! Maps that are split inside one leaf: in two, or in three with or without the middle.
+//!
+//! A split asks the payload for its part by [`Payload::split_at`], which may panic. Each step here leaves a leaf in
+//! order when that happens, and no part of a map gets lost: its memory may be mapped.
+//!
+//! ```text
+//! split_map   |----map----|  ->  |--map--|--new--|
+//! carve       |----map----|  ->  |map|area |new--|     all three stay
+//! punch       |----map----|  ->  |map|     |new--|     the middle leaves
+//! cut_tail    |----map----|  ->  |--map--|             the rest leaves
+//! cut_head    |----map----|  ->          |--map--|     the beginning leaves
+//! ```
 
 use super::leaf::Leaf;
 use super::size::LEAF;
@@ -6,7 +17,7 @@ use crate::area::MemoryArea;
 use crate::map::{Content, Payload, VirtualMemoryMap};
 
 impl<T: Payload> Leaf<T> {
-    /// Cuts the map at `at` before `addr`, which it holds and does not start with. There is room.
+    /// Splits the map at `at` before `addr`, which it holds and does not start with. The caller has made room for one map.
     #[inline]
     pub(super) fn split_map(&mut self, at: usize, addr: usize) {
         let (start, end) = (self.start(at), self.end(at));
@@ -22,8 +33,8 @@ impl<T: Payload> Leaf<T> {
         }
     }
 
-    /// Cuts the map at `at` in three at the borders of `area`, which it is larger than on both sides. Answers the
-    /// middle. There is room.
+    /// Splits the map at `at` in three at the borders of `area`, which it exceeds on both sides. Answers the middle's
+    /// content. The caller has made room for two maps.
     #[inline]
     pub(super) fn carve(&mut self, at: usize, area: MemoryArea) -> Option<&mut Content<T>> {
         let parts = self.part(at, area)?;
@@ -32,7 +43,8 @@ impl<T: Payload> Leaf<T> {
         self.content_mut(at + 1)
     }
 
-    /// Takes the middle out of the map at `at`, which is larger than `area` on both sides. There is room.
+    /// Takes `area` out of the map at `at`, which exceeds it on both sides, and answers that part. The caller has made room
+    /// for one map.
     #[inline]
     pub(super) fn punch(&mut self, at: usize, area: MemoryArea) -> Option<VirtualMemoryMap<T>> {
         let [(area, middle), (right, rest)] = self.part(at, area)?;
@@ -41,8 +53,10 @@ impl<T: Payload> Leaf<T> {
         Some(VirtualMemoryMap::from_parts(area, middle))
     }
 
-    /// What `area` has of the map at `at`, which is larger on both sides, and what lies behind it there. There is room for
-    /// the latter.
+    /// Splits two parts off the map at `at`, which exceeds `area` on both sides: the part in `area`, and the part behind.
+    /// The map's own end is left as it was. The caller has made room for one map.
+    ///
+    /// If the payload panics on the second split, the part behind becomes a map of the leaf ([`Rest`]).
     #[inline]
     fn part(&mut self, at: usize, area: MemoryArea) -> Option<[(MemoryArea, Content<T>); 2]> {
         let (start, end) = (self.start(at), self.end(at));
@@ -58,7 +72,7 @@ impl<T: Payload> Leaf<T> {
         Some([(area, middle), (rest.area, rest.content.take()?)])
     }
 
-    /// Takes what the map at `at` has from `addr` on, which it holds and does not start with.
+    /// Takes the part from `addr` on out of the map at `at`, which holds `addr` and does not start with it.
     #[inline]
     pub(super) fn cut_tail(&mut self, at: usize, addr: usize) -> Option<VirtualMemoryMap<T>> {
         let (start, end) = (self.start(at), self.end(at));
@@ -68,7 +82,7 @@ impl<T: Payload> Leaf<T> {
         Some(VirtualMemoryMap::from_parts(area, tail))
     }
 
-    /// Takes what the map at `at` has before `addr`, which it holds and does not start with.
+    /// Takes the part before `addr` out of the map at `at`, which holds `addr` and does not start with it.
     #[inline]
     pub(super) fn cut_head(&mut self, at: usize, addr: usize) -> Option<VirtualMemoryMap<T>> {
         let start = self.start(at);
@@ -81,8 +95,8 @@ impl<T: Payload> Leaf<T> {
     }
 }
 
-/// The last part of the map at `at`, cut off, while the map is asked to split again. When that panics, it becomes a map of
-/// its own: it must not be dropped while its memory is mapped.
+/// The part behind, split off the map at `at`, while the payload is asked to split again. If that panics, the part becomes
+/// a map of its own: a part must not be dropped while its memory is mapped.
 struct Rest<'a, T> {
     leaf: &'a mut Leaf<T>,
     at: usize,

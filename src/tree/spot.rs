@@ -1,16 +1,19 @@
-//! Where an edit will be, and whether there is room for it, as the check before it has found out.
+//! The answer of a reservation: where the edit will be, and whether there is room for it.
+//!
+//! A verb reserves, edits the page table, and then edits the tree. The spot carries over the part of the reservation's
+//! search that the edit would otherwise repeat.
 
 use super::path::Path;
 
-/// What a reservation has found out for the edit that follows it. Of use until the tree changes.
+/// The place of an edit, as its reservation has found it. Of use until the tree changes.
 #[derive(Clone, Copy, Default)]
 pub(crate) enum Spot {
-    /// One leaf holds all that the edit touches, and has room for it: the way there, so that the edit need not look for
-    /// it again.
+    /// One leaf holds all that the edit touches, and has room for it. The edit follows the path there, and searches no
+    /// node again.
     At(Path),
-    /// All leaves that the edit touches have room for it.
+    /// All leaves that the edit touches have room for it. The edit searches for each.
     Roomy,
-    /// Room must be made, with the nodes that were set aside.
+    /// Room may be lacking. The edit makes it, with the nodes that were set aside. Always a correct answer, only slow.
     #[default]
     Tight,
 }

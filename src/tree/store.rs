@@ -1,4 +1,4 @@
-//! The tree itself: its root, its memory, and the way down to a leaf.
+//! The tree itself: its root, its spare nodes and its hints. Each verb on it is in a file of its own.
 
 use super::hint::Hints;
 use super::node::Node;
@@ -7,29 +7,36 @@ use super::pool::Pool;
 
 /// The maps of one space in address order.
 ///
-/// Lookups, ranks and edits are O(log n), and O(1) more for each map that is touched. An edit that may leave
-/// more maps is preceded by the `reserve_…` of its name, which may fail, and then cannot fail itself.
+/// Lookups, ranks and edits are O(log n), and edits O(1) more for each map that they touch.
+///
+/// An edit that may leave more maps is preceded by the `reserve_…` of its name. That one may fail, and has changed nothing
+/// then; the edit itself cannot fail. [`trim`](Self::trim) ends a verb, whether it was refused or done.
 pub(crate) struct Tree<T: 'static> {
+    /// The topmost node; `None` when there are no maps. A root that is an inner node has two children at least.
     pub(super) root: Option<Owned<Node<T>>>,
+    /// The spare nodes, of which reservations ask for more.
     pub(super) pool: Pool<T>,
+    /// Where lookups were answered last. Edits leave them alone, and lookups check them.
     pub(super) hints: Hints,
 }
 
 impl<T> Tree<T> {
+    /// An empty tree that grows on the heap, in a crate that has one. O(1), without an allocation.
     pub(crate) const fn new() -> Self {
         Self::with_pool(Pool::new())
     }
 
-    /// A tree in these nodes and no others.
+    /// An empty tree that keeps its maps in `nodes` and asks no heap. O(nodes).
     pub(crate) fn fixed(nodes: &'static mut [Node<T>]) -> Self {
         Self::with_pool(Pool::fixed(nodes))
     }
 
-    /// A tree that grows by nodes that are lent to it.
+    /// An empty tree that grows by nodes of another tree's pool. They go back there before it is dropped.
     pub(super) const fn lent() -> Self {
         Self::with_pool(Pool::empty(false))
     }
 
+    /// An empty tree over `pool`.
     const fn with_pool(pool: Pool<T>) -> Self {
         Self {
             root: None,
@@ -38,18 +45,19 @@ impl<T> Tree<T> {
         }
     }
 
-    /// Lets the tree grow on the heap.
+    /// Lets a tree with fixed nodes grow on the heap from now on. O(1).
     #[cfg(feature = "alloc")]
     pub(crate) const fn grow(&mut self) {
         self.pool.grows = true;
     }
 
+    /// How many maps the tree has. O(1).
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.root.as_deref().map_or(0, Node::count)
     }
 
-    /// The end of a verb, done or refused: spare nodes that the next one is not likely to want go back to the heap.
+    /// Ends a verb, refused or done: spare nodes from the heap go back there but for KEPT. O(1) when there are none.
     #[inline]
     pub(crate) fn trim(&mut self) {
         self.pool.trim();
