@@ -1,4 +1,6 @@
-//! A look at a map that stays where it is.
+//! A look at a map that stays in its tree.
+//!
+//! Lookups answer looks, not values: payloads need not be `Clone`, and nothing is copied but an area and a reference.
 
 use core::fmt;
 
@@ -10,64 +12,70 @@ use crate::attributes::{Attributes, MemoryType};
 use crate::permissions::Permissions;
 
 /// One map of a space, as lookups and iterators answer it: a small `Copy` view with a map's getters.
+///
+/// It borrows the space, so the space cannot change while it is held; [`to_map`](Self::to_map) makes a value of it where
+/// the payload is `Clone`. All getters are O(1). `Display` writes one line of `/proc/PID/maps`.
 pub struct MapRef<'a, T = ()> {
+    /// The virtual addresses, which the tree keeps apart from the content.
     pub(super) vmarea: MemoryArea,
+    /// The rest of the map, in a leaf of the tree or in a value.
     pub(super) content: &'a Content<T>,
 }
 
 impl<'a, T> MapRef<'a, T> {
+    /// A look at the map with this content at `vmarea`. The tree may look at a map where it is not yet.
     pub(crate) const fn new(vmarea: MemoryArea, content: &'a Content<T>) -> Self {
         Self { vmarea, content }
     }
 
-    /// Where it is.
+    /// The map's virtual addresses.
     #[must_use]
     pub const fn vmarea(self) -> MemoryArea {
         self.vmarea
     }
 
-    /// The physical memory that backs it; see [`VirtualMemoryMap::pmarea`](super::VirtualMemoryMap::pmarea).
+    /// The physical memory that backs the map; see [`VirtualMemoryMap::pmarea`](super::VirtualMemoryMap::pmarea).
     #[must_use]
     pub fn pmarea(self) -> Option<MemoryArea<PhysAddr>> {
         MemoryArea::from_start_size(self.content.first, self.vmarea.size()).ok()
     }
 
-    /// Who may do what.
+    /// The accesses that the map allows, and to whom.
     #[must_use]
     pub const fn permissions(self) -> Permissions {
         self.content.attributes.permissions
     }
 
-    /// How the hardware treats it.
+    /// The memory type: how the hardware caches and orders accesses.
     #[must_use]
     pub const fn memory_type(self) -> MemoryType {
         self.content.attributes.memory_type
     }
 
-    /// Permissions and memory type, as an entry has them.
+    /// Permissions and memory type together, as a page-table entry has them.
     #[must_use]
     pub const fn attributes(self) -> Attributes {
         self.content.attributes
     }
 
-    /// Whether the kernel said that it is shared.
+    /// Whether the kernel said that the map is shared.
     #[must_use]
     pub const fn is_shared(self) -> bool {
         self.content.is_shared
     }
 
-    /// The kernel's own data.
+    /// The kernel's own data, for as long as the space is borrowed.
     #[must_use]
     pub const fn payload(self) -> &'a T {
         &self.content.payload
     }
 
-    /// Where its first byte leads.
+    /// The physical address of the map's first byte.
     pub(crate) const fn first(self) -> PhysAddr {
         self.content.first
     }
 
-    /// Where `vaddr` leads, or `None` outside the map. O(1).
+    /// The physical address that `vaddr` leads to; `None` outside the map. O(1), and no look at the page table.
     #[must_use]
     pub fn translate(self, vaddr: VirtAddr) -> Option<PhysAddr> {
         self.content
@@ -77,13 +85,17 @@ impl<'a, T> MapRef<'a, T> {
 }
 
 impl<T: Payload> MapRef<'_, T> {
-    /// Whether `right` continues this map; see [`VirtualMemoryMap::can_join`](super::VirtualMemoryMap::can_join).
+    /// Whether `right` continues this map, so that both are one in a space; see
+    /// [`VirtualMemoryMap::can_join`](super::VirtualMemoryMap::can_join).
     #[must_use]
     pub fn can_join(self, right: MapRef<'_, T>) -> bool {
         self.permissions() == right.permissions() && self.continues_in(right)
     }
 
-    /// Whether `right` would continue this map if both had the same permissions.
+    /// Whether `right` would continue this map if both had the same permissions. O(1), and one [`Payload::can_join`] when
+    /// all else agrees.
+    ///
+    /// The last test but one refuses two maps that cover all 2^64 bytes together: no area has that size.
     pub(crate) fn continues_in(self, right: MapRef<'_, T>) -> bool {
         self.vmarea.next() == Some(right.vmarea.start())
             && self.content.first.checked_add(self.vmarea.size()) == Some(right.content.first)
@@ -129,7 +141,7 @@ impl<T> fmt::Display for MapRef<'_, T> {
     /// the physical address.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (area, permissions) = (self.vmarea(), self.permissions());
-        // 2^64, the exclusive end of the last page, is not a `usize`.
+        // The exclusive end of the last page is 2^64, which is not a `usize`.
         let end = area.end().get() as u128 + 1;
         let letter = |bit, letter| {
             if permissions.contains(bit) {

@@ -1,6 +1,6 @@
-//! The kernel's own data in a map.
+//! The data of the kernel's own that a map carries, and how it follows splits and joins.
 
-/// The kernel's own data in a map: what file it shows, whose it is.
+/// The kernel's own data in a map: the file that it shows, the process that owns it.
 ///
 /// Verbs over part of a map split it, and neighbours that have become one join: the payload follows.
 ///

@@ -1,4 +1,4 @@
-//! A map as a value.
+//! A map as a value: verbs take it in, and hand out the pieces that they cut out of a space.
 
 use core::fmt;
 
@@ -13,29 +13,34 @@ use crate::permissions::Permissions;
 
 /// One mapping of an area of virtual addresses.
 ///
-/// It need not be memory that the platform hands out: device registers are mapped in the same way.
+/// The memory behind a map need not be the platform's to hand out: device registers are mapped in the same way.
 ///
-/// It is a value: `Copy` or `Clone` where its payload is.
+/// A map is a value: `Copy` or `Clone` where its payload is. It maps nothing until
+/// [`add_memory_map`](crate::VirtualMemoryManager::add_memory_map) or another verb records it in a space. Sizes are in
+/// bytes, and areas include their last byte.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct VirtualMemoryMap<T = ()> {
+    /// The virtual addresses.
     vmarea: MemoryArea,
+    /// The rest: of the same size as `vmarea`, by construction.
     content: Content<T>,
 }
 
 impl VirtualMemoryMap {
-    /// Maps `vmarea` onto `pmarea`, byte for byte, as normal memory.
+    /// Maps `vmarea` onto `pmarea`, byte for byte, as normal memory without a payload. O(1).
     ///
-    /// `is_shared` is the kernel's: the crate keeps it, and joins only maps that agree on it.
+    /// `is_shared` is the kernel's word: the crate keeps it, and joins only maps that agree on it.
     ///
     /// # Errors
-    /// [`MapError::SizesDiffer`]; [`MapError::UnknownPermissions`] for bits without a meaning. Alignment and range are
-    /// the backend's word, when the map is added.
+    /// [`MapError::SizesDiffer`] when the two areas are not of one size; [`MapError::UnknownPermissions`] for bits without
+    /// a meaning. Alignment and range depend on the backend, and are checked when the map is added.
     pub const fn new(
         vmarea: MemoryArea,
         pmarea: MemoryArea<PhysAddr>,
         permissions: Permissions,
         is_shared: bool,
     ) -> Result<Self, MapError> {
+        // Sizes less one: they cannot overflow.
         let sizes = (
             (vmarea.end().get() - vmarea.start().get()) as u64,
             pmarea.end().get() - pmarea.start().get(),
@@ -61,7 +66,7 @@ impl VirtualMemoryMap {
 }
 
 impl<T> VirtualMemoryMap<T> {
-    /// The same map with `payload` instead of its own, which is dropped.
+    /// Replaces the payload, which is dropped, and may change its type. The rest of the map stays. O(1).
     #[must_use]
     pub fn with_payload<U>(self, payload: U) -> VirtualMemoryMap<U> {
         let Self {
@@ -85,14 +90,14 @@ impl<T> VirtualMemoryMap<T> {
         }
     }
 
-    /// The same map as memory of this type.
+    /// Replaces the memory type. The rest of the map stays. O(1).
     #[must_use]
     pub fn with_memory_type(mut self, memory_type: MemoryType) -> Self {
         self.content.attributes.memory_type = memory_type;
         self
     }
 
-    /// A look at it, with the same getters.
+    /// A look at the map, with its getters and its `Display`. O(1).
     #[must_use]
     pub const fn view(&self) -> MapRef<'_, T> {
         MapRef {
@@ -101,38 +106,38 @@ impl<T> VirtualMemoryMap<T> {
         }
     }
 
-    /// Where it is.
+    /// The map's virtual addresses.
     #[must_use]
     pub const fn vmarea(&self) -> MemoryArea {
         self.vmarea
     }
 
-    /// The physical memory that backs it, of the same size. `None` for maps that are backed otherwise; there are none
-    /// of those yet.
+    /// The physical memory that backs the map, of the virtual area's size. `None` for maps that are backed otherwise;
+    /// there are none of those yet. O(1).
     #[must_use]
     pub fn pmarea(&self) -> Option<MemoryArea<PhysAddr>> {
         self.view().pmarea()
     }
 
-    /// Who may do what.
+    /// The accesses that the map allows, and to whom.
     #[must_use]
     pub const fn permissions(&self) -> Permissions {
         self.content.attributes.permissions
     }
 
-    /// How the hardware treats it.
+    /// The memory type: how the hardware caches and orders accesses.
     #[must_use]
     pub const fn memory_type(&self) -> MemoryType {
         self.content.attributes.memory_type
     }
 
-    /// Permissions and memory type, as an entry has them.
+    /// Permissions and memory type together, as a page-table entry has them.
     #[must_use]
     pub const fn attributes(&self) -> Attributes {
         self.content.attributes
     }
 
-    /// Whether the kernel said that it is shared.
+    /// Whether the kernel said that the map is shared.
     #[must_use]
     pub const fn is_shared(&self) -> bool {
         self.content.is_shared
@@ -144,29 +149,31 @@ impl<T> VirtualMemoryMap<T> {
         &self.content.payload
     }
 
-    /// The kernel's own data, and the end of the map.
+    /// Takes the kernel's own data out, and ends the map.
     #[must_use]
     pub fn into_payload(self) -> T {
         self.content.payload
     }
 
-    /// Where `vaddr` leads, or `None` outside the map. O(1).
+    /// The physical address that `vaddr` leads to; `None` outside the map. O(1).
     #[must_use]
     pub fn translate(&self, vaddr: VirtAddr) -> Option<PhysAddr> {
         self.view().translate(vaddr)
     }
 
+    /// A map of a content at `vmarea`. The tree keeps the two apart, and their sizes in agreement.
     pub(crate) const fn from_parts(vmarea: MemoryArea, content: Content<T>) -> Self {
         Self { vmarea, content }
     }
 
+    /// The area and the content, for the tree to keep.
     pub(crate) fn into_parts(self) -> (MemoryArea, Content<T>) {
         (self.vmarea, self.content)
     }
 }
 
 impl<T: Payload> VirtualMemoryMap<T> {
-    /// Cuts the map: `self` keeps the first `offset` bytes, the answer is the rest. `None`, and nothing has changed,
+    /// Splits the map: `self` keeps the first `offset` bytes, and the answer is the rest. `None`, and nothing has changed,
     /// unless both would have a byte. O(1), and one [`Payload::split_at`].
     #[must_use]
     pub fn split_at(&mut self, offset: usize) -> Option<Self> {
@@ -179,8 +186,10 @@ impl<T: Payload> VirtualMemoryMap<T> {
         })
     }
 
-    /// Whether `right` continues this map: directly behind it, in virtual and physical memory, with the same
-    /// permissions, sharing and memory type, and with a payload that joins. O(1).
+    /// Whether `right` continues this map. It lies directly behind, in virtual and in physical memory, with equal
+    /// permissions, sharing and memory type, and its payload joins. O(1), and one [`Payload::can_join`] at most.
+    ///
+    /// A space joins such neighbours by itself.
     #[must_use]
     pub fn can_join(&self, right: &Self) -> bool {
         self.view().can_join(right.view())
@@ -188,7 +197,7 @@ impl<T: Payload> VirtualMemoryMap<T> {
 }
 
 impl<T: Clone> MapRef<'_, T> {
-    /// The map as a value.
+    /// The map as a value with a clone of the payload.
     #[must_use]
     pub fn to_map(self) -> VirtualMemoryMap<T> {
         VirtualMemoryMap::from_parts(self.vmarea, self.content.clone())
