@@ -1,4 +1,7 @@
 //! Leaves that are as full as they get, at random: moves, restores and holes beside each other lose no page.
+//!
+//! Maps of a few pages, added in address order, fill each leaf to its bound. From there every verb at random finds leaves
+//! without room, and neighbours without room: the cases in which a reservation may count too few nodes.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -15,14 +18,15 @@ const RW: Permissions = READ.union(Permissions::WRITE);
 /// Where a page leads, and what it allows.
 type Pages = BTreeMap<usize, (usize, Permissions)>;
 
-/// The pages of a map.
+/// The pages of each map at first: long enough to have a hole cut into it.
 const LONG: usize = 4;
 
-/// `count` pages at `first`, whose frames begin with the number `frame`.
+/// A readable map of `count` pages at page `first`, whose frames begin with the number `frame`.
 fn lead_to(first: usize, frame: usize, count: usize) -> VirtualMemoryMap {
     map(first * PAGE, (frame * PAGE) as u64, count * PAGE, READ)
 }
 
+/// All pages of the space: the model is compared with them.
 fn view(space: &Space) -> Pages {
     let maps = space.memory_maps();
     maps.flat_map(|map| {
@@ -34,11 +38,13 @@ fn view(space: &Space) -> Pages {
     .collect()
 }
 
+/// Empties `pages` of the model.
 fn remove(model: &mut Pages, pages: Range<usize>) {
     model.retain(|page, _| !pages.contains(page));
 }
 
-/// A verb at random on the space and on the model.
+/// Makes a verb at random on the space and on the model. Verbs that must not be refused are unwrapped; moves and changes
+/// of permissions may meet a hole, and change nothing then.
 fn step(space: &mut Space, model: &mut Pages, random: &mut Random, limit: usize) {
     let first = random.below(limit);
     let most = [3, 40, 300][random.below(3)];
@@ -60,6 +66,7 @@ fn step(space: &mut Space, model: &mut Pages, random: &mut Random, limit: usize)
                 remove(model, first + count..first + count + behind);
             }
         }
+        // All free pages of a span, as maps that do not join, from the last to the first.
         3 => {
             let free = (first..first + count).filter(|page| !model.contains_key(page));
             let free: Vec<usize> = free.collect();
@@ -87,6 +94,7 @@ fn step(space: &mut Space, model: &mut Pages, random: &mut Random, limit: usize)
     }
 }
 
+// 62 maps fill one leaf; 132 fill two and begin a third; more make neighbours on both sides, and inner nodes.
 #[test]
 fn no_page_is_lost_between_leaves_that_are_full() {
     for (seed, maps) in [(1, 62), (2, 132), (3, 600), (4, 2_500)] {

@@ -1,4 +1,7 @@
 //! Random edits of many maps, against a model of pages.
+//!
+//! The model is an array with an entry for each page. It knows nothing of maps: the maps that it must have are put
+//! together from its pages, everything joined that can be. So it can share no mistake with the tree.
 
 use kernel_vm::backend::mock::NoPageTable;
 use kernel_vm::{MapError, Permissions, VirtualMemoryManager, VirtualMemoryMap};
@@ -6,10 +9,11 @@ use kernel_vm::{MapError, Permissions, VirtualMemoryManager, VirtualMemoryMap};
 use super::look::look;
 use crate::subject::{PAGE, map, pages};
 
-/// Marsaglia's xorshift64*.
+/// Marsaglia's xorshift64*: numbers that are the same in each run. The state is not 0.
 pub struct Random(pub u64);
 
 impl Random {
+    /// The next number below `limit`.
     pub fn below(&mut self, limit: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -17,30 +21,34 @@ impl Random {
         (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16) as usize % limit
     }
 }
+
+/// A space whose page table does nothing: the tree is all there is to go wrong.
 pub type Space = VirtualMemoryManager<NoPageTable>;
 
 pub const READ: Permissions = Permissions::READ;
 pub const RW: Permissions = READ.union(Permissions::WRITE);
 
-/// A page of the model: the frame, and whether it may be written.
+/// A page of the model: the number of its frame, and whether it may be written. `None` where no map is.
 pub type Page = Option<(u64, bool)>;
 
+/// An edit, by pages: those from `first` on, `count` of them.
 #[derive(Clone, Copy, Debug)]
 pub enum Op {
+    /// Maps the pages to frames from `frame` on, and replaces the maps that were there.
     Replace {
         first: usize,
         count: usize,
         frame: u64,
     },
-    Unmap {
-        first: usize,
-        count: usize,
-    },
+    /// Removes the pages.
+    Unmap { first: usize, count: usize },
+    /// Makes the pages writable or read-only. Refused where one of them is not mapped.
     Protect {
         first: usize,
         count: usize,
         write: bool,
     },
+    /// Moves the pages from `old` on to `new`. Refused where one of them is not mapped.
     Remap {
         old: usize,
         new: usize,
@@ -52,6 +60,7 @@ const fn permissions(write: bool) -> Permissions {
     if write { RW } else { READ }
 }
 
+/// Makes the edit on the space, and on the model if the space has made it.
 pub fn apply(space: &mut Space, model: &mut [Page], op: Op) -> Result<(), MapError> {
     match op {
         Op::Replace {
@@ -120,6 +129,7 @@ pub fn maps(model: &[Page]) -> Vec<VirtualMemoryMap> {
     runs.into_iter().map(map).collect()
 }
 
+/// Asserts that the space has the model's maps, and that its invariants hold.
 pub fn compare(space: &Space, model: &[Page]) {
     space.check_invariants().unwrap();
     let expected = maps(model);
@@ -131,7 +141,8 @@ pub fn compare(space: &Space, model: &[Page]) {
             .all(|(seen, expected)| seen == expected.view())
     );
 }
-/// Another model beside the one of pages.
+
+/// Another model beside the model of pages.
 pub trait Oracle {
     /// Makes an edit that the space has made.
     fn apply(&mut self, op: Op);
@@ -147,6 +158,7 @@ impl Oracle for () {
     fn compare(&self, _space: &Space) {}
 }
 
+/// An edit at random, mostly of a few pages, sometimes of up to 39. A move never overlaps itself but where it stays.
 pub fn random_op(random: &mut Random, pages: usize) -> Op {
     let first = random.below(pages - 40);
     let count = if random.below(50) == 0 {
@@ -178,8 +190,11 @@ pub fn random_op(random: &mut Random, pages: usize) -> Op {
         }
     }
 }
+
 /// Makes `steps` random edits of `size` pages, and compares all maps after each `every` of them, with `other` as well.
-/// Answers how many maps there were at most.
+/// Answers the largest number of maps that there were.
+///
+/// At the end all maps are removed, and restored in reverse order.
 pub fn run(seed: u64, size: usize, steps: usize, every: usize, other: &mut impl Oracle) -> usize {
     let mut random = Random(seed);
     let mut space = Space::new(NoPageTable::new());

@@ -1,11 +1,13 @@
 //! Every kind of lookup, at random, against the model.
+//!
+//! The model answers by a scan of its pages: slowly, and in a way that has nothing in common with the tree's.
 
 use kernel_vm::{FreeSearch, MemoryArea, PhysAddr, VirtAddr};
 
 use super::edits::{Page, Random, Space};
 use crate::subject::{PAGE, pages};
 
-/// The lowest `count` free pages behind `from`.
+/// The first of the lowest `count` free pages that follow each other at `from..end`.
 fn first_fit(model: &[Page], count: usize, from: usize, end: usize) -> Option<usize> {
     let mut free = 0;
     for (page, entry) in model.iter().enumerate().take(end).skip(from) {
@@ -17,7 +19,8 @@ fn first_fit(model: &[Page], count: usize, from: usize, end: usize) -> Option<us
     None
 }
 
-/// One random look at each kind of lookup.
+/// Asks the space for one thing of each kind, at random, and asserts that the model answers alike: a translation, a rank,
+/// the lowest free area, and the maps in an area.
 pub fn look(space: &Space, model: &[Page], random: &mut Random) {
     let page = random.below(model.len());
     let addr = VirtAddr::new(page * PAGE + random.below(PAGE));
@@ -47,7 +50,8 @@ pub fn look(space: &Space, model: &[Page], random: &mut Random) {
     assert_eq!(inside, by_position);
 }
 
-/// Highest first, aligned with an offset, from a hint, and all holes.
+/// Asks for free areas, and asserts that the model answers alike: lowest and highest first, aligned with an offset, from
+/// a hint; all holes, and the largest.
 fn look_for_gaps(
     space: &Space,
     model: &[Page],
@@ -73,6 +77,7 @@ fn look_for_gaps(
         "highest"
     );
     let hint = random.below(model.len());
+    // At the hint or above first; if there is none, the whole window counts.
     let behind = (from.max(hint)..end).find(fits);
     let expected = behind.or_else(|| (from..end).find(fits));
     assert_eq!(
@@ -83,6 +88,7 @@ fn look_for_gaps(
     let holes: Vec<MemoryArea> = space.holes(window).collect();
     let expected: Vec<MemoryArea> = model_holes(model, from, end);
     assert_eq!(holes, expected);
+    // The lowest of the largest holes.
     let largest = expected.iter().map(|hole| hole.size()).max();
     assert_eq!(
         space.largest_hole(window),
@@ -92,6 +98,7 @@ fn look_for_gaps(
     );
 }
 
+/// The runs of free pages of the model at `from..end`, as areas in address order.
 fn model_holes(model: &[Page], from: usize, end: usize) -> Vec<MemoryArea> {
     let mut runs: Vec<(usize, usize)> = Vec::new();
     for page in (from..end).filter(|&page| model[page].is_none()) {

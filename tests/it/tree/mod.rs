@@ -1,4 +1,7 @@
-//! The tree of maps by itself: many maps, few nodes, and every short sequence there is.
+//! The tree of maps by itself, over a page table that does nothing: many maps, few nodes, and every short sequence.
+//!
+//! The tree is reached by a space's verbs alone. [`edits`] has the model that it is compared with, page by page; [`look`]
+//! asks the space and the model each question there is; [`dense`] fills leaves to their bound.
 
 mod dense;
 mod edits;
@@ -14,6 +17,7 @@ use crate::subject::{PAGE, map, pages};
 use edits::{Op, RW, apply, compare, maps, random_op, run};
 pub use edits::{Random, Space};
 
+// Compared after every step, so that a failure names the edit that broke the tree.
 #[test]
 fn random_edits_agree_with_a_page_by_page_model_after_every_step() {
     for seed in 1..9 {
@@ -24,6 +28,7 @@ fn random_edits_agree_with_a_page_by_page_model_after_every_step() {
     }
 }
 
+// Two levels of inner nodes: splits, merges and gaps have to climb through a node that is not the root.
 #[test]
 fn a_hundred_thousand_edits_among_thousands_of_maps_agree_with_the_model() {
     assert!(
@@ -32,7 +37,8 @@ fn a_hundred_thousand_edits_among_thousands_of_maps_agree_with_the_model() {
     );
 }
 
-/// Every operation over `size` pages, with two kinds of frames.
+/// Every operation over `size` pages: each span replaced, unmapped and made writable. Frames ascend with the pages, so
+/// neighbours join wherever both were replaced.
 fn all_ops(size: usize) -> Vec<Op> {
     let spans = (0..size).flat_map(|first| (1..=size - first).map(move |count| (first, count)));
     spans
@@ -54,6 +60,8 @@ fn all_ops(size: usize) -> Vec<Op> {
         .collect()
 }
 
+// The first operation is a replacement: any other finds an empty space. The last is undone by a restore of the maps
+// before it, which is quicker than the three operations once more.
 #[test]
 fn all_sequences_of_four_operations_over_six_pages_agree_with_the_model() {
     const SIZE: usize = 6;
@@ -91,6 +99,7 @@ fn all_sequences_of_four_operations_over_six_pages_agree_with_the_model() {
     }
 }
 
+// The two addresses where a neighbour's address would overflow.
 #[test]
 fn maps_at_address_0_and_at_the_last_byte_have_neighbours() {
     let mut space = Space::new(NoPageTable::new());
@@ -110,10 +119,12 @@ fn maps_at_address_0_and_at_the_last_byte_have_neighbours() {
     space.check_invariants().unwrap();
 }
 
+/// `count` nodes for a space without a heap. Never freed: a space keeps its nodes for good.
 pub fn leak(count: usize) -> &'static mut [Node] {
     Box::leak((0..count).map(|_| Node::new()).collect())
 }
 
+// From no node at all to enough for inner nodes: refusals come at every place where a verb may ask for a node.
 #[test]
 fn running_out_of_nodes_changes_nothing_and_the_heap_helps_later() {
     for count in 0..12 {
@@ -146,6 +157,7 @@ fn running_out_of_nodes_changes_nothing_and_the_heap_helps_later() {
     }
 }
 
+// Three times, as a node that is lost shows when the next restore has one node less.
 #[test]
 fn a_restore_without_enough_nodes_hands_all_back_and_loses_no_node() {
     let mut space = Space::with_nodes(NoPageTable::new(), leak(6));
@@ -160,6 +172,7 @@ fn a_restore_without_enough_nodes_hands_all_back_and_loses_no_node() {
     assert_eq!(space.remove_all_memory_maps().count(), 50);
 }
 
+// The least number of nodes in which all maps find room, by bisection, in each order that they may come in.
 #[cfg(not(kernel_vm_small_nodes))]
 #[test]
 fn nodes_take_little_more_than_what_they_keep() {
@@ -203,6 +216,7 @@ fn nodes_take_little_more_than_what_they_keep() {
     }
 }
 
+// Maps lie three pages apart, and their frames seven: none joins, so the rank of each is known.
 #[test]
 fn positions_and_addresses_agree_at_a_hundred_thousand_maps() {
     let mut space = Space::new(NoPageTable::new());
