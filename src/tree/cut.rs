@@ -2,6 +2,15 @@
 //!
 //! A map that crosses a border of the area is split there. The parts inside the area, and all maps between, leave the tree
 //! in address order. The tree's own page walks through one cut step by step.
+//!
+//! In one leaf, a cut is one of three cases:
+//!
+//! ```text
+//! area          |-----|
+//! punch      |-----map-----|                 one map more: the only case that needs room
+//! one map       |-map-|                      or a map that ends with the area and begins in it
+//! any        |-map-|  |map| |-map-|          a tail, whole maps, a head, as far as there are any
+//! ```
 
 use super::leaf::Leaf;
 use super::max_gap::pair;

@@ -1,7 +1,15 @@
 //! The way down to a leaf, and the maps beside an address.
 //!
 //! A descent ends in the leaf where the address is, or would be inserted: at each level the first child that does not end
-//! before the address, or the last child. So an address in a gap between two leaves belongs to the right one.
+//! before the address, or the last child. So an address in a gap between two leaves belongs to the right one, and an
+//! address behind all maps to the last.
+//!
+//! ```text
+//! leaf A  0x1000..=0x8fff      0x0 and 0x8000 belong to A
+//! leaf B  0xa000..=0xefff      0x9000 and 0xf000 belong to B, at position 0 and behind its last map
+//! ```
+//!
+//! Edits rely on that rule: an insert, a cut and a change of permissions begin at the leaf of their first byte.
 
 use super::leaf::Leaf;
 use super::node::{Node, NodeKind};

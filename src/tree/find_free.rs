@@ -3,6 +3,16 @@
 //! Free space lies before the first map, behind the last, or in a gap between two. A gap between two maps of one leaf is
 //! found in the leaf; a gap between two leaves in the inner node above both, before the right one. The search passes over
 //! each leaf and each subtree whose largest gap is too small, without reading it.
+//!
+//! For 0x4000 bytes, lowest first, among these children:
+//!
+//! ```text
+//! max_gaps   0x3000    0x1000    0x6000    0x9000
+//! children   leaf A    leaf B    leaf C    leaf D
+//!            too small too small read: the gap before C, then the gaps inside it
+//! ```
+//!
+//! Leaf D is read only if no gap of C's fits, for its alignment or for the window's border.
 
 use super::inner::Inner;
 use super::node::{Node, NodeKind};

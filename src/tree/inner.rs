@@ -2,6 +2,12 @@
 //!
 //! The copies are true whenever no edit is under way below the node. An edit that changes a child calls
 //! [`refresh`](Inner::refresh) on its way up; between the two, only the edited child's copy may be old.
+//!
+//! For the children at positions 0 to the length:
+//! - each child has a map at least, and all children are equally high;
+//! - `highs` at a position is below `lows` at the next;
+//! - `max_gaps` at 0 has no gap before it: that one belongs to a node above, or to none;
+//! - `count` and `max_gap` are the sum and the largest of the arrays, so the node above reads no array.
 
 use core::ops::Range;
 

@@ -2,6 +2,13 @@
 //!
 //! Each keeps the largest gap true by the gaps that it changes: the gap that the map falls into, and the two that are left
 //! of it. Payloads that are no longer needed are dropped last, as their destructors may panic.
+//!
+//! ```text
+//! apart      |left|   new   |right|    a third map, if there is room
+//! append     |left|new      |right|    left grows over new; no room is needed
+//! both       |left|new|right|          left grows over both, and the leaf has a map less
+//! prepend    |left|      new|right|    right grows down over new
+//! ```
 
 use super::leaf::Leaf;
 use crate::area::MemoryArea;

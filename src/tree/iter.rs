@@ -1,7 +1,15 @@
 //! Walks over the maps in address order.
 //!
 //! Leaves are not linked to each other: a link would be one more pointer to keep true at each split. A walk keeps its way
-//! down instead, and climbs it where a leaf ends.
+//! down instead, and climbs it where a leaf ends:
+//!
+//! ```text
+//! above   root: child 2 comes next
+//!         inner node, child 1 of the root: child 5 comes next
+//! leaf    child 4 of that inner node: map 17 comes next
+//! ```
+//!
+//! The memory for the way is on the stack, so a walk allocates nothing.
 
 use arrayvec::ArrayVec;
 

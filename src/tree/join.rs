@@ -2,6 +2,14 @@
 //!
 //! Inserts and changes of permissions join inside one leaf. Here are the joins across the border of two leaves, which
 //! edit each leaf in turn.
+//!
+//! ```text
+//! forward    A [.. |left|]  B [|right| ..]   ->   A [.. |left-right|]  B [..]
+//! backward   A [.. |left|]  B [|right| ..]   ->   A [..]  B [|left-right| ..]
+//! ```
+//!
+//! Backward is for a leaf A above FULL. Both remove one map, and let the other grow over it: between the two edits the
+//! removed map's memory belongs to no map, but no foreign code runs in between.
 
 use super::store::Tree;
 use crate::addr::VirtAddr;

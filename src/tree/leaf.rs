@@ -2,6 +2,12 @@
 //!
 //! The methods here keep ends and records in step. The largest gap is the caller's to keep true, by
 //! [`update_max_gap`](Leaf::update_max_gap): an edit of several steps looks at its gaps once, before and after.
+//!
+//! Positions that have no map read as a map at the last address: `start` and `end` answer `usize::MAX`. So a caller may
+//! ask for the position behind the last map, as a search answers it, and compares without a test for the length.
+//!
+//! Payloads may panic when they split or are dropped. No method drops a payload, or asks it, before ends and records
+//! agree; guards see to those that hand maps to foreign code.
 
 use core::ops::Range;
 

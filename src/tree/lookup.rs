@@ -2,6 +2,9 @@
 //!
 //! A hint is the path to an earlier answer. Where it fits, the lookup follows positions without a search in any node.
 //! Where it does not, the search from the root may set the hint anew; see [`Hints`](super::hint::Hints).
+//!
+//! Lookups take `&self`, and many CPUs run them at once. The hints are the only memory that they write, by relaxed
+//! atomics: no lookup waits for another, and none trusts a hint that it has not checked.
 
 use super::hint::Hint;
 use super::inner::Inner;

@@ -1,6 +1,13 @@
 //! Nodes that leave the tree: empty ones, sparse ones, and a root with one child.
 //!
 //! They go to the pool, not to the heap: a verb of several steps may want them again for its next split.
+//!
+//! ```text
+//! sparse       inner [A 30 maps, B 16 maps, C 60 maps]     B is a quarter full
+//! merged       inner [A 46 maps,            C 60 maps]     46 of 64 is three quarters at most; B's memory is spare
+//! ```
+//!
+//! A node is merged only when an edit has made it sparse, so the cost of a merge falls on the edits that led to it.
 
 use super::inner::Inner;
 use super::node::{Node, NodeKind};

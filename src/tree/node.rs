@@ -2,6 +2,14 @@
 //!
 //! All three share one type, so that memory that was a leaf can become an inner node. A kernel without a heap hands over
 //! nodes by number, and need not know how many of them will be leaves.
+//!
+//! ```text
+//! spare  ->  leaf     the first map of a tree; the right half of a split leaf
+//! spare  ->  inner    a new root; the right half of a split inner node
+//! leaf, inner  ->  spare    emptied by cuts, or merged with the node to its left
+//! ```
+//!
+//! A node is empty when it becomes spare: maps and children have left it before.
 
 use super::inner::Inner;
 use super::leaf::Leaf;

@@ -2,6 +2,14 @@
 //!
 //! Maps at the borders of the area are cut, unless they have the permissions already. Then neighbours that have become
 //! alike join: inside a leaf at once, across leaves afterwards.
+//!
+//! ```text
+//! area             |-----------------|
+//! before    |---rw---|---r---|----rw---|     cut at both borders of the area
+//! after     |--rw--|---------r-------|rw|    the parts inside have joined with the map between
+//! ```
+//!
+//! A leaf may hold two maps more than FULL on the way, until the parts have joined.
 
 use super::cut::behind;
 use super::leaf::Leaf;

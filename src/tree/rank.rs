@@ -1,7 +1,14 @@
 //! Ranks: positions among all maps of the tree, in address order.
 //!
 //! Inner nodes know how many maps each child has. The rank of a map is its position in its leaf, and the counts of all
-//! children to the left of its path.
+//! children to the left of its path:
+//!
+//! ```text
+//! counts     3         2         40        a map of leaf C at position 7
+//! children   leaf A    leaf B    leaf C    has rank 3 + 2 + 7 = 12
+//! ```
+//!
+//! The number of maps between two addresses is the difference of two ranks, however many they are.
 
 use super::node::NodeKind;
 use super::store::Tree;

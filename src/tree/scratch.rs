@@ -2,6 +2,12 @@
 //!
 //! Maps come one by one from an iterator that may end in an error, or overlap another. Until the last has come, the home
 //! tree must not change. So they wait in a tree of their own, whose nodes come from the home tree's pool.
+//!
+//! ```text
+//! put  put  put ..  add_all                 all maps are in the home tree
+//! put  put  refused, then iterate           the caller has all maps back; nodes are in the home tree's pool
+//! put  put  dropped                         the maps are dropped; nodes are in the home tree's pool
+//! ```
 
 use super::drop_all::drop_all;
 use super::node::{Node, NodeKind};
