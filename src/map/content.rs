@@ -33,8 +33,8 @@ impl<T> Content<T> {
 }
 
 impl<T: Payload> Content<T> {
-    /// Splits the content of a map of more than `offset` bytes: `self` keeps the first `offset` bytes, and the answer has
-    /// the rest. `None`, and nothing has changed, where the physical address would overflow. O(1), and one
+    /// Splits the content of a map of more than `offset` bytes: `self` keeps the first `offset` bytes, and the answer
+    /// has the rest. `None`, and nothing has changed, where the physical address would overflow. O(1), and one
     /// [`Payload::split_at`].
     pub(crate) fn split_at(&mut self, offset: usize) -> Option<Self> {
         // Before the payload is asked: it cannot take a split back.

@@ -13,8 +13,8 @@ use crate::permissions::Permissions;
 
 /// One map of a space, as lookups and iterators answer it: a small `Copy` view with a map's getters.
 ///
-/// It borrows the space, so the space cannot change while it is held; [`to_map`](Self::to_map) makes a value of it where
-/// the payload is `Clone`. All getters are O(1). `Display` writes one line of `/proc/PID/maps`.
+/// It borrows the space, so the space cannot change while it is held; [`to_map`](Self::to_map) makes a value of it
+/// where the payload is `Clone`. All getters are O(1). `Display` writes one line of `/proc/PID/maps`.
 pub struct MapRef<'a, T = ()> {
     /// The virtual addresses, which the tree keeps apart from the content.
     pub(super) vmarea: MemoryArea,
@@ -92,8 +92,8 @@ impl<T: Payload> MapRef<'_, T> {
         self.permissions() == right.permissions() && self.continues_in(right)
     }
 
-    /// Whether `right` would continue this map if both had the same permissions. O(1), and one [`Payload::can_join`] when
-    /// all else agrees.
+    /// Whether `right` would continue this map if both had the same permissions. O(1), and one [`Payload::can_join`]
+    /// when all else agrees.
     ///
     /// The last test but one refuses two maps that cover all 2^64 bytes together: no area has that size.
     pub(crate) fn continues_in(self, right: MapRef<'_, T>) -> bool {

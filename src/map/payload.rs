@@ -4,8 +4,8 @@
 ///
 /// Verbs over part of a map split it, and neighbours that have become one join: the payload follows.
 ///
-/// It borrows nothing that may go: the nodes that keep it may be in a `static`. Verbs pass payloads by value, a dozen at
-/// most at a time: large data belongs behind a pointer where the kernel's stack is small.
+/// It borrows nothing that may go: the nodes that keep it may be in a `static`. Verbs pass payloads by value, a dozen
+/// at most at a time: large data belongs behind a pointer where the kernel's stack is small.
 ///
 /// No method should panic, nor its `Drop`. One that does leaves the space
 /// [sound](crate::VirtualMemoryManager#when-something-panics).

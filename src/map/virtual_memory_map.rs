@@ -32,8 +32,8 @@ impl VirtualMemoryMap {
     /// `is_shared` is the kernel's word: the crate keeps it, and joins only maps that agree on it.
     ///
     /// # Errors
-    /// [`MapError::SizesDiffer`] when the two areas are not of one size; [`MapError::UnknownPermissions`] for bits without
-    /// a meaning. Alignment and range depend on the backend, and are checked when the map is added.
+    /// [`MapError::SizesDiffer`] when the two areas are not of one size; [`MapError::UnknownPermissions`] for bits
+    /// without a meaning. Alignment and range depend on the backend, and are checked when the map is added.
     pub const fn new(
         vmarea: MemoryArea,
         pmarea: MemoryArea<PhysAddr>,
@@ -173,8 +173,8 @@ impl<T> VirtualMemoryMap<T> {
 }
 
 impl<T: Payload> VirtualMemoryMap<T> {
-    /// Splits the map: `self` keeps the first `offset` bytes, and the answer is the rest. `None`, and nothing has changed,
-    /// unless both would have a byte. O(1), and one [`Payload::split_at`].
+    /// Splits the map: `self` keeps the first `offset` bytes, and the answer is the rest. `None`, and nothing has
+    /// changed, unless both would have a byte. O(1), and one [`Payload::split_at`].
     #[must_use]
     pub fn split_at(&mut self, offset: usize) -> Option<Self> {
         let (left, right) = self.vmarea.split_at(offset)?;

@@ -1,7 +1,7 @@
 //! Cuts: all that lies in an area is taken out of the tree.
 //!
-//! A map that crosses a border of the area is split there. The parts inside the area, and all maps between, leave the tree
-//! in address order. The tree's own page walks through one cut step by step.
+//! A map that crosses a border of the area is split there. The parts inside the area, and all maps between, leave the
+//! tree in address order. The tree's own page walks through one cut step by step.
 //!
 //! In one leaf, a cut is one of three cases:
 //!
@@ -22,11 +22,11 @@ use crate::area::MemoryArea;
 use crate::map::{Payload, VirtualMemoryMap};
 
 impl<T: Payload> Tree<T> {
-    /// Takes all that lies in `area` out, cut at its borders, and hands it to `sink` in address order. O(log n) for each
-    /// leaf, and O(1) for each map.
+    /// Takes all that lies in `area` out, cut at its borders, and hands it to `sink` in address order. O(log n) for
+    /// each leaf, and O(1) for each map.
     ///
-    /// `spot` is the answer of [`reserve_cut`](Self::reserve_cut), or [`Spot::Tight`] after another reservation. Nodes need
-    /// to be set aside only where one map reaches past both borders of `area`.
+    /// `spot` is the answer of [`reserve_cut`](Self::reserve_cut), or [`Spot::Tight`] after another reservation. Nodes
+    /// need to be set aside only where one map reaches past both borders of `area`.
     ///
     /// When `sink` or a payload panics, the tree is sound: it may still have maps in `area`.
     pub(crate) fn cut(
@@ -36,8 +36,8 @@ impl<T: Payload> Tree<T> {
         mut sink: impl FnMut(VirtualMemoryMap<T>),
     ) {
         if matches!(spot, Spot::Tight) && self.reaches_past(area) {
-            // No neighbour takes maps for the cut: a move may have counted on that neighbour's room. Where a move has set no
-            // node aside, the leaf holds one map more than FULL, until the other part of the cut map goes.
+            // No neighbour takes maps for the cut: a move may have counted on that neighbour's room. Where a move has
+            // set no node aside, the leaf holds one map more than FULL, until the other part of the cut map goes.
             self.make_room(area.start().get(), 1, Relief::Ascending);
         }
         // The spot is about the first leaf. Each further leaf is searched for by its first byte in the area.
@@ -89,11 +89,11 @@ pub(super) fn behind(area: MemoryArea, high: usize) -> Option<MemoryArea> {
 }
 
 impl<T: Payload> Leaf<T> {
-    /// Takes the leaf's share of `area` out, whose start is or would be at `at`. Answers the last byte of the leaf as it was
-    /// before.
+    /// Takes the leaf's share of `area` out, whose start is or would be at `at`. Answers the last byte of the leaf as
+    /// it was before.
     ///
-    /// Two cases have short ways of their own: an area inside one map, and an area whose only map lies in it whole and ends
-    /// with it.
+    /// Two cases have short ways of their own: an area inside one map, and an area whose only map lies in it whole and
+    /// ends with it.
     fn cut(
         &mut self,
         area: MemoryArea,
@@ -123,10 +123,11 @@ impl<T: Payload> Leaf<T> {
         high
     }
 
-    /// Takes the leaf's share of `area` out, any part of any number of maps: the tail of the map at `first`, maps that lie
-    /// inside whole, and the head of the next.
+    /// Takes the leaf's share of `area` out, any part of any number of maps: the tail of the map at `first`, maps that
+    /// lie inside whole, and the head of the next.
     ///
-    /// `area` begins in or before the map at `first`, and does not end inside it unless it covers that map's first byte.
+    /// `area` begins in or before the map at `first`, and does not end inside it unless it covers that map's first
+    /// byte.
     fn cut_from(
         &mut self,
         first: usize,

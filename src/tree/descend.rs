@@ -1,8 +1,8 @@
 //! The way down to a leaf, and the maps beside an address.
 //!
-//! A descent ends in the leaf where the address is, or would be inserted: at each level the first child that does not end
-//! before the address, or the last child. So an address in a gap between two leaves belongs to the right one, and an
-//! address behind all maps to the last.
+//! A descent ends in the leaf where the address is, or would be inserted: at each level the first child that does not
+//! end before the address, or the last child. So an address in a gap between two leaves belongs to the right one, and
+//! an address behind all maps to the last.
 //!
 //! ```text
 //! leaf A  0x1000..=0x8fff      0x0 and 0x8000 belong to A
@@ -66,8 +66,8 @@ impl<T> Tree<T> {
 
     /// The last map that ends before `addr`. O(log n).
     ///
-    /// If `addr` comes first in its leaf, that map is the last one of the subtree to the left: the descent remembers the
-    /// nearest such subtree, and goes down a second time.
+    /// If `addr` comes first in its leaf, that map is the last one of the subtree to the left: the descent remembers
+    /// the nearest such subtree, and goes down a second time.
     pub(super) fn predecessor(&self, addr: usize) -> Option<MapRef<'_, T>> {
         let mut node = self.root.as_deref()?;
         let mut before = None;

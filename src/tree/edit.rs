@@ -3,8 +3,8 @@
 //! Every edit of the tree comes through [`Tree::edit_at`]: down to a leaf, a closure there, and up again. On the way up
 //! each inner node refreshes its copy of the child, and merges a child that has become sparse.
 //!
-//! The way up is in destructors. Payloads and sinks are foreign code that the closure calls, and may panic: an unwinding
-//! edit leaves sound nodes behind as a returning one does.
+//! The way up is in destructors. Payloads and sinks are foreign code that the closure calls, and may panic: an
+//! unwinding edit leaves sound nodes behind as a returning one does.
 
 use super::inner::Inner;
 use super::leaf::Leaf;
@@ -16,8 +16,8 @@ use super::spot::Spot;
 use super::store::Tree;
 
 impl<T> Tree<T> {
-    /// Calls `edit` with the leaf where `addr` is or would be and its position there, and answers its result; `None` for
-    /// an empty tree. O(log n), beside the edit.
+    /// Calls `edit` with the leaf where `addr` is or would be and its position there, and answers its result; `None`
+    /// for an empty tree. O(log n), beside the edit.
     ///
     /// The closure leaves the leaf in order with its largest gap true, and may leave it empty.
     #[inline]
@@ -76,8 +76,8 @@ fn edit_below<T, R>(
     }
 }
 
-/// A tree in which a leaf is edited. When the edit ends, by a panic as well, an empty root or a root with one child makes
-/// way.
+/// A tree in which a leaf is edited. When the edit ends, by a panic as well, an empty root or a root with one child
+/// makes way.
 struct RootEdit<'a, T: 'static>(&'a mut Tree<T>);
 
 impl<T> Drop for RootEdit<'_, T> {

@@ -1,8 +1,8 @@
 //! The search for free space, lowest or highest first.
 //!
-//! Free space lies before the first map, behind the last, or in a gap between two. A gap between two maps of one leaf is
-//! found in the leaf; a gap between two leaves in the inner node above both, before the right one. The search passes over
-//! each leaf and each subtree whose largest gap is too small, without reading it.
+//! Free space lies before the first map, behind the last, or in a gap between two. A gap between two maps of one leaf
+//! is found in the leaf; a gap between two leaves in the inner node above both, before the right one. The search passes
+//! over each leaf and each subtree whose largest gap is too small, without reading it.
 //!
 //! For 0x4000 bytes, lowest first, among these children:
 //!

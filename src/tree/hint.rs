@@ -18,9 +18,9 @@ const STACK_BITS: u32 = 14;
 /// The last hits. A hint is only ever a guess: whoever follows it checks that the map it finds there holds the address,
 /// so edits need not care, and a mixture of two hints does no harm.
 ///
-/// There are a few of them, each on a cache line of its own, and a lookup picks one by the address of its stack. So CPUs
-/// that look up at once seldom write to one line, without a lock, a CPU's number or `&mut`. The choice is a guess: two
-/// CPUs may share a hint, and a deep call may pick another.
+/// There are a few of them, each on a cache line of its own, and a lookup picks one by the address of its stack. So
+/// CPUs that look up at once seldom write to one line, without a lock, a CPU's number or `&mut`. The choice is a guess:
+/// two CPUs may share a hint, and a deep call may pick another.
 pub(super) struct Hints([Hint; HINTS]);
 
 /// One hint: the bounds of a map as they were when a lookup found it, and the path to it.
@@ -32,8 +32,8 @@ pub(super) struct Hint {
     span: AtomicUsize,
     /// The bits of the [`Path`].
     path: AtomicUsize,
-    /// How many misses in a row may still set the hint anew. A hit restores all of them. At 0, few misses set it: lookups
-    /// that jump about would write the line each time, for nothing.
+    /// How many misses in a row may still set the hint anew. A hit restores all of them. At 0, few misses set it:
+    /// lookups that jump about would write the line each time, for nothing.
     trust: AtomicU8,
 }
 
@@ -96,7 +96,8 @@ impl Hint {
         addr.wrapping_mul(0x9e37_79b9) & 0xfc00_0000 == 0
     }
 
-    /// Sets the hint to the map at `area` and the path to it. The three stores are not one: a mixture is only a bad guess.
+    /// Sets the hint to the map at `area` and the path to it. The three stores are not one: a mixture is only a bad
+    /// guess.
     pub(super) fn set(&self, area: MemoryArea, path: Path) {
         self.start.store(area.start().get(), Relaxed);
         self.span.store(area.size() - 1, Relaxed);

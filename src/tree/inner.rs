@@ -70,8 +70,8 @@ impl<N: Summarize> Inner<N> {
         self.count
     }
 
-    /// The position of the first child that does not end before `addr`. When all do, there may be no child at the answer,
-    /// and no map of the subtree holds `addr`.
+    /// The position of the first child that does not end before `addr`. When all do, there may be no child at the
+    /// answer, and no map of the subtree holds `addr`.
     #[inline]
     pub(super) fn search(&self, addr: usize) -> usize {
         self.highs.search(addr)
@@ -153,7 +153,8 @@ impl<N: Summarize> Inner<N> {
         }
     }
 
-    /// Inserts `child` at `at`, with its copy. The caller has made room; without room, the child would be dropped. O(1).
+    /// Inserts `child` at `at`, with its copy. The caller has made room; without room, the child would be dropped.
+    /// O(1).
     pub(super) fn insert_at(&mut self, at: usize, child: Owned<N>) {
         let len = self.len();
         if len < INNER && at <= len {

@@ -1,7 +1,7 @@
 //! Maps that are inserted where no map is.
 //!
-//! The leaf of the map's address takes it, if it has room, or if a neighbour there grows over it. If not, the leaf before
-//! may take it at its end. Only then is room made, by nodes that were set aside.
+//! The leaf of the map's address takes it, if it has room, or if a neighbour there grows over it. If not, the leaf
+//! before may take it at its end. Only then is room made, by nodes that were set aside.
 
 use super::leaf::Leaf;
 use super::node::NodeKind;
@@ -49,8 +49,8 @@ impl<T: Payload> Tree<T> {
         }
     }
 
-    /// Inserts `map` where no map is, and joins it with its neighbours. Nodes were set aside, or the verb's own cut has made
-    /// room. O(log n).
+    /// Inserts `map` where no map is, and joins it with its neighbours. Nodes were set aside, or the verb's own cut has
+    /// made room. O(log n).
     pub(crate) fn insert(&mut self, map: VirtualMemoryMap<T>, relief: Relief) {
         let area = map.vmarea();
         let mut new = Some(map);
@@ -65,8 +65,8 @@ impl<T: Payload> Tree<T> {
         }
     }
 
-    /// Inserts the map into the leaf of its address, if no map is there and the leaf has room, or if a neighbour in the leaf
-    /// grows over it. Otherwise the map stays in `new`.
+    /// Inserts the map into the leaf of its address, if no map is there and the leaf has room, or if a neighbour in the
+    /// leaf grows over it. Otherwise the map stays in `new`.
     #[inline]
     fn insert_here(&mut self, new: &mut Option<VirtualMemoryMap<T>>) {
         let Some(area) = new.as_ref().map(VirtualMemoryMap::vmarea) else {
@@ -76,8 +76,8 @@ impl<T: Payload> Tree<T> {
         self.join_edges(area, edges.flatten());
     }
 
-    /// Inserts a map that would come first in the leaf of its address behind the last map of the leaf before, if that leaf
-    /// takes it. Otherwise the map stays in `new`.
+    /// Inserts a map that would come first in the leaf of its address behind the last map of the leaf before, if that
+    /// leaf takes it. Otherwise the map stays in `new`.
     fn insert_before(&mut self, new: &mut Option<VirtualMemoryMap<T>>) {
         let Some(area) = new.as_ref().map(VirtualMemoryMap::vmarea) else {
             return;

@@ -1,7 +1,7 @@
 //! Inserts into one leaf, and the joins with the two neighbours there.
 //!
-//! Each keeps the largest gap true by the gaps that it changes: the gap that the map falls into, and the two that are left
-//! of it. Payloads that are no longer needed are dropped last, as their destructors may panic.
+//! Each keeps the largest gap true by the gaps that it changes: the gap that the map falls into, and the two that are
+//! left of it. Payloads that are no longer needed are dropped last, as their destructors may panic.
 //!
 //! ```text
 //! apart      |left|   new   |right|    a third map, if there is room
@@ -26,11 +26,11 @@ impl<T> Leaf<T> {
 }
 
 impl<T: Payload> Leaf<T> {
-    /// Inserts the map at `at`, and joins it with its neighbours in this leaf. `None`, and the map stays, when another map
-    /// is in the way, or when there is no room.
+    /// Inserts the map at `at`, and joins it with its neighbours in this leaf. `None`, and the map stays, when another
+    /// map is in the way, or when there is no room.
     ///
-    /// Answers whether the inserted map, or the map that has grown over it, is now the first of the leaf, and whether it
-    /// is the last. If so, neighbours in other leaves may have to be joined with it.
+    /// Answers whether the inserted map, or the map that has grown over it, is now the first of the leaf, and whether
+    /// it is the last. If so, neighbours in other leaves may have to be joined with it.
     pub(super) fn insert_joined(
         &mut self,
         map: &mut Option<VirtualMemoryMap<T>>,
@@ -90,8 +90,8 @@ impl<T: Payload> Leaf<T> {
         }
     }
 
-    /// Lets the map at `at` grow down over `map`, which it continues: it takes over `map`'s content, as that comes first. Its
-    /// old content is dropped last.
+    /// Lets the map at `at` grow down over `map`, which it continues: it takes over `map`'s content, as that comes
+    /// first. Its old content is dropped last.
     #[inline]
     fn prepend(&mut self, at: usize, map: VirtualMemoryMap<T>) {
         let old = self.gap_before(at);

@@ -1,7 +1,7 @@
 //! Walks over the maps in address order.
 //!
-//! Leaves are not linked to each other: a link would be one more pointer to keep true at each split. A walk keeps its way
-//! down instead, and climbs it where a leaf ends:
+//! Leaves are not linked to each other: a link would be one more pointer to keep true at each split. A walk keeps its
+//! way down instead, and climbs it where a leaf ends:
 //!
 //! ```text
 //! above   root: child 2 comes next

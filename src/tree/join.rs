@@ -17,8 +17,8 @@ use crate::area::MemoryArea;
 use crate::map::{Payload, VirtualMemoryMap};
 
 impl<T: Payload> Tree<T> {
-    /// Joins a map that was inserted at `area` with neighbours in other leaves. `edges` says whether it is the first and
-    /// whether it is the last of its leaf. O(1) if neither, otherwise O(log n).
+    /// Joins a map that was inserted at `area` with neighbours in other leaves. `edges` says whether it is the first
+    /// and whether it is the last of its leaf. O(1) if neither, otherwise O(log n).
     #[inline]
     pub(super) fn join_edges(&mut self, area: MemoryArea, edges: Option<(bool, bool)>) {
         if let Some((is_first, is_last)) = edges {
@@ -51,8 +51,8 @@ impl<T: Payload> Tree<T> {
 
     /// Joins the map that starts at `addr` with the map that ends before it, if it continues that. O(log n).
     ///
-    /// The payload of the right map is dropped last, when the tree is sound: it may panic. Where the left leaf holds more
-    /// than FULL maps, the left map goes over to the right leaf instead of the other way round.
+    /// The payload of the right map is dropped last, when the tree is sound: it may panic. Where the left leaf holds
+    /// more than FULL maps, the left map goes over to the right leaf instead of the other way round.
     pub(super) fn join_at(&mut self, addr: VirtAddr) {
         let pair = self.predecessor(addr.get()).zip(self.successor(addr));
         let Some((left, right)) = pair.filter(|(left, right)| left.can_join(*right)) else {

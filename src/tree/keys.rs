@@ -10,8 +10,8 @@ pub(super) const LINE: usize = 8;
 
 /// Up to `8 × B` addresses in ascending order: the keys of one node.
 ///
-/// The keys know no length: the node that owns them keeps it, and passes it where keys move. Keys behind that length are
-/// `usize::MAX`, so that a search may read them as keys beyond every address.
+/// The keys know no length: the node that owns them keeps it, and passes it where keys move. Keys behind that length
+/// are `usize::MAX`, so that a search may read them as keys beyond every address.
 ///
 /// ```text
 /// pilot        30                 70                 MAX

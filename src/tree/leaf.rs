@@ -69,8 +69,8 @@ impl<T> Leaf<T> {
         self.max_gap.get()
     }
 
-    /// The position of the first map that does not end before `addr`. When all do, the answer is the length, or the last
-    /// position of a leaf at its capacity. O(1), without a branch.
+    /// The position of the first map that does not end before `addr`. When all do, the answer is the length, or the
+    /// last position of a leaf at its capacity. O(1), without a branch.
     ///
     /// A lookup can do with that: it checks that the map there holds `addr`.
     #[inline]
@@ -191,8 +191,8 @@ impl<T> Leaf<T> {
         }
     }
 
-    /// The two addresses around each gap before the maps at `range`: the last byte of the map before, and the first byte
-    /// of the map. A search for free space filters them without looking at records' contents.
+    /// The two addresses around each gap before the maps at `range`: the last byte of the map before, and the first
+    /// byte of the map. A search for free space filters them without looking at records' contents.
     ///
     /// The range begins at 1 or later: the first map has no map before it in the leaf.
     #[inline]
@@ -233,7 +233,8 @@ impl<T> Leaf<T> {
         self.max_gap = MaxGap::of(self.scan_max_gap());
     }
 
-    /// The largest gap in the leaf, by a scan without branches: of each start less the end before, one more than the gap.
+    /// The largest gap in the leaf, by a scan without branches: of each start less the end before, one more than the
+    /// gap.
     fn scan_max_gap(&self) -> usize {
         let steps = self
             .records
@@ -319,8 +320,8 @@ impl<T> Leaf<T> {
         Some(VirtualMemoryMap::from_parts(area, content))
     }
 
-    /// Removes the maps at `range`, and hands them to `sink` in order. When `sink` panics, the maps that it has not got are
-    /// dropped, and the leaf is in order.
+    /// Removes the maps at `range`, and hands them to `sink` in order. When `sink` panics, the maps that it has not got
+    /// are dropped, and the leaf is in order.
     pub(super) fn drain(&mut self, range: Range<usize>, mut sink: impl FnMut(VirtualMemoryMap<T>)) {
         let len = self.len();
         let ends = Leftover {

@@ -15,8 +15,8 @@ use super::owned::Owned;
 use super::pool::Pool;
 use super::store::Tree;
 
-/// Removes the child at `at`, which is sparse, if it is empty; merges it with a neighbour if both fill three quarters of
-/// a node at most. O(1).
+/// Removes the child at `at`, which is sparse, if it is empty; merges it with a neighbour if both fill three quarters
+/// of a node at most. O(1).
 ///
 /// Not a full node: the next insert would split it again. So a sparse node may stay where both neighbours are fuller.
 pub(super) fn merge_sparse<T>(inner: &mut Inner<Node<T>>, at: usize, pool: &mut Pool<T>) {

@@ -19,7 +19,8 @@
 //! ```
 //!
 //! Each field serves one question:
-//! - `ends` and `highs` find an address. They stand in lines of eight keys, one cache line each, and a pilot repeats the
+//! - `ends` and `highs` find an address. They stand in lines of eight keys, one cache line each, and a pilot repeats
+//!   the
 //!   last key of each line. So a search compares the pilot, then one line, without a branch ([`keys`]).
 //! - `records` and `lows` tell whether the map found there begins early enough, and how wide the gap before it is.
 //! - `counts` turn an address into a rank, and back: a rank is a position among all maps of the tree.
@@ -36,13 +37,13 @@
 //!    one map more: that map loses its middle. If its leaf has no room, nodes are set aside for splits; this step may
 //!    fail. It answers a [`Spot`].
 //! 2. The caller edits its page table, and flushes. From here on nothing fails.
-//! 3. [`cut`](Tree::cut) makes room, if the spot says so: it splits the leaf, and each tight node above it, from the root
-//!    down, into the nodes that were set aside.
-//! 4. The first leaf is edited. A map that crosses a border of the area is split, and its payload too; maps inside leave
-//!    the leaf, in address order, for the caller's sink.
+//! 3. [`cut`](Tree::cut) makes room, if the spot says so: it splits the leaf, and each tight node above it, from the
+//!    root down, into the nodes that were set aside.
+//! 4. The first leaf is edited. A map that crosses a border of the area is split, and its payload too; maps inside
+//!    leave the leaf, in address order, for the caller's sink.
 //! 5. On the way back up each inner node refreshes its copies. A child that has become empty goes to the pool; a sparse
-//!    one is merged with a neighbour if both fill three quarters of a node at most. A root with one child makes way
-//!    for it.
+//!    one is merged with a neighbour if both fill three quarters of a node at most. A root with one child makes way for
+//!    it.
 //! 6. Steps 4 and 5 go on with the next leaf, until the area ends.
 //! 7. [`trim`](Tree::trim) gives spare nodes back to the heap.
 //!
@@ -51,8 +52,8 @@
 //! # Costs
 //!
 //! For n maps: a lookup, a rank, the map at a rank, a neighbour and a free area are O(log n). An edit is O(log n), and
-//! O(1) more for each map that it touches. A step of an iterator is O(1). A node is of fixed size: shifting its maps, or
-//! scanning its gaps, is O(1) by that measure, and at most 64 elements.
+//! O(1) more for each map that it touches. A step of an iterator is O(1). A node is of fixed size: shifting its maps,
+//! or scanning its gaps, is O(1) by that measure, and at most 64 elements.
 //!
 //! # Where nodes come from
 //!

@@ -1,10 +1,10 @@
 //! How many nodes an edit needs at most.
 //!
-//! A count must never be too low: the edit after it cannot fail. One that is too high costs spare nodes for the length of a
-//! verb, and may refuse a verb in a tree of few fixed nodes.
+//! A count must never be too low: the edit after it cannot fail. One that is too high costs spare nodes for the length
+//! of a verb, and may refuse a verb in a tree of few fixed nodes.
 //!
-//! One insert at an address needs a node for each tight node on the path there, and one more for a new root above a tight
-//! root:
+//! One insert at an address needs a node for each tight node on the path there, and one more for a new root above a
+//! tight root:
 //!
 //! ```text
 //! root  tight       2 nodes: a half of it, and a new root
@@ -26,8 +26,8 @@ const HALF: usize = LEAF / 2 - 1;
 const INNER_HALF: usize = INNER / 2 - 1;
 
 impl<T> Tree<T> {
-    /// How many nodes it takes at most to add all of `maps` by splits, in address order or the reverse. O(1) for each map,
-    /// and O(log n) for each leaf that one of them belongs to.
+    /// How many nodes it takes at most to add all of `maps` by splits, in address order or the reverse. O(1) for each
+    /// map, and O(log n) for each leaf that one of them belongs to.
     ///
     /// # Errors
     /// [`MapError::Overlap`] with the map of this tree that is in the way of the first that cannot be added.
@@ -62,8 +62,8 @@ impl<T> Tree<T> {
         Ok(needed)
     }
 
-    /// How many nodes it takes to make room for `growth` more maps in the leaf of `addr`: none where the leaf has room; one
-    /// for an empty tree. O(log n).
+    /// How many nodes it takes to make room for `growth` more maps in the leaf of `addr`: none where the leaf has room;
+    /// one for an empty tree. O(log n).
     pub(super) fn needed_at(&self, addr: usize, growth: usize) -> usize {
         let Some(root) = self.root.as_deref() else {
             return 1;
@@ -86,8 +86,8 @@ impl<T> Tree<T> {
     /// How many inner nodes it takes at most, beside those of [`needed_at`](Self::needed_at), when leaves are split
     /// `leaves` times in all. O(log n).
     ///
-    /// It counts the splits of inner nodes that were not tight before and become so, once a level and place, and the new
-    /// nodes that may come above the root.
+    /// It counts the splits of inner nodes that were not tight before and become so, once a level and place, and the
+    /// new nodes that may come above the root.
     pub(super) fn needed_above(&self, leaves: usize) -> usize {
         let height = self.height();
         // How many nodes a level has at most, as far as the root alone tells it.
@@ -107,7 +107,8 @@ impl<T> Tree<T> {
     }
 }
 
-/// How many times a leaf is split at most that would hold `len` maps in all, if they come in address order or the reverse.
+/// How many times a leaf is split at most that would hold `len` maps in all, if they come in address order or the
+/// reverse.
 pub(super) const fn splits(len: usize) -> usize {
     match len.checked_sub(FULL) {
         None | Some(0) => 0,

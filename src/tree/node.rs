@@ -1,7 +1,7 @@
 //! A node of either kind, or a spare one.
 //!
-//! All three share one type, so that memory that was a leaf can become an inner node. A kernel without a heap hands over
-//! nodes by number, and need not know how many of them will be leaves.
+//! All three share one type, so that memory that was a leaf can become an inner node. A kernel without a heap hands
+//! over nodes by number, and need not know how many of them will be leaves.
 //!
 //! ```text
 //! spare  ->  leaf     the first map of a tree; the right half of a split leaf
@@ -96,8 +96,8 @@ impl<T> Node<T> {
         }
     }
 
-    /// Whether an edit that adds `growth` maps must split the node first: a leaf without room for that many, or an inner
-    /// node without room for the children that splits below it bring.
+    /// Whether an edit that adds `growth` maps must split the node first: a leaf without room for that many, or an
+    /// inner node without room for the children that splits below it bring.
     pub(super) fn is_tight(&self, growth: usize) -> bool {
         match &self.0 {
             NodeKind::Leaf(leaf) => !leaf.has_room_for(growth),

@@ -22,11 +22,11 @@ use crate::map::Payload;
 use crate::permissions::Permissions;
 
 impl<T: Payload> Tree<T> {
-    /// Gives all of `area` these permissions, and joins maps that are alike then. O(log n) for each leaf, and O(1) for each
-    /// map.
+    /// Gives all of `area` these permissions, and joins maps that are alike then. O(log n) for each leaf, and O(1) for
+    /// each map.
     ///
-    /// `spot` is the answer of [`reserve_protect`](Self::reserve_protect). Maps that have the permissions already are not
-    /// cut.
+    /// `spot` is the answer of [`reserve_protect`](Self::reserve_protect). Maps that have the permissions already are
+    /// not cut.
     ///
     /// When a payload panics, the tree is sound: some maps in `area` may have the old permissions.
     pub(crate) fn protect(&mut self, area: MemoryArea, mut spot: Spot, permissions: Permissions) {
@@ -54,11 +54,11 @@ impl<T: Payload> Tree<T> {
 }
 
 impl<T: Payload> Leaf<T> {
-    /// Gives the leaf's share of `area`, whose start is or would be at `first`, these permissions. Answers the leaf's first
-    /// and last byte.
+    /// Gives the leaf's share of `area`, whose start is or would be at `first`, these permissions. Answers the leaf's
+    /// first and last byte.
     ///
-    /// Two cases have short ways of their own: an area inside one map, and an area that is one whole map. No gap changes in
-    /// any case, so the largest stays.
+    /// Two cases have short ways of their own: an area inside one map, and an area that is one whole map. No gap
+    /// changes in any case, so the largest stays.
     fn protect(
         &mut self,
         area: MemoryArea,
@@ -98,8 +98,8 @@ impl<T: Payload> Leaf<T> {
         }
     }
 
-    /// Gives any part of any number of maps these permissions: each map that differs is cut at the borders of `area`, set,
-    /// and joined with its neighbours at the end.
+    /// Gives any part of any number of maps these permissions: each map that differs is cut at the borders of `area`,
+    /// set, and joined with its neighbours at the end.
     fn protect_maps(&mut self, area: MemoryArea, first: usize, permissions: Permissions) {
         let (start, end) = (area.start().get(), area.end().get());
         let mut at = first;

@@ -1,7 +1,8 @@
 //! Reservations: nodes are set aside for an edit before anything changes.
 //!
-//! Each reservation fills the pool with the nodes that its edit needs at most, by the counts of [`needed`](super::needed).
-//! On an error nothing has changed. If the page table refuses afterwards, [`trim`](Tree::trim) gives the nodes back.
+//! Each reservation fills the pool with the nodes that its edit needs at most, by the counts of
+//! [`needed`](super::needed). On an error nothing has changed. If the page table refuses afterwards,
+//! [`trim`](Tree::trim) gives the nodes back.
 //!
 //! An edit that ends with no more maps than before must not be refused in a full tree. Each reservation looks for that
 //! case before it asks for a node.
@@ -66,8 +67,8 @@ impl<T> Tree<T> {
         }
         let gone = self.count_inside(area);
         let growth = 1 + usize::from(self.reaches_past(area));
-        // The new map takes the place of a map that goes: in a leaf that loses some of its maps, or in a node that has become
-        // empty, if one inner node is above all.
+        // The new map takes the place of a map that goes: in a leaf that loses some of its maps, or in a node that has
+        // become empty, if one inner node is above all.
         let has_place = || {
             let mut borders = [area.start(), area.end()].into_iter();
             self.height() <= 1 || borders.any(|border| self.leaves_a_place(area, border.get()))
@@ -114,7 +115,8 @@ impl<T> Tree<T> {
         let growth = moved + punches.iter().sum::<usize>();
         let len = leaf.len();
         let needed = if height == 0 {
-            // All maps are in one leaf: maps that go make room before others come. Once the leaf is split, that may fail.
+            // All maps are in one leaf: maps that go make room before others come. Once the leaf is split, that may
+            // fail.
             let gone = self.count_inside(old) + self.count_inside(new);
             let fits = len + growth <= FULL + gone;
             if fits { 0 } else { splits(FULL + growth) }

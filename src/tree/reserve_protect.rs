@@ -1,7 +1,8 @@
 //! The reservation for a change of permissions.
 //!
 //! A change cuts a map at each border of the area at most, if that map has other permissions. So it may leave two maps
-//! more. But maps inside may join then, and a full tree must not refuse a change that ends with no more maps than before.
+//! more. But maps inside may join then, and a full tree must not refuse a change that ends with no more maps than
+//! before.
 
 use super::spot::Spot;
 use super::store::Tree;
@@ -12,8 +13,8 @@ use crate::map::{MapRef, Payload};
 use crate::permissions::Permissions;
 
 impl<T: Payload> Tree<T> {
-    /// Sets nodes aside for a change to `permissions` in `area`, and answers the spot of it. O(log n) for an area inside one
-    /// map, otherwise O(log n) for each map.
+    /// Sets nodes aside for a change to `permissions` in `area`, and answers the spot of it. O(log n) for an area
+    /// inside one map, otherwise O(log n) for each map.
     ///
     /// Maps that have these permissions already are not cut.
     ///
@@ -74,8 +75,8 @@ impl<T: Payload> Tree<T> {
         })
     }
 
-    /// Whether each leaf in which maps are cut ends with no more maps than before, as maps there join. The edit needs no
-    /// node then: a full leaf has two places more for the parts until they join. O(maps in `area`).
+    /// Whether each leaf in which maps are cut ends with no more maps than before, as maps there join. The edit needs
+    /// no node then: a full leaf has two places more for the parts until they join. O(maps in `area`).
     fn ends_with_no_more(
         &self,
         area: MemoryArea,
@@ -90,8 +91,8 @@ impl<T: Payload> Tree<T> {
                 let is_alone = cuts == borders().count();
                 let joins = self.joins_in(area, permissions).filter(|right| {
                     let start = right.vmarea().start().get();
-                    // Two maps at the border of two leaves join in one of the two, and leave the crowded one. That is known
-                    // only when no more than one can be crowded.
+                    // Two maps at the border of two leaves join in one of the two, and leave the crowded one. That is
+                    // known only when no more than one can be crowded.
                     span.contains(&start) || is_alone && span.contains(&start.wrapping_sub(1))
                 });
                 joins.count() >= cuts

@@ -1,7 +1,7 @@
 //! Room for more maps in a leaf: a neighbour takes some of the maps, or the leaf is split.
 //!
-//! A leaf keeps up to [`FULL`] maps. An edit that leaves no more maps than before needs no node, however full the leaves
-//! are. Any other edit finds room in its leaf, or splits it, with nodes that its reservation has set aside.
+//! A leaf keeps up to [`FULL`] maps. An edit that leaves no more maps than before needs no node, however full the
+//! leaves are. Any other edit finds room in its leaf, or splits it, with nodes that its reservation has set aside.
 //!
 //! Splits go from the root down. A tight inner node is split before its child is, so each split finds room for the new
 //! child in the node above:
@@ -25,11 +25,11 @@ use super::store::Tree;
 pub(crate) enum Relief {
     /// A neighbour that has room takes some of its maps; where none has, a new node does.
     Redistribute,
-    /// A new node takes half of its maps: each of many maps to come, in address order, finds that much room. When all of
-    /// them come behind the leaf, the new node takes the last map alone.
+    /// A new node takes half of its maps: each of many maps to come, in address order, finds that much room. When all
+    /// of them come behind the leaf, the new node takes the last map alone.
     Ascending,
-    /// A new node takes half of its maps, for maps that come in the reverse of address order. When all of them come before
-    /// the leaf, the new node takes all maps but the first.
+    /// A new node takes half of its maps, for maps that come in the reverse of address order. When all of them come
+    /// before the leaf, the new node takes all maps but the first.
     Descending,
 }
 
@@ -94,8 +94,8 @@ fn split_child<T>(
     let (Some(child), Some(mut right)) = (inner.child_mut(at), pool.take()) else {
         return;
     };
-    // Maps that come in order fill their leaves, if a leaf is cut at its end or at its start. Where maps of any address may
-    // follow, none must meet a leaf that is nearly full: it is cut in halves.
+    // Maps that come in order fill their leaves, if a leaf is cut at its end or at its start. Where maps of any address
+    // may follow, none must meet a leaf that is nearly full: it is cut in halves.
     let cut = match (&child.0, child.position_for(addr)) {
         (NodeKind::Leaf(_), 0) if relief != Relief::Ascending => 1,
         (NodeKind::Leaf(_), place) if place >= child.len() && relief != Relief::Descending => {
@@ -108,10 +108,11 @@ fn split_child<T>(
     inner.insert_at(at + 1, right);
 }
 
-/// Evens the leaf at `at` out with a neighbour that has room; false when neither has, or when the child is no leaf. O(1).
+/// Evens the leaf at `at` out with a neighbour that has room; false when neither has, or when the child is no leaf.
+/// O(1).
 ///
-/// A neighbour has room when one of the two is three quarters full at most. So leaves are split later, and are fuller on
-/// the whole.
+/// A neighbour has room when one of the two is three quarters full at most. So leaves are split later, and are fuller
+/// on the whole.
 fn redistribute<T>(inner: &mut Inner<Node<T>>, at: usize) -> bool {
     for left in [Some(at), at.checked_sub(1)].into_iter().flatten() {
         let Some((one, other)) = inner.pair_mut(left) else {

@@ -1,7 +1,7 @@
 //! Maps that wait beside a tree until all of them can be added: restoring is all or nothing.
 //!
-//! Maps come one by one from an iterator that may end in an error, or overlap another. Until the last has come, the home
-//! tree must not change. So they wait in a tree of their own, whose nodes come from the home tree's pool.
+//! Maps come one by one from an iterator that may end in an error, or overlap another. Until the last has come, the
+//! home tree must not change. So they wait in a tree of their own, whose nodes come from the home tree's pool.
 //!
 //! ```text
 //! put  put  put ..  add_all                 all maps are in the home tree
@@ -44,8 +44,8 @@ impl<'a, T: Payload> Scratch<'a, T> {
     /// Takes `map`. Whether the home tree has a map there is asked when all have come. O(log maps taken).
     ///
     /// # Errors
-    /// The map comes back, and nothing has changed: [`MapError::Overlap`] with the map taken earlier that is in the way;
-    /// [`MapError::OutOfNodes`].
+    /// The map comes back, and nothing has changed: [`MapError::Overlap`] with the map taken earlier that is in the
+    /// way; [`MapError::OutOfNodes`].
     pub(crate) fn put(
         &mut self,
         map: VirtualMemoryMap<T>,
@@ -83,8 +83,8 @@ impl<'a, T: Payload> Scratch<'a, T> {
     /// An empty home tree takes over the whole tree of maps, and has only joins to do.
     ///
     /// # Errors
-    /// All maps come back, and the home tree has not changed: [`MapError::Overlap`] with the home tree's map in the way;
-    /// [`MapError::OutOfNodes`].
+    /// All maps come back, and the home tree has not changed: [`MapError::Overlap`] with the home tree's map in the
+    /// way; [`MapError::OutOfNodes`].
     #[expect(clippy::result_large_err, reason = "the error holds what was given")]
     pub(crate) fn add_all(mut self) -> Result<(), (MapError, Self)> {
         if self.home.root.is_none() {

@@ -6,14 +6,14 @@ use crate::area::MemoryArea;
 use crate::map::{Payload, VirtualMemoryMap};
 
 impl<T: Payload> Tree<T> {
-    /// Moves all that lies in `from` to `to`, which is free and of the same size, and joins it with its neighbours there.
-    /// [`reserve_shift`](Self::reserve_shift) has set the nodes aside. O(maps in `from` × log n).
+    /// Moves all that lies in `from` to `to`, which is free and of the same size, and joins it with its neighbours
+    /// there. [`reserve_shift`](Self::reserve_shift) has set the nodes aside. O(maps in `from` × log n).
     ///
-    /// Maps go one by one in address order. Each leaves its leaf before it is inserted again: where all maps are in one leaf,
-    /// that is the room for it.
+    /// Maps go one by one in address order. Each leaves its leaf before it is inserted again: where all maps are in one
+    /// leaf, that is the room for it.
     ///
-    /// No payload is asked anything while its map is on the way. So no panic drops a map whose memory is mapped at the new
-    /// addresses already. The border of `from` may split a payload before that.
+    /// No payload is asked anything while its map is on the way. So no panic drops a map whose memory is mapped at the
+    /// new addresses already. The border of `from` may split a payload before that.
     pub(crate) fn shift(&mut self, from: MemoryArea, to: MemoryArea) {
         while let Some(map) = self.take_first(from) {
             let (area, content) = map.into_parts();

@@ -17,7 +17,8 @@ use crate::area::MemoryArea;
 use crate::map::{Content, Payload, VirtualMemoryMap};
 
 impl<T: Payload> Leaf<T> {
-    /// Splits the map at `at` before `addr`, which it holds and does not start with. The caller has made room for one map.
+    /// Splits the map at `at` before `addr`, which it holds and does not start with. The caller has made room for one
+    /// map.
     #[inline]
     pub(super) fn split_map(&mut self, at: usize, addr: usize) {
         let (start, end) = (self.start(at), self.end(at));
@@ -43,8 +44,8 @@ impl<T: Payload> Leaf<T> {
         self.content_mut(at + 1)
     }
 
-    /// Takes `area` out of the map at `at`, which exceeds it on both sides, and answers that part. The caller has made room
-    /// for one map.
+    /// Takes `area` out of the map at `at`, which exceeds it on both sides, and answers that part. The caller has made
+    /// room for one map.
     #[inline]
     pub(super) fn punch(&mut self, at: usize, area: MemoryArea) -> Option<VirtualMemoryMap<T>> {
         let [(area, middle), (right, rest)] = self.part(at, area)?;
@@ -53,8 +54,8 @@ impl<T: Payload> Leaf<T> {
         Some(VirtualMemoryMap::from_parts(area, middle))
     }
 
-    /// Splits two parts off the map at `at`, which exceeds `area` on both sides: the part in `area`, and the part behind.
-    /// The map's own end is left as it was. The caller has made room for one map.
+    /// Splits two parts off the map at `at`, which exceeds `area` on both sides: the part in `area`, and the part
+    /// behind. The map's own end is left as it was. The caller has made room for one map.
     ///
     /// If the payload panics on the second split, the part behind becomes a map of the leaf ([`Rest`]).
     #[inline]
@@ -95,8 +96,8 @@ impl<T: Payload> Leaf<T> {
     }
 }
 
-/// The part behind, split off the map at `at`, while the payload is asked to split again. If that panics, the part becomes
-/// a map of its own: a part must not be dropped while its memory is mapped.
+/// The part behind, split off the map at `at`, while the payload is asked to split again. If that panics, the part
+/// becomes a map of its own: a part must not be dropped while its memory is mapped.
 struct Rest<'a, T> {
     leaf: &'a mut Leaf<T>,
     at: usize,

@@ -9,8 +9,8 @@ use super::pool::Pool;
 ///
 /// Lookups, ranks and edits are O(log n), and edits O(1) more for each map that they touch.
 ///
-/// An edit that may leave more maps is preceded by the `reserve_…` of its name. That one may fail, and has changed nothing
-/// then; the edit itself cannot fail. [`trim`](Self::trim) ends a verb, whether it was refused or done.
+/// An edit that may leave more maps is preceded by the `reserve_…` of its name. That one may fail, and has changed
+/// nothing then; the edit itself cannot fail. [`trim`](Self::trim) ends a verb, whether it was refused or done.
 pub(crate) struct Tree<T: 'static> {
     /// The topmost node; `None` when there are no maps. A root that is an inner node has two children at least.
     pub(super) root: Option<Owned<Node<T>>>,

@@ -1,6 +1,7 @@
 //! The facts about a subtree, of which the inner node above it keeps a copy.
 //!
-//! Copies make a descent cheap: a search reads one inner node at each level, and none of the children that it passes by.
+//! Copies make a descent cheap: a search reads one inner node at each level, and none of the children that it passes
+//! by.
 
 /// The facts about one node's subtree.
 pub(super) struct Summary {

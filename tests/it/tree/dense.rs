@@ -1,7 +1,7 @@
 //! Leaves that are as full as they get, at random: moves, restores and holes beside each other lose no page.
 //!
-//! Maps of a few pages, added in address order, fill each leaf to its bound. From there every verb at random finds leaves
-//! without room, and neighbours without room: the cases in which a reservation may count too few nodes.
+//! Maps of a few pages, added in address order, fill each leaf to its bound. From there every verb at random finds
+//! leaves without room, and neighbours without room: the cases in which a reservation may count too few nodes.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -43,8 +43,8 @@ fn remove(model: &mut Pages, pages: Range<usize>) {
     model.retain(|page, _| !pages.contains(page));
 }
 
-/// Makes a verb at random on the space and on the model. Verbs that must not be refused are unwrapped; moves and changes
-/// of permissions may meet a hole, and change nothing then.
+/// Makes a verb at random on the space and on the model. Verbs that must not be refused are unwrapped; moves and
+/// changes of permissions may meet a hole, and change nothing then.
 fn step(space: &mut Space, model: &mut Pages, random: &mut Random, limit: usize) {
     let first = random.below(limit);
     let most = [3, 40, 300][random.below(3)];

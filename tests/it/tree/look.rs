@@ -19,8 +19,8 @@ fn first_fit(model: &[Page], count: usize, from: usize, end: usize) -> Option<us
     None
 }
 
-/// Asks the space for one thing of each kind, at random, and asserts that the model answers alike: a translation, a rank,
-/// the lowest free area, and the maps in an area.
+/// Asks the space for one thing of each kind, at random, and asserts that the model answers alike: a translation, a
+/// rank, the lowest free area, and the maps in an area.
 pub fn look(space: &Space, model: &[Page], random: &mut Random) {
     let page = random.below(model.len());
     let addr = VirtAddr::new(page * PAGE + random.below(PAGE));
@@ -50,8 +50,8 @@ pub fn look(space: &Space, model: &[Page], random: &mut Random) {
     assert_eq!(inside, by_position);
 }
 
-/// Asks for free areas, and asserts that the model answers alike: lowest and highest first, aligned with an offset, from
-/// a hint; all holes, and the largest.
+/// Asks for free areas, and asserts that the model answers alike: lowest and highest first, aligned with an offset,
+/// from a hint; all holes, and the largest.
 fn look_for_gaps(
     space: &Space,
     model: &[Page],

@@ -1,7 +1,7 @@
 //! The tree of maps by itself, over a page table that does nothing: many maps, few nodes, and every short sequence.
 //!
-//! The tree is reached by a space's verbs alone. [`edits`] has the model that it is compared with, page by page; [`look`]
-//! asks the space and the model each question there is; [`dense`] fills leaves to their bound.
+//! The tree is reached by a space's verbs alone. [`edits`] has the model that it is compared with, page by page;
+//! [`look`] asks the space and the model each question there is; [`dense`] fills leaves to their bound.
 
 mod dense;
 mod edits;
