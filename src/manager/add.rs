@@ -1,7 +1,8 @@
 //! Recording a map.
 
 use super::refused::Refused;
-use super::space::{VirtualMemoryManager, run};
+use super::space::VirtualMemoryManager;
+use super::steps::run;
 use super::unfinished::Unfinished;
 use crate::backend::{Edit, PageTableBackend, check_edit};
 use crate::error::MapError;

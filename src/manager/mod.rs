@@ -1,25 +1,52 @@
 //! One address space: one verb, one file, all of them `impl VirtualMemoryManager`.
 //!
-//! Every verb that takes `&mut self` has one order: check, reserve (the tree, then the page table), edit the page
-//! table, flush and reap, edit the tree. Only the first two can fail, and then nothing has changed. The tree
-//! comes last because it hands out what was cut out of them: a payload may own the frames behind it, and nobody may
-//! reuse those before the flush is acknowledged.
+//! Every verb that takes `&mut self` goes through the same steps, in this order:
+//! 1. *check*: areas, permissions and physical memory against the backend's ranges;
+//! 2. *reserve*: nodes for the tree, then frames for the page table;
+//! 3. *edit the page table*, which collects in a [`Retired`](crate::flush::Retired) where entries have gone;
+//! 4. *flush and reap*: every CPU forgets, and only then frames go back to the allocator;
+//! 5. *edit the tree*, and hand out the maps that were cut out of it.
+//!
+//! Only the first two steps can fail, and then nothing has changed. The tree comes last because a payload may own the
+//! frames behind its map: nobody may reuse those before the flush is acknowledged.
+//!
+//! The files below stand in the order in which a reader wants their methods: rustdoc shows them in that order.
 
+// The space, and the ways to make one.
+mod space;
+
+// Maps come.
 mod add;
-mod display;
-mod free;
-mod invariants;
-mod populate;
-mod protect;
-mod refused;
-mod remap;
-mod remove;
 mod replace;
 mod restore;
-mod search;
-mod space;
-mod unfinished;
+
+// Maps go: any part of them, or whole.
 mod unmap;
+
+mod remove;
+
+// Maps change where they are, or move.
+mod protect;
+mod remap;
+
+// Maps get their entries.
+mod populate;
+
+// Questions: where is room, which map is where, is all well?
+mod free;
+
+mod search;
+
+mod invariants;
+
+// The root and the ASID, as hardware is told of them.
+mod hardware;
+
+// Values that verbs answer, and the steps that verbs share.
+mod display;
+mod refused;
+mod steps;
+mod unfinished;
 
 pub use refused::Refused;
 pub use remove::RemovedMaps;

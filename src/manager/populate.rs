@@ -1,6 +1,7 @@
 //! Writing the entries of what is mapped.
 
-use super::space::{VirtualMemoryManager, run};
+use super::space::VirtualMemoryManager;
+use super::steps::run;
 use super::unfinished::Unfinished;
 use crate::area::MemoryArea;
 use crate::backend::{Edit, PageTableBackend, Run, check_area};

@@ -1,7 +1,8 @@
 //! Mapping over whatever is there.
 
 use super::refused::Refused;
-use super::space::{VirtualMemoryManager, run};
+use super::space::VirtualMemoryManager;
+use super::steps::run;
 use super::unfinished::Unfinished;
 use super::unmap::Discard;
 use crate::backend::{Edit, PageTableBackend, check_edit};

@@ -3,7 +3,8 @@
 use core::error::Error;
 use core::fmt;
 
-use super::space::{VirtualMemoryManager, run};
+use super::space::VirtualMemoryManager;
+use super::steps::run;
 use super::unfinished::Unfinished;
 use crate::backend::{Edit, PageTableBackend, check_edit};
 use crate::error::MapError;

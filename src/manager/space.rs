@@ -3,13 +3,9 @@
 use core::fmt;
 
 use super::unfinished::Unfinished;
-use crate::addr::PhysAddr;
-use crate::area::MemoryArea;
 use crate::asid::Asid;
-use crate::backend::{Edit, PageTableBackend, Run};
-use crate::error::MapError;
-use crate::flush::Retired;
-use crate::map::{MapRef, Payload};
+use crate::backend::PageTableBackend;
+use crate::map::Payload;
 use crate::tree::{Node, Tree};
 
 /// One address space: its maps, its page table and its ASID.
@@ -40,13 +36,13 @@ use crate::tree::{Node, Tree};
 ///   flush is acknowledged: the next verb flushes all that was not;
 /// - where permissions were changing, or memory moved, entries may disagree with the maps. The next verb that changes
 ///   the layout empties those first, and [`populate`](Self::populate) is refused there until then
-///   ([`MapError::Unfinished`]).
+///   ([`MapError::Unfinished`](crate::MapError::Unfinished)).
 ///
 /// `B` is the page table; `T` what the kernel keeps with each map.
 pub struct VirtualMemoryManager<B: PageTableBackend, T: Payload = ()> {
     pub(super) backend: B,
     pub(super) tree: Tree<T>,
-    asid: Asid,
+    pub(super) asid: Asid,
     pub(super) unfinished: Unfinished,
 }
 
@@ -74,7 +70,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// itself must still be mapped. One node holds up to 62 maps, two hold no more (a second leaf wants a node above
     /// both), and many hold about 45 each; the nodes are the space's for good. O(nodes), cannot fail.
     ///
-    /// Running out is [`OutOfNodes`](MapError::OutOfNodes). A verb that ends with no more maps than before needs no node,
+    /// Running out is [`OutOfNodes`](crate::MapError::OutOfNodes). A verb that ends with no more maps than before needs no node,
     /// however full they are: unmapping never fails for want of one, unless it cuts a hole into a map. These may be refused
     /// although they would end so: [`restore_memory_maps`](Self::restore_memory_maps), whose maps wait in nodes of their
     /// own; a replacement that joins the rest of the map that it is cut into; a move, where the maps take more than one
@@ -106,72 +102,6 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     #[cfg(feature = "alloc")]
     pub const fn allow_heap(&mut self) {
         self.tree.grow();
-    }
-
-    /// Tags the space: flushes name this ASID from now on. Translations that were cached under the old one are the
-    /// caller's to flush. O(1).
-    pub const fn set_asid(&mut self, asid: Asid) {
-        self.asid = asid;
-    }
-
-    /// The ASID; 0 at first. O(1).
-    #[must_use]
-    pub const fn asid(&self) -> Asid {
-        self.asid
-    }
-
-    /// The page table. O(1).
-    ///
-    /// What is mapped in it behind the manager's back, where no map is, stays until that area is unmapped, and breaks
-    /// the [invariants](Self::check_invariants).
-    #[must_use]
-    pub const fn backend(&self) -> &B {
-        &self.backend
-    }
-
-    /// Where the root table is: what the hardware is pointed to. The same for the life of the space. O(1).
-    #[must_use]
-    pub fn root_page_table(&self) -> PhysAddr {
-        self.backend.root()
-    }
-
-    /// Sets memory aside for an edit of the tree, and for one of the page table. When one of them is refused, all memory
-    /// is back.
-    pub(super) fn reserve<S>(
-        &mut self,
-        tree: impl FnOnce(&mut Tree<T>) -> Result<S, MapError>,
-        edit: Edit,
-    ) -> Result<(S, B::Reserved), MapError> {
-        let spot = tree(&mut self.tree)?;
-        match self.backend.reserve([edit].into_iter()) {
-            Ok(reserved) => Ok((spot, reserved)),
-            Err(error) => {
-                self.tree.trim();
-                Err(error)
-            }
-        }
-    }
-
-    /// Empties the entries in `area`, with what was reserved, and flushes.
-    pub(super) fn clear(&mut self, area: MemoryArea, mut with: B::Reserved) {
-        let mut out = Retired::new();
-        self.backend.unmap(area, &mut with, &mut out);
-        self.finish(with, out);
-    }
-
-    /// The end of every edit: leftovers back, flush, reap.
-    pub(super) fn finish(&mut self, left: B::Reserved, out: Retired) {
-        self.backend.unreserve(left);
-        self.backend.retire(out, self.asid);
-    }
-}
-
-/// What the page table is to say of `map`.
-pub(super) fn run<T>(map: MapRef<'_, T>) -> Run {
-    Run {
-        area: map.vmarea(),
-        first: map.first(),
-        attributes: map.attributes(),
     }
 }
 
