@@ -1,4 +1,7 @@
-//! What must always hold.
+//! The invariants of a space.
+//!
+//! Those of the maps by themselves and of the tree that keeps them come first, then those of the page table by itself.
+//! The last are of both together: the page table is a cache of the maps, so each leaf has a map that agrees with it.
 
 use super::space::VirtualMemoryManager;
 use super::unfinished::Unfinished;
@@ -7,13 +10,30 @@ use crate::map::Payload;
 use crate::violation::Violation;
 
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
-    /// Walks the whole space and checks what must hold between verbs: maps are whole pages in the backend's ranges,
-    /// ordered, disjoint and joined where they can be; the page table is sound; and each of its leaves lies in one
-    /// map and says what that says. After a verb that panicked, what the next one will put right is not held against
-    /// the space. For tests, and for kernels that suspect themselves. O(n + leaves × log n).
+    /// Walks the whole space and checks its invariants. For tests, and for kernels that suspect themselves.
+    ///
+    /// Between verbs, all of these hold:
+    /// - maps are whole pages in the backend's ranges, ordered, disjoint and joined where they can be;
+    /// - the tree that keeps them says of its nodes what is so;
+    /// - the page table is sound, by the backend's own check;
+    /// - each of its leaves lies in one map and says of address and attributes what the map says.
+    ///
+    /// After a verb that panicked, whatever the next one will put right is not held against the space.
+    /// O(n + leaves × log n).
+    ///
+    /// ```
+    /// # use kernel_vm::{backend::mock::MockBackend, *};
+    /// # let mut space = VirtualMemoryManager::new(MockBackend::new());
+    /// # let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x3000)?;
+    /// # let memory = MemoryArea::from_start_size(PhysAddr::new(0x8000_0000), 0x3000)?;
+    /// # space.add_memory_map(VirtualMemoryMap::new(area, memory, Permissions::READ, false)?)?;
+    /// space.populate(area)?;
+    /// assert_eq!(space.check_invariants(), Ok(()));
+    /// # Ok::<(), MapError>(())
+    /// ```
     ///
     /// # Errors
-    /// The first [`Violation`] found.
+    /// The first [`Violation`] found: a bug in this crate, in a backend or in the platform. Nothing has changed.
     pub fn check_invariants(&self) -> Result<(), Violation> {
         let rights = self.tree.iter().skip(1);
         for (left, right) in self.tree.iter().zip(rights) {
@@ -44,6 +64,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         leaves.try_for_each(|leaf| self.check_leaf(leaf))
     }
 
+    /// Checks that one map holds all of `leaf` and agrees with it.
     fn check_leaf(&self, leaf: Run) -> Result<(), Violation> {
         let area = leaf.area;
         if matches!(self.unfinished, Unfinished::Entries(stale) if stale.overlaps(&area)) {

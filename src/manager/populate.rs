@@ -1,4 +1,7 @@
-//! Writing the entries of what is mapped.
+//! Writing the entries of the maps.
+//!
+//! The one verb that changes the page table under `&self`: entries go from empty to leaf, and nothing is taken out. So
+//! many CPUs may be at it, each with a reservation of its own, and there is nothing to flush.
 
 use super::space::VirtualMemoryManager;
 use super::steps::run;
@@ -9,13 +12,30 @@ use crate::error::MapError;
 use crate::map::Payload;
 
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
-    /// Writes the page-table entries of everything that is mapped in `area` and not there yet, with leaves as large as
-    /// alignment and size allow. Holes, and maps without permissions, are passed over. Many CPUs may populate at once.
+    /// Writes the page-table entries of all maps in `area`, where they are not there yet.
+    ///
+    /// Leaves are as large as alignment and size allow. Holes, and maps without permissions, are passed over. Many CPUs
+    /// may populate at once. No flush; the platform hears of new leaves by [`Tlb::made_valid`](crate::Tlb::made_valid).
     /// O(log n + maps touched + leaves + tables).
     ///
+    /// ```
+    /// # use kernel_vm::{backend::mock::MockBackend, *};
+    /// # let mut space = VirtualMemoryManager::new(MockBackend::new());
+    /// # let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x3000)?;
+    /// # let memory = MemoryArea::from_start_size(PhysAddr::new(0x8000_0000), 0x3000)?;
+    /// # space.add_memory_map(VirtualMemoryMap::new(area, memory, Permissions::READ, false)?)?;
+    /// assert!(space.backend().access(0, area.start(), Access::Read).is_err());
+    /// space.populate(area)?;
+    /// assert_eq!(space.backend().access(0, area.start(), Access::Read), Ok(memory.start()));
+    /// # Ok::<(), MapError>(())
+    /// ```
+    ///
     /// # Errors
-    /// No entry has been written then: [`MapError::OutOfFrames`]; [`MapError::Misaligned`],
-    /// [`MapError::MisalignedSize`], [`MapError::OutOfRange`]; [`MapError::Unfinished`] where a verb has panicked.
+    /// No entry has been written then:
+    /// - [`MapError::Misaligned`], [`MapError::MisalignedSize`]: the area is not whole pages;
+    /// - [`MapError::OutOfRange`]: the backend cannot map all of it;
+    /// - [`MapError::OutOfFrames`], with the number of frames that the tables need;
+    /// - [`MapError::Unfinished`], where a verb has panicked.
     pub fn populate(&self, area: MemoryArea) -> Result<(), MapError> {
         check_area(&self.backend, area)?;
         match self.unfinished {
@@ -31,7 +51,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         Ok(())
     }
 
-    /// What is mapped in `area` with any permission, a run a map.
+    /// The maps in `area` that have any permission, cut at its borders: a run for each.
     fn runs(&self, area: MemoryArea) -> impl Iterator<Item = Run> {
         let maps = self.memory_maps_in(area);
         maps.filter(|map| map.permissions().allow_any())

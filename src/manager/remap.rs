@@ -1,4 +1,7 @@
 //! Moving and shrinking.
+//!
+//! With the words of the code: `old` is the area that the caller names, and `new` the place to move to. `head` is the
+//! part of `old` that moves, as long as `new`; `tail` is the rest, which is unmapped.
 
 use super::space::VirtualMemoryManager;
 use super::unfinished::Unfinished;
@@ -11,29 +14,61 @@ use crate::map::{MapRef, Payload, VirtualMemoryMap};
 use crate::tree::{Spot, Tree};
 
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
-    /// Moves what is mapped in `old` to `new`, as `mremap` does: any part of any number of maps, replacing whatever
-    /// was at `new`. Physical memory, permissions and payloads stay the same; pages that were in the page table are
-    /// so at their new place.
+    /// Moves all maps in `old` to `new`, as `mremap` does: any part of any number of maps.
     ///
-    /// Where `new` is smaller, the rest of `old` is unmapped, holes and all; where both start at the same place, that
-    /// is all that happens. The pieces that are cut out are dropped. Flushes once, unless no entry was valid;
-    /// twice when pages at `new` are replaced whose frames the page table owns.
-    /// O(log n + maps touched + leaves moved + tables touched).
+    /// Whatever was at `new` is replaced. Physical memory, permissions and payloads stay as they are; pages that were
+    /// in the page table are so at their new place. Where `new` is smaller, the rest of `old` is unmapped, holes and
+    /// all; where both start at the same place, that is all that happens. The pieces that are cut out are dropped.
+    ///
+    /// Flushes once, unless no entry was valid; twice when pages at `new` are replaced whose frames the page table
+    /// owns. O(log n + maps touched + leaves moved + tables touched).
+    ///
+    /// ```
+    /// # use kernel_vm::{backend::mock::MockBackend, *};
+    /// # let mut space = VirtualMemoryManager::new(MockBackend::new());
+    /// # let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x3000)?;
+    /// # let memory = MemoryArea::from_start_size(PhysAddr::new(0x8000_0000), 0x3000)?;
+    /// # space.add_memory_map(VirtualMemoryMap::new(area, memory, Permissions::READ, false)?)?;
+    /// space.populate(area)?;
+    /// let new = MemoryArea::from_start_size(VirtAddr::new(0x9000), 0x3000)?;
+    /// space.remap(area, new)?;
+    /// assert_eq!(space.backend().access(0, new.start(), Access::Read), Ok(memory.start()));
+    /// assert!(space.backend().access(0, area.start(), Access::Read).is_err());
+    /// # Ok::<(), MapError>(())
+    /// ```
     ///
     /// # Errors
-    /// Nothing has changed then: [`MapError::CannotGrow`] when `new` is larger: what lies behind a physical map is not
-    /// its own; [`MapError::MovesOntoItself`] when they overlap but start apart; [`MapError::NotMapped`] with the
-    /// first hole in what should move; [`MapError::Misaligned`], [`MapError::MisalignedSize`],
-    /// [`MapError::OutOfRange`] for either area; [`MapError::OutOfNodes`]; [`MapError::OutOfFrames`].
+    /// Nothing has changed then:
+    /// - [`MapError::Misaligned`], [`MapError::MisalignedSize`]: one of the areas is not whole pages;
+    /// - [`MapError::OutOfRange`]: the backend cannot map all of one of them;
+    /// - [`MapError::CannotGrow`], when `new` is larger: the memory behind a physical map is not its own;
+    /// - [`MapError::MovesOntoItself`], when the areas overlap but start apart;
+    /// - [`MapError::NotMapped`], with the first hole in the part that should move;
+    /// - [`MapError::OutOfNodes`], [`MapError::OutOfFrames`].
     pub fn remap(&mut self, old: MemoryArea, new: MemoryArea) -> Result<(), MapError> {
         self.remap_into(old, new, &mut Discard)
     }
 
-    /// As [`remap`](Self::remap), and hands the pieces that are cut out to `out`, those at `new` first, when nobody
-    /// reaches their memory any more.
+    /// Moves maps as [`remap`](Self::remap) does, and hands the pieces that are cut out to `out`.
+    ///
+    /// Those at `new` come first, then those of the rest of `old`, when nobody reaches their memory any more.
+    /// O(log n + maps touched + leaves moved + tables touched).
+    ///
+    /// ```
+    /// # use kernel_vm::{backend::mock::MockBackend, *};
+    /// # let mut space = VirtualMemoryManager::new(MockBackend::new());
+    /// # let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x3000)?;
+    /// # let memory = MemoryArea::from_start_size(PhysAddr::new(0x8000_0000), 0x3000)?;
+    /// # space.add_memory_map(VirtualMemoryMap::new(area, memory, Permissions::READ, false)?)?;
+    /// let shorter = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x1000)?;
+    /// let mut out = Vec::new();
+    /// space.remap_into(area, shorter, &mut out)?;
+    /// assert_eq!(out[0].vmarea(), MemoryArea::from_start_size(VirtAddr::new(0x2000), 0x2000)?);
+    /// # Ok::<(), MapError>(())
+    /// ```
     ///
     /// # Errors
-    /// As [`remap`](Self::remap); `out` is untouched then.
+    /// Those of [`remap`](Self::remap): nothing has changed, and `out` is untouched.
     pub fn remap_into(
         &mut self,
         old: MemoryArea,
@@ -74,7 +109,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         Ok(())
     }
 
-    /// What the page table needs for that.
+    /// Sets aside all that the page table needs for the move, from the emptying of `new` to that of `old`.
     fn reserve_move(
         &self,
         old: MemoryArea,
@@ -86,7 +121,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         self.backend.reserve(edits.chain([Edit::Unmap(old)]))
     }
 
-    /// The page table's part: what `head` has goes to `new`, and `old`, all of it, is emptied.
+    /// Moves the entries: those of `head` go to `new`, and `old`, all of it, is emptied. Flushes.
     fn move_entries(
         &mut self,
         old: MemoryArea,
@@ -97,7 +132,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         let mut out = Retired::new();
         self.backend.unmap(new, &mut reserved, &mut out);
         if out.entries() {
-            // They wait where others must go: the one verb that may flush twice.
+            // Entries wait where others must go: the one verb that may flush twice.
             self.backend.retire(core::mem::take(&mut out), self.asid());
         }
         for (from, to) in pieces(&self.tree, head, new) {
@@ -108,7 +143,8 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     }
 }
 
-/// What moves from `head` to `new`, map by map: a leaf must not grow across a border, even where physical memory goes on.
+/// The pieces of `head` with their places in `new`, map by map: a leaf must not grow across a border, even where
+/// physical memory goes on.
 fn pieces<T>(
     tree: &Tree<T>,
     head: MemoryArea,

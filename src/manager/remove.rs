@@ -1,4 +1,6 @@
 //! Removing maps as a whole.
+//!
+//! No leaf crosses a map's border, so nothing is split here: these verbs reserve nothing, and cannot fail.
 
 use core::fmt;
 use core::iter::FusedIterator;
@@ -11,17 +13,31 @@ use crate::map::{Payload, VirtualMemoryMap};
 use crate::tree::{Tree, drop_all};
 
 /// The maps that [`remove_all_memory_maps`](VirtualMemoryManager::remove_all_memory_maps) took out, in address order.
-/// Dropped early, it drops the rest.
+///
+/// Each step is O(log n). Dropped early, the iterator drops the maps that are left.
 pub struct RemovedMaps<'a, T: Payload> {
     tree: &'a mut Tree<T>,
 }
 
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
-    /// Takes out the map at position `index` in address order, or answers `None` past the last. Clears its part of the
-    /// page table and flushes once, unless none of it was valid. Cannot fail: no leaf crosses a map's border, so
-    /// nothing is split. O(tables touched).
+    /// Takes out the map at position `index` in address order, or answers `None` past the last.
+    ///
+    /// Clears its part of the page table and flushes once, unless none of it was valid. Cannot fail: no leaf crosses a
+    /// map's border, so nothing is split. O(log n + tables touched).
+    ///
+    /// ```
+    /// # use kernel_vm::{backend::mock::MockBackend, *};
+    /// # let mut space = VirtualMemoryManager::new(MockBackend::new());
+    /// # let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x3000)?;
+    /// # let memory = MemoryArea::from_start_size(PhysAddr::new(0x8000_0000), 0x3000)?;
+    /// # space.add_memory_map(VirtualMemoryMap::new(area, memory, Permissions::READ, false)?)?;
+    /// let map = space.remove_memory_map(0);
+    /// assert_eq!(map.map(|map| map.vmarea()), Some(area));
+    /// assert!(space.remove_memory_map(0).is_none());
+    /// # Ok::<(), MapError>(())
+    /// ```
     pub fn remove_memory_map(&mut self, index: usize) -> Option<VirtualMemoryMap<T>> {
-        // Not what joins maps: `index` speaks of them as they are.
+        // Maps are not joined here: `index` counts them as they are.
         self.recover_entries();
         let area = self.tree.get(index)?.vmarea();
         self.clear(area, B::Reserved::default());
@@ -30,9 +46,22 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         map
     }
 
-    /// Takes out all maps and answers them in address order. When it returns, the page table is empty, flushed once
-    /// (unless nothing was valid), and every frame of it but the root is back with the allocator. Allocates nothing,
-    /// cannot fail. O(tables), and O(log n) for each map that is taken.
+    /// Takes out all maps and answers them in address order.
+    ///
+    /// When it returns, the page table is empty, flushed once unless nothing was valid, and every frame of it but the
+    /// root is back with the allocator. Allocates nothing, cannot fail. O(tables), and O(log n) for each map that is
+    /// taken.
+    ///
+    /// ```
+    /// # use kernel_vm::{backend::mock::MockBackend, *};
+    /// # let mut space = VirtualMemoryManager::new(MockBackend::new());
+    /// # let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x3000)?;
+    /// # let memory = MemoryArea::from_start_size(PhysAddr::new(0x8000_0000), 0x3000)?;
+    /// # space.add_memory_map(VirtualMemoryMap::new(area, memory, Permissions::READ, false)?)?;
+    /// let maps: Vec<_> = space.remove_all_memory_maps().collect();
+    /// assert_eq!((maps.len(), space.memory_maps().len()), (1, 0));
+    /// # Ok::<(), MapError>(())
+    /// ```
     pub fn remove_all_memory_maps(&mut self) -> RemovedMaps<'_, T> {
         let mut reserved = B::Reserved::default();
         let mut out = Retired::new();

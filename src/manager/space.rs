@@ -10,11 +10,30 @@ use crate::tree::{Node, Tree};
 
 /// One address space: its maps, its page table and its ASID.
 ///
-/// Verbs that change the layout take `&mut self`; those that look, and [`populate`](Self::populate), take `&self` and
+/// `B` is the page table, `T` the payload that the kernel keeps with each map.
+///
+/// ```
+/// use kernel_vm::backend::mock::MockBackend;
+/// use kernel_vm::{Access, MemoryArea, Permissions, PhysAddr, VirtAddr};
+/// use kernel_vm::{VirtualMemoryManager, VirtualMemoryMap};
+///
+/// let mut space = VirtualMemoryManager::new(MockBackend::new());
+/// let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x3000)?;
+/// let memory = MemoryArea::from_start_size(PhysAddr::new(0x8000_0000), 0x3000)?;
+/// space.add_memory_map(VirtualMemoryMap::new(area, memory, Permissions::READ, false)?)?;
+/// space.populate(area)?;
+/// let page = MemoryArea::from_start_size(VirtAddr::new(0x2000), 0x1000)?;
+/// space.unmap(page)?; // one map becomes two; no CPU reaches the page any more
+/// assert_eq!(space.memory_maps().count(), 2);
+/// assert!(space.backend().access(0, page.start(), Access::Read).is_err());
+/// # Ok::<(), kernel_vm::MapError>(())
+/// ```
+///
+/// Verbs that change the layout take `&mut self`. Verbs that look, and [`populate`](Self::populate), take `&self` and
 /// may run on many CPUs at once. There is no lock inside: the kernel brings the one it likes.
 ///
-/// Dropping it removes all maps, flushes, and gives every frame of the page table back. It must not be active on any
-/// CPU then. It is not `Clone`: two owners of one page table would free it twice.
+/// Dropping a space removes all maps, flushes, and gives every frame of the page table back. It must not be active on
+/// any CPU then. It is not `Clone`: two owners of one page table would free it twice.
 ///
 /// ```compile_fail,E0599
 /// # use kernel_vm::VirtualMemoryManager;
@@ -23,31 +42,121 @@ use crate::tree::{Node, Tree};
 /// let twin = space.clone();
 /// ```
 ///
+/// # Guarantees
+///
+/// n is the number of maps; *touched* are the maps, leaves and tables that lie in the area. Every error leaves maps,
+/// page table and allocator as they were, and the map that a verb was given comes back with it. No verb panics,
+/// whatever it is given.
+///
+/// | verb | cost | can fail |
+/// |---|---|---|
+/// | [`new`], [`for_payload`], [`allow_heap`] | O(1) | no |
+/// | [`with_nodes`] | O(nodes) | no |
+/// | [`add_memory_map`] | O(log n) | misaligned, out of range, write without read, memory type, overlap; out of nodes |
+/// | [`replace_memory_map`] | as [`unmap`] | as [`add_memory_map`], overlaps aside; out of frames |
+/// | [`restore_memory_maps`] | up to twice k times [`add_memory_map`] | as [`add_memory_map`]: all or none |
+/// | [`unmap`] | O(log n + touched) | misaligned, out of range; out of nodes, out of frames |
+/// | [`remove_memory_map`] | O(log n + touched) | no: `None` past the last |
+/// | [`remove_all_memory_maps`] | O(tables), O(log n) a map taken | no; allocates nothing |
+/// | [`protect`] | as [`unmap`] | as [`unmap`]; not mapped; unknown permissions, write without read |
+/// | [`remap`] | as [`unmap`] | as [`unmap`]; not mapped; grows; moves onto itself |
+/// | [`unmap_into`], [`replace_memory_map_into`], [`remap_into`] | as the verb | as the verb |
+/// | [`populate`] | O(log n + touched) | misaligned, out of range; out of frames; unfinished, after a panic |
+/// | [`find_free_area`], [`find_free`], [`find_free_from`] | O(log n), see below | no: `None` |
+/// | [`holes`] | O(log n), O(1) a map | no |
+/// | [`largest_hole`] | O(log n × log size) | no: `None` |
+/// | [`is_free`] | O(log n) | no: `false` |
+/// | [`get_memory_map`], [`search_memory_map`], [`search_memory_map_idx`] | O(log n) | no: `None` |
+/// | [`translate_vaddr`] | O(log n) | no: `None` |
+/// | [`memory_maps`], [`memory_maps_in`], [`Display`](fmt::Display) | O(log n), O(1) a map | no |
+/// | [`check_invariants`] | O(n + leaves × log n) | a [`Violation`](crate::Violation): a bug of ours |
+/// | [`root_page_table`], [`backend`], [`asid`], [`set_asid`] | O(1) | no |
+///
+/// - A verb that finds a hole where a map must be names the first.
+/// - A search for more than page alignment also looks at each gap that is large enough but lies wrongly.
+/// - A verb that ends with no more maps than before needs no node, but for four that [`with_nodes`] names.
+/// - The pieces that a verb cuts out are dropped; its sister in `_into` hands them to the caller, after the flush.
+/// - A verb flushes once, and only when a valid entry has changed; it waits before any frame or payload goes back. One
+///   flushes twice: [`remap`] onto pages whose frames the page table owns, as those must be gone first.
+/// - [`translate_vaddr`] and [`search_memory_map`] never disagree: maps do not overlap.
+/// - Maps that have become one are joined: adjacent, physically contiguous, with the same permissions, sharing and
+///   memory type, and with payloads that join.
+/// - Page tables hold leaves of 4 KiB, 2 MiB and 1 GiB as alignment allows, split when a part is unmapped or protected.
+///   A table without entries goes back to the allocator. A map that is not populated costs no table.
+///
+/// [`new`]: VirtualMemoryManager::new
+/// [`for_payload`]: Self::for_payload
+/// [`with_nodes`]: Self::with_nodes
+/// [`allow_heap`]: #method.allow_heap
+/// [`add_memory_map`]: Self::add_memory_map
+/// [`replace_memory_map`]: Self::replace_memory_map
+/// [`replace_memory_map_into`]: Self::replace_memory_map_into
+/// [`restore_memory_maps`]: Self::restore_memory_maps
+/// [`unmap`]: Self::unmap
+/// [`unmap_into`]: Self::unmap_into
+/// [`remove_memory_map`]: Self::remove_memory_map
+/// [`remove_all_memory_maps`]: Self::remove_all_memory_maps
+/// [`protect`]: Self::protect
+/// [`remap`]: Self::remap
+/// [`remap_into`]: Self::remap_into
+/// [`populate`]: Self::populate
+/// [`find_free_area`]: Self::find_free_area
+/// [`find_free`]: Self::find_free
+/// [`find_free_from`]: Self::find_free_from
+/// [`holes`]: Self::holes
+/// [`largest_hole`]: Self::largest_hole
+/// [`is_free`]: Self::is_free
+/// [`get_memory_map`]: Self::get_memory_map
+/// [`search_memory_map`]: Self::search_memory_map
+/// [`search_memory_map_idx`]: Self::search_memory_map_idx
+/// [`translate_vaddr`]: Self::translate_vaddr
+/// [`memory_maps`]: Self::memory_maps
+/// [`memory_maps_in`]: Self::memory_maps_in
+/// [`check_invariants`]: Self::check_invariants
+/// [`root_page_table`]: Self::root_page_table
+/// [`backend`]: Self::backend
+/// [`asid`]: Self::asid
+/// [`set_asid`]: Self::set_asid
+///
 /// # When something panics
 ///
-/// A verb calls the platform's hooks, payloads, and whoever takes the pieces that are cut out. When one of them panics
-/// and the caller of the verb catches that:
+/// A verb calls the platform's hooks, payloads, and the collection that takes the pieces that are cut out. When one of
+/// them panics and the caller of the verb catches that:
 /// - maps and page table are sound, and each frame has one owner; [`check_invariants`](Self::check_invariants) agrees;
 /// - the verb is done for some maps and not for others. A map that was given may be dropped; pieces that were not yet
 ///   handed out are dropped, or are still maps;
 /// - payloads may be lost where a hook panics while a space is dropped that was made [with nodes](Self::with_nodes);
-/// - lost are a reservation that was under way, a frame on its way to the allocator with the tables below it, and owned
-///   pages that were on the move ([`Radix`](crate::backend::radix::Radix) lists them). Nothing is given back before its
-///   flush is acknowledged: the next verb flushes all that was not;
+/// - a reservation that was under way is lost, and so is a frame on its way to the allocator, with the tables below it;
+/// - owned pages that were on the move are lost ([`Radix`](crate::backend::radix::Radix) lists them);
+/// - nothing is given back before its flush is acknowledged: the next verb makes up for every flush that is missing;
 /// - where permissions were changing, or memory moved, entries may disagree with the maps. The next verb that changes
-///   the layout empties those first, and [`populate`](Self::populate) is refused there until then
+///   the layout empties those first. [`populate`](Self::populate) is refused there until then
 ///   ([`MapError::Unfinished`](crate::MapError::Unfinished)).
-///
-/// `B` is the page table; `T` what the kernel keeps with each map.
 pub struct VirtualMemoryManager<B: PageTableBackend, T: Payload = ()> {
+    /// The page table: a cache of the maps, which can be made again from them.
     pub(super) backend: B,
+    /// The maps: ordered, disjoint, and joined where they can be.
     pub(super) tree: Tree<T>,
+    /// The ASID that flushes name.
     pub(super) asid: Asid,
+    /// Work that a verb has left behind when a panic ended it.
     pub(super) unfinished: Unfinished,
 }
 
 impl<B: PageTableBackend> VirtualMemoryManager<B> {
-    /// An empty space over `backend`, for maps without payload, with ASID 0. O(1), allocates nothing, cannot fail.
+    /// An empty space over `backend`, for maps without payload, with ASID 0.
+    ///
+    /// O(1), allocates nothing, cannot fail. With the `alloc` feature the maps live on the heap; without it, such
+    /// a space has no node, and refuses every map with [`MapError::OutOfNodes`](crate::MapError::OutOfNodes).
+    ///
+    /// ```
+    /// use kernel_vm::VirtualMemoryManager;
+    /// use kernel_vm::backend::{mock::HostFrames, sv39::Sv39};
+    ///
+    /// let space = VirtualMemoryManager::new(Sv39::new(HostFrames::new(1))?);
+    /// assert_eq!(space.memory_maps().len(), 0);
+    /// # Ok::<(), kernel_vm::MapError>(())
+    /// ```
     #[must_use]
     pub const fn new(backend: B) -> Self {
         Self::for_payload(backend)
@@ -55,7 +164,35 @@ impl<B: PageTableBackend> VirtualMemoryManager<B> {
 }
 
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
-    /// An empty space over `backend` whose maps carry a payload each. O(1), allocates nothing, cannot fail.
+    /// An empty space over `backend` whose maps carry a payload each, with ASID 0.
+    ///
+    /// O(1), allocates nothing, cannot fail. Memory for maps is as with [`new`](VirtualMemoryManager::new).
+    ///
+    /// ```
+    /// # use kernel_vm::{backend::mock::NoPageTable, *};
+    /// /// The file that a map shows, and the offset in it.
+    /// struct File(u32, usize);
+    ///
+    /// impl Payload for File {
+    ///     fn split_at(&mut self, offset: usize) -> Self {
+    ///         Self(self.0, self.1 + offset)
+    ///     }
+    ///
+    ///     fn can_join(&self, len: usize, right: &Self) -> bool {
+    ///         self.0 == right.0 && self.1 + len == right.1
+    ///     }
+    /// }
+    ///
+    /// let mut space = VirtualMemoryManager::for_payload(NoPageTable::new());
+    /// let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x3000)?;
+    /// let memory = MemoryArea::from_start_size(PhysAddr::new(0x8000_0000), 0x3000)?;
+    /// let map = VirtualMemoryMap::new(area, memory, Permissions::READ, true)?;
+    /// space.add_memory_map(map.with_payload(File(7, 0x5000)))?;
+    /// space.unmap(MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x1000)?)?;
+    /// let rest = space.get_memory_map(0).map(MapRef::payload);
+    /// assert!(matches!(rest, Some(File(7, 0x6000))));
+    /// # Ok::<(), MapError>(())
+    /// ```
     #[must_use]
     pub const fn for_payload(backend: B) -> Self {
         Self {
@@ -66,27 +203,36 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         }
     }
 
-    /// An empty space over `backend` that keeps its maps in `nodes` and nowhere else: for early boot, when the heap
-    /// itself must still be mapped. One node holds up to 62 maps, two hold no more (a second leaf wants a node above
-    /// both), and many hold about 45 each; the nodes are the space's for good. O(nodes), cannot fail.
+    /// An empty space over `backend` that keeps its maps in `nodes` and nowhere else, with ASID 0.
     ///
-    /// Running out is [`OutOfNodes`](crate::MapError::OutOfNodes). A verb that ends with no more maps than before needs no node,
-    /// however full they are: unmapping never fails for want of one, unless it cuts a hole into a map. These may be refused
-    /// although they would end so: [`restore_memory_maps`](Self::restore_memory_maps), whose maps wait in nodes of their
-    /// own; a replacement that joins the rest of the map that it is cut into; a move, where the maps take more than one
-    /// node; and a change of permissions that cuts a map in one node, where maps join in another.
+    /// It is for early boot, when the heap itself must still be mapped. O(nodes), cannot fail; the nodes are the
+    /// space's for good. One node holds up to 62 maps. Two hold no more, as a second leaf wants a node above both. Many
+    /// hold about 45 each.
     ///
     /// ```
-    /// use kernel_vm::backend::sv39::Sv39;
-    /// use kernel_vm::{FrameAllocator, MapError, Node, Tlb, VirtualMemoryManager};
-    ///
-    /// /// A kernel has the nodes in a `static`.
-    /// fn boot(platform: impl FrameAllocator + Tlb, nodes: &'static mut [Node]) -> Result<(), MapError> {
-    ///     let mut space = VirtualMemoryManager::<Sv39<_>>::with_nodes(Sv39::new(platform)?, nodes);
-    /// #   let _ = &mut space;
-    ///     Ok(())
-    /// }
+    /// # use kernel_vm::{backend::mock::NoPageTable, *};
+    /// let nodes = Box::leak(Box::new([const { Node::new() }])); // a kernel has them in a `static`
+    /// let mut space = VirtualMemoryManager::with_nodes(NoPageTable::new(), nodes);
+    /// let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x3000)?;
+    /// let memory = MemoryArea::from_start_size(PhysAddr::new(0x8000_0000), 0x3000)?;
+    /// space.add_memory_map(VirtualMemoryMap::new(area, memory, Permissions::READ, false)?)?;
+    /// assert_eq!(space.memory_maps().len(), 1);
+    /// # Ok::<(), MapError>(())
     /// ```
+    ///
+    /// # Running out
+    ///
+    /// A verb that finds too few nodes answers [`MapError::OutOfNodes`](crate::MapError::OutOfNodes). A verb that ends
+    /// with no more maps than before needs no node, however full they are: unmapping never fails for want of one,
+    /// unless it cuts a hole into a map. Four may be refused although they would end so:
+    /// - [`restore_memory_maps`](Self::restore_memory_maps), whose maps wait in nodes of their own;
+    /// - a replacement that joins the rest of the map that it is cut into;
+    /// - a move, where the maps take more than one node;
+    /// - a change of permissions that cuts a map in one node, where maps join in another.
+    ///
+    /// # Growing on the heap
+    ///
+    /// With the `alloc` feature, `allow_heap` lets the space go on growing on the heap once there is one.
     #[must_use]
     pub fn with_nodes(backend: B, nodes: &'static mut [Node<T>]) -> Self {
         Self {
@@ -97,8 +243,22 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         }
     }
 
-    /// Lets a space that was made [with nodes](Self::with_nodes) of its own go on growing on the heap, now that there
-    /// is one. O(1).
+    /// Lets a space that was made [with nodes](Self::with_nodes) go on growing on the heap, now that there is one.
+    ///
+    /// O(1), cannot fail. Its own nodes stay in use; the heap is asked when they are all taken. A space on the heap
+    /// stays as it is.
+    ///
+    /// ```
+    /// # use kernel_vm::{backend::mock::NoPageTable, *};
+    /// let mut space = VirtualMemoryManager::with_nodes(NoPageTable::new(), &mut []);
+    /// let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x3000)?;
+    /// let memory = MemoryArea::from_start_size(PhysAddr::new(0x8000_0000), 0x3000)?;
+    /// let map = VirtualMemoryMap::new(area, memory, Permissions::READ, false)?;
+    /// assert!(space.add_memory_map(map).is_err()); // there is no node
+    /// space.allow_heap();
+    /// assert!(space.add_memory_map(map).is_ok());
+    /// # Ok::<(), MapError>(())
+    /// ```
     #[cfg(feature = "alloc")]
     pub const fn allow_heap(&mut self) {
         self.tree.grow();
@@ -112,7 +272,7 @@ impl<B: PageTableBackend, T: Payload> Drop for VirtualMemoryManager<B, T> {
 }
 
 impl<B: PageTableBackend, T: Payload> fmt::Debug for VirtualMemoryManager<B, T> {
-    /// Root and ASID; `Display` prints the maps.
+    /// Prints root and ASID; `Display` prints the maps.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VirtualMemoryManager")
             .field("root", &self.backend.root())

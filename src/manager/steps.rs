@@ -1,4 +1,7 @@
 //! The steps that verbs share.
+//!
+//! A verb checks by [`check_edit`](crate::backend::check_edit) or [`check_area`](crate::backend::check_area). Then it
+//! goes through these: `reserve`, the edit, `finish`. `clear` is edit and finish in one, for verbs that empty an area.
 
 use super::space::VirtualMemoryManager;
 use crate::area::MemoryArea;
@@ -9,8 +12,10 @@ use crate::map::{MapRef, Payload};
 use crate::tree::Tree;
 
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
-    /// Sets memory aside for an edit of the tree, and for one of the page table. When one of them is refused, all memory
-    /// is back.
+    /// Sets memory aside for an edit of the tree, and then for an edit of the page table.
+    ///
+    /// Answers where the tree will be edited, as `tree` has found out, and the page table's reservation. When one of
+    /// the two is refused, all memory is back: a page table that refuses has kept none, and the tree is trimmed.
     pub(super) fn reserve<S>(
         &mut self,
         tree: impl FnOnce(&mut Tree<T>) -> Result<S, MapError>,
@@ -26,21 +31,26 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         }
     }
 
-    /// Empties the entries in `area`, with what was reserved, and flushes.
-    pub(super) fn clear(&mut self, area: MemoryArea, mut with: B::Reserved) {
+    /// Empties the entries in `area`, with memory that was reserved for it, and flushes.
+    ///
+    /// An area whose borders no leaf crosses needs no reservation.
+    pub(super) fn clear(&mut self, area: MemoryArea, mut reserved: B::Reserved) {
         let mut out = Retired::new();
-        self.backend.unmap(area, &mut with, &mut out);
-        self.finish(with, out);
+        self.backend.unmap(area, &mut reserved, &mut out);
+        self.finish(reserved, out);
     }
 
-    /// The end of every edit: leftovers back, flush, reap.
+    /// Ends an edit of the page table: memory that is left goes back, CPUs forget, and frames are given back after
+    /// that.
+    ///
+    /// From here on nobody reaches the memory that the edit has taken out: maps may be handed to the caller.
     pub(super) fn finish(&mut self, left: B::Reserved, out: Retired) {
         self.backend.unreserve(left);
         self.backend.retire(out, self.asid);
     }
 }
 
-/// What the page table is to say of `map`.
+/// The entries that `map` is to have, as one run.
 pub(super) fn run<T>(map: MapRef<'_, T>) -> Run {
     Run {
         area: map.vmarea(),

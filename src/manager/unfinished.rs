@@ -1,9 +1,11 @@
 //! Verbs that a panic has ended.
 //!
-//! A verb calls code that is not this crate's: the platform's hooks, payloads, and whoever takes the pieces that are cut
-//! out. When one of them panics and the caller catches that, the maps are sound, and so is the page table. But maps that
-//! could be one may be apart, and the page table may say of an area something else than its maps do. The space remembers
-//! that, and the next verb that changes the layout begins with putting it right.
+//! A verb calls code that is not this crate's: the platform's hooks, payloads, and the collection that takes the pieces
+//! that are cut out. When one of them panics and the caller catches that, the maps are sound, and so is the page table.
+//!
+//! But maps that could be one may be apart, and entries may say of an area something else than its maps do. The space
+//! remembers that, and the next verb that changes the layout begins with putting it right. No destructor is needed for
+//! it: the note is made before the verb's first edit, and taken back at its end.
 
 use super::space::VirtualMemoryManager;
 use crate::area::MemoryArea;
@@ -13,15 +15,16 @@ use crate::map::Payload;
 /// Work that a verb leaves behind when a panic ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unfinished {
+    /// No verb was ended by a panic.
     Nothing,
     /// Maps that have become one may be apart.
     Joins,
-    /// That, and entries in this area may disagree with its maps.
+    /// Maps may be apart, and entries in this area may disagree with its maps.
     Entries(MemoryArea),
 }
 
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
-    /// The beginning of a verb: puts right what one before it has left. O(1) unless that panicked.
+    /// Begins a verb: puts right whatever one before it has left. O(1) unless that panicked.
     #[inline]
     pub(super) fn recover(&mut self) {
         if self.unfinished != Unfinished::Nothing {
@@ -31,8 +34,9 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         }
     }
 
-    /// Empties the entries that may disagree with their maps: the page table is rebuilt from the maps when they are
-    /// populated. Maps stay as they are.
+    /// Empties the entries that may disagree with their maps, which stay as they are.
+    ///
+    /// The page table is a cache of the maps: it is made again when they are populated.
     #[cold]
     pub(super) fn recover_entries(&mut self) {
         if let Unfinished::Entries(area) = self.unfinished {
@@ -41,13 +45,13 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         }
     }
 
-    /// Says what is left to be done if the verb does not come to its [end](Self::end).
+    /// Notes the work that is left to be done if the verb does not come to its [end](Self::end).
     #[inline]
     pub(super) const fn begin(&mut self, left: Unfinished) {
         self.unfinished = left;
     }
 
-    /// The end of a verb: nothing is left to be done, and nodes that the next one is not likely to want go back.
+    /// Ends a verb: nothing is left to be done, and nodes that the next one is not likely to want go back.
     #[inline]
     pub(super) fn end(&mut self) {
         self.unfinished = Unfinished::Nothing;
