@@ -68,7 +68,7 @@ fn places<F: Mmu>() -> Vec<Place> {
         place("radix/split.rs split, tables", NEW_TABLES, maps::split_hidden::<F>),
         place("radix/walker.rs drop", FLUSH, pages::drop_table::<F>),
         place("radix/walker.rs drop, global", Dropped::Global(Call::Flush), kernel::drop_kernel::<F>),
-        place("flush.rs note, everything", FLUSH, pages::unmap_in_many_places::<F>),
+        place("flush/retired.rs note, everything", FLUSH, pages::unmap_in_many_places::<F>),
         place("manager/unmap.rs", FLUSH, spaces::unmap::<F>),
         place("manager/replace.rs", FLUSH, spaces::replace::<F>),
         place("manager/protect.rs", FLUSH, spaces::protect::<F>),

@@ -1,0 +1,229 @@
+//! Notes of a verb on the memory that it took out of a page table.
+
+use arrayvec::{ArrayVec, CapacityError};
+
+use super::order::Flush;
+use crate::addr::PhysAddr;
+use crate::area::MemoryArea;
+use crate::asid::Asid;
+
+/// How many ranges a flush names before it says 'everything'.
+const MAX_RANGES: usize = 4;
+
+/// Notes of one verb on a page table: where translations have changed, and where memory waits for the flush.
+///
+/// A translation has changed where it was valid and no longer is, or is another. A backend takes notes while it edits,
+/// and empties them in [`PageTableBackend::retire`](crate::backend::PageTableBackend::retire). It keeps them in mind
+/// itself, too: a value that is dropped delays the flush until something else is retired, and whatever waits stays busy
+/// until then. All methods are O(1), allocate nothing, and cannot fail.
+///
+/// ```
+/// # use kernel_vm::{AreaError, MemoryArea, Retired, VirtAddr};
+/// let page = |n: usize| MemoryArea::from_start_size(VirtAddr::new(n << 12), 0x1000);
+/// let mut retired = Retired::new();
+/// retired.note(page(1)?);
+/// retired.note(page(2)?); // touches the first: the two become one
+/// assert_eq!(retired.ranges().map(<[_]>::len), Some(1));
+/// for n in 2..=5 {
+///     retired.note(page(2 * n)?);
+/// }
+/// assert_eq!(retired.ranges(), None); // too many to name: everything
+/// # Ok::<(), AreaError>(())
+/// ```
+#[derive(Debug, Default, PartialEq, Eq)]
+#[must_use = "memory that was taken out must be flushed: give this to `PageTableBackend::retire`"]
+pub struct Retired {
+    /// Where translations have changed: ranges that do not touch. Empty when `everything` is set.
+    ranges: ArrayVec<MemoryArea, MAX_RANGES>,
+    /// Whether there were too many ranges to name.
+    everything: bool,
+    /// Whether tables were taken out, and not only leaves.
+    tables: bool,
+    /// Where memory waits to be given back, and maybe more.
+    waiting: ArrayVec<MemoryArea, MAX_RANGES>,
+    /// Whether entries wait, so that nothing can be mapped there yet.
+    entries: bool,
+}
+
+impl Retired {
+    /// No notes: nothing was taken out yet.
+    ///
+    /// ```
+    /// # use kernel_vm::Retired;
+    /// assert!(Retired::new().is_empty());
+    /// ```
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Notes that translations in `area` have changed.
+    ///
+    /// Ranges that touch become one; when there are more than a flush can name, everything counts as changed.
+    pub fn note(&mut self, area: MemoryArea) {
+        if !self.everything && add(&mut self.ranges, area).is_err() {
+            self.everything = true;
+            self.ranges.clear();
+        }
+    }
+
+    /// Notes that page tables were taken out, and not only leaves.
+    pub fn note_tables(&mut self) {
+        self.tables = true;
+    }
+
+    /// Notes that entries wait, too: nothing can be mapped there before everything is retired.
+    ///
+    /// Entries of frames that the space owns do so. Where entries must be broken before others are made (Arm's
+    /// break-before-make), all do.
+    pub fn note_entries(&mut self) {
+        self.entries = true;
+    }
+
+    /// Notes that memory in `area` is to be given back after the flush.
+    ///
+    /// When there are more such areas than fit, the gaps between the nearest count as well.
+    pub fn note_waiting(&mut self, area: MemoryArea) {
+        if add(&mut self.waiting, area).is_ok() {
+            return;
+        }
+        let distance = |other: &MemoryArea| {
+            let behind = other.start().get().saturating_sub(area.end().get());
+            behind.max(area.start().get().saturating_sub(other.end().get()))
+        };
+        // Only one of them can make all of the space with it, which is no area.
+        let others = self.waiting.iter_mut();
+        let nearest = others
+            .filter(|other| other.hull(area).is_ok())
+            .min_by_key(|other| distance(other));
+        if let Some(nearest) = nearest {
+            *nearest = nearest.hull(area).unwrap_or(area);
+        }
+    }
+
+    /// Whether there is nothing to flush and nothing to give back.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.needs_flush() && self.waiting.is_empty()
+    }
+
+    /// Whether a CPU may have cached an entry that was taken out.
+    #[must_use]
+    pub fn needs_flush(&self) -> bool {
+        !self.ranges.is_empty() || self.everything || self.tables
+    }
+
+    /// Whether page tables were taken out.
+    #[must_use]
+    pub const fn tables(&self) -> bool {
+        self.tables
+    }
+
+    /// Whether entries wait (see [`note_entries`](Self::note_entries)).
+    #[must_use]
+    pub const fn entries(&self) -> bool {
+        self.entries
+    }
+
+    /// The ranges in which translations have changed; `None` stands for everything.
+    #[must_use]
+    pub fn ranges(&self) -> Option<&[MemoryArea]> {
+        (!self.everything).then_some(self.ranges.as_slice())
+    }
+
+    /// Where memory waits to be given back, and maybe more.
+    #[must_use]
+    pub fn waiting(&self) -> &[MemoryArea] {
+        &self.waiting
+    }
+
+    /// The order for the platform: to flush these notes in the space with this root and ASID.
+    ///
+    /// ```
+    /// # use kernel_vm::{AreaError, Asid, MemoryArea, PhysAddr, Retired, VirtAddr};
+    /// let mut retired = Retired::new();
+    /// retired.note(MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x2000)?);
+    /// let flush = retired.flush(PhysAddr::new(0x8020_0000), Asid::new(7));
+    /// assert_eq!((flush.size(), flush.asid()), (Some(0x2000), Some(Asid::new(7))));
+    /// # Ok::<(), AreaError>(())
+    /// ```
+    #[must_use]
+    pub fn flush(&self, root: PhysAddr, asid: Asid) -> Flush<'_> {
+        self.flush_under(root, Some(asid))
+    }
+
+    /// The order for the platform; without an ASID, under every one that the space may have had.
+    pub(crate) fn flush_under(&self, root: PhysAddr, asid: Option<Asid>) -> Flush<'_> {
+        Flush {
+            root,
+            asid,
+            ranges: self.ranges(),
+            tables: self.tables,
+            is_global: false,
+        }
+    }
+}
+
+/// The page table's own notes, which outlive those of a verb. Page-table formats need 64-bit pointers.
+#[cfg(target_pointer_width = "64")]
+impl Retired {
+    /// Notes that all translations have changed, and that tables may have been taken out.
+    pub(crate) fn note_everything(&mut self) {
+        self.everything = true;
+        self.tables = true;
+        self.ranges.clear();
+    }
+
+    /// Forgets all notes.
+    pub(crate) fn clear(&mut self) {
+        self.ranges.clear();
+        self.waiting.clear();
+        (self.everything, self.tables, self.entries) = (false, false, false);
+    }
+
+    /// Adds the notes of `other`. Lists that come to an empty one are copied as they are: mostly they do.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        if other.everything {
+            self.everything = true;
+            self.ranges.clear();
+        }
+        if self.ranges.is_empty() && !self.everything {
+            self.ranges.clone_from(&other.ranges);
+        } else {
+            other.ranges.iter().for_each(|&area| self.note(area));
+        }
+        if self.waiting.is_empty() {
+            self.waiting.clone_from(&other.waiting);
+        } else {
+            other
+                .waiting
+                .iter()
+                .for_each(|&area| self.note_waiting(area));
+        }
+        self.tables |= other.tables;
+        self.entries |= other.entries;
+    }
+}
+
+/// Adds `area` to areas that do not touch, or makes it one with those that it touches.
+///
+/// Two areas that touch and are all of the space together stay two, as all of it is no area.
+///
+/// # Errors
+/// There is no room for one more; the areas are as before.
+fn add<const N: usize>(
+    areas: &mut ArrayVec<MemoryArea, N>,
+    area: MemoryArea,
+) -> Result<(), CapacityError<MemoryArea>> {
+    let mut sum = area;
+    let touches = |one: MemoryArea, other: MemoryArea| {
+        one.overlaps(&other)
+            || one.next() == Some(other.start())
+            || other.next() == Some(one.start())
+    };
+    areas.retain(|other| {
+        let hull = sum.hull(*other).ok().filter(|_| touches(sum, *other));
+        sum = hull.unwrap_or(sum);
+        hull.is_none()
+    });
+    areas.try_push(sum)
+}
