@@ -1,8 +1,17 @@
-//! Why two numbers are not an area.
+//! Numbers that are no area.
 
 use core::fmt;
 
-/// Why two numbers are not an area. Addresses are given as 64-bit numbers, for virtual and physical ones alike.
+/// The reason why two numbers are not an area.
+///
+/// Addresses are given as 64-bit numbers, for virtual and physical ones alike. With `?` it becomes a
+/// [`MapError::Area`](crate::MapError::Area).
+///
+/// ```
+/// # use kernel_vm::{AreaError, MemoryArea, VirtAddr};
+/// let refused = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0);
+/// assert_eq!(refused, Err(AreaError::Empty { start: 0x1000 }));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AreaError {
@@ -13,19 +22,19 @@ pub enum AreaError {
         /// The end that was asked for.
         end: u64,
     },
-    /// The area would have no byte.
+    /// The area would have no byte: its size is 0.
     Empty {
-        /// Where it would start.
+        /// The first byte that was asked for.
         start: u64,
     },
-    /// `start + size` passes the end of the space.
+    /// The last byte, at `start + size - 1`, would lie past the end of the space.
     Overflow {
         /// The first byte that was asked for.
         start: u64,
         /// The size that was asked for, in bytes.
         size: usize,
     },
-    /// The number of bytes does not fit in `usize`.
+    /// The number of bytes does not fit in `usize`: all 2^64 of them, or more than a 32-bit pointer counts.
     TooLarge {
         /// The first byte that was asked for.
         start: u64,

@@ -1,19 +1,23 @@
-//! What a page-table entry says of its page beside the address.
+//! Attributes of a page: all that its entry says beside the address.
 
 use core::fmt;
 
 use crate::permissions::Permissions;
 
-/// How the hardware treats accesses to memory, apart from who may make them.
+/// The way in which hardware treats accesses to memory, apart from who may make them.
+///
+/// A backend refuses a type that its entries cannot encode, with [`MapError::UnsupportedMemoryType`].
+///
+/// [`MapError::UnsupportedMemoryType`]: crate::MapError::UnsupportedMemoryType
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[non_exhaustive]
 pub enum MemoryType {
-    /// As the platform has it: cached main memory, or whatever the physical address itself says (RISC-V's PMAs).
+    /// The platform's own choice: cached main memory, or the type of the physical address itself (RISC-V's PMAs).
     #[default]
     Normal,
-    /// Main memory, not cached.
+    /// Main memory that is not cached. RISC-V: Svpbmt's NC.
     NonCacheable,
-    /// Device registers: not cached, in order, no speculation.
+    /// Device registers: not cached, in order, without speculation. RISC-V: Svpbmt's IO.
     Device,
 }
 
@@ -27,26 +31,31 @@ impl fmt::Display for MemoryType {
     }
 }
 
-/// What a page-table entry says of its page beside the address.
+/// The attributes of a page: all that its page-table entry says beside the address.
 ///
 /// ```
 /// use kernel_vm::{Attributes, MemoryType, Permissions};
 ///
-/// let registers = Attributes::new(Permissions::READ | Permissions::WRITE, MemoryType::Device);
-/// assert_eq!(Attributes::from(Permissions::READ).memory_type, MemoryType::Normal);
-/// # assert_eq!(registers.memory_type, MemoryType::Device);
+/// let memory = Attributes::from(Permissions::READ);
+/// assert_eq!(memory, Attributes::new(Permissions::READ, MemoryType::Normal));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct Attributes {
-    /// Who may do what.
+    /// The accesses that are allowed, and to whom.
     pub permissions: Permissions,
-    /// How the hardware treats it.
+    /// The way in which hardware treats those accesses.
     pub memory_type: MemoryType,
 }
 
 impl Attributes {
-    /// Memory of this type, for whom these permissions say. O(1).
+    /// The attributes of memory of this type with these permissions. O(1), checks nothing.
+    ///
+    /// ```
+    /// # use kernel_vm::{Attributes, MemoryType, Permissions};
+    /// let registers = Attributes::new(Permissions::READ | Permissions::WRITE, MemoryType::Device);
+    /// assert_eq!(registers.memory_type, MemoryType::Device);
+    /// ```
     #[must_use]
     pub const fn new(permissions: Permissions, memory_type: MemoryType) -> Self {
         Self {
@@ -55,7 +64,7 @@ impl Attributes {
         }
     }
 
-    /// The attributes with other permissions.
+    /// These attributes with other permissions, of one memory type.
     pub(crate) const fn allowing(self, permissions: Permissions) -> Self {
         Self {
             permissions,
@@ -64,7 +73,7 @@ impl Attributes {
     }
 }
 
-/// Normal memory.
+/// The attributes of normal memory with these permissions.
 impl From<Permissions> for Attributes {
     fn from(permissions: Permissions) -> Self {
         Self::new(permissions, MemoryType::Normal)

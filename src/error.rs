@@ -1,4 +1,4 @@
-//! What a verb refuses, with the evidence.
+//! Reasons for a refusal, with the evidence.
 
 use core::fmt;
 
@@ -8,9 +8,21 @@ use crate::area_error::AreaError;
 use crate::attributes::MemoryType;
 use crate::permissions::Permissions;
 
-/// Why a verb refused. Unless the verb says otherwise, nothing has changed then.
+/// The reason why a verb refused, with the evidence. Unless the verb says otherwise, nothing has changed then.
 ///
-/// Sizes and alignments are in bytes.
+/// Sizes and alignments are in bytes. Most variants are the caller's to mend. [`OutOfFrames`](Self::OutOfFrames) and
+/// [`OutOfNodes`](Self::OutOfNodes) pass when there is memory again. [`Unfinished`](Self::Unfinished) passes with the
+/// next verb that changes the layout.
+///
+/// ```
+/// # use kernel_vm::{backend::mock::NoPageTable, *};
+/// let mut space = VirtualMemoryManager::new(NoPageTable::new());
+/// let page = MemoryArea::from_start_size(VirtAddr::new(0x1234), 0x1000)?;
+/// let refused = space.unmap(page).unwrap_err();
+/// assert_eq!(refused, MapError::Misaligned { addr: page.start(), align: 0x1000 });
+/// assert_eq!(refused.to_string(), "virtual address 0x1234 is not a multiple of 0x1000");
+/// # Ok::<(), MapError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MapError {
@@ -20,36 +32,36 @@ pub enum MapError {
     Misaligned {
         /// The address.
         addr: VirtAddr,
-        /// What it should be a multiple of.
+        /// The bytes that it should be a multiple of.
         align: usize,
     },
     /// A physical address that must be a multiple of the page size is not.
     MisalignedPhys {
         /// The address.
         addr: PhysAddr,
-        /// What it should be a multiple of.
+        /// The bytes that it should be a multiple of.
         align: usize,
     },
     /// A size that must be a multiple of the page size is not.
     MisalignedSize {
         /// The size.
         size: usize,
-        /// What it should be a multiple of.
+        /// The bytes that it should be a multiple of.
         align: usize,
     },
     /// Virtual and physical area differ in size.
     SizesDiffer {
         /// Where the map would be.
         vmarea: MemoryArea,
-        /// What would back it.
+        /// The physical memory that would back it.
         pmarea: MemoryArea<PhysAddr>,
     },
-    /// Permission bits that have no meaning.
+    /// The permissions have bits without a meaning.
     UnknownPermissions {
         /// The permissions, with those bits.
         permissions: Permissions,
     },
-    /// Writable but not readable: no page table can say that.
+    /// The permissions allow writes but not reads: no page table can say that.
     WriteWithoutRead {
         /// The permissions.
         permissions: Permissions,
@@ -59,57 +71,61 @@ pub enum MapError {
         /// The memory type.
         memory_type: MemoryType,
     },
-    /// The backend does not know the edit: [`Edit`](crate::backend::Edit) has more of them than when it was written.
+    /// The backend does not know the edit.
+    ///
+    /// [`Edit`](crate::backend::Edit) has more of them than when the backend was written.
     UnsupportedEdit,
-    /// Not every address is one that the backend can map (on Sv39: that is canonical).
+    /// The area has addresses that the backend cannot map (on Sv39: that are not canonical).
     OutOfRange {
         /// The area that was asked for.
         area: MemoryArea,
     },
-    /// A physical address that the backend's entries cannot hold.
+    /// The physical area has addresses that the backend's entries cannot hold.
     PhysOutOfRange {
         /// The area that was asked for.
         area: MemoryArea<PhysAddr>,
     },
-    /// There is a map already.
+    /// The area of a new map overlaps one that is there already.
     Overlap {
         /// Where the first such map is.
         existing: MemoryArea,
     },
-    /// Nothing is mapped in a part of the area.
+    /// A part of the area has no map.
     NotMapped {
         /// The first hole, within the area.
         hole: MemoryArea,
     },
-    /// A remap to more bytes: what lies behind a physical map is not its own.
+    /// A move would be to more bytes: the memory behind a physical map is not its own.
     CannotGrow {
         /// The area to move.
         old: MemoryArea,
         /// The larger one that was asked for.
         new: MemoryArea,
     },
-    /// A remap to a place that overlaps the old one and does not start where it starts.
+    /// A move would be to a place that overlaps the old one and starts elsewhere.
     MovesOntoItself {
         /// The area to move.
         old: MemoryArea,
         /// Where it was to go.
         new: MemoryArea,
     },
-    /// The frame allocator has fewer frames than the page table needs for this verb.
+    /// The frame allocator has fewer frames than the page table needs for the verb.
     OutOfFrames {
         /// How many frames the verb needs in all.
         needed: usize,
     },
-    /// The page table was given a frame of another allocator than its own; by the platform itself, where that hands frames
-    /// on without their allocator's [id](crate::FrameAllocator::id).
+    /// The page table was given a frame of another allocator than its own.
+    ///
+    /// The platform itself does so where it hands frames on without their allocator's [id](crate::FrameAllocator::id).
     ForeignFrame {
         /// Where the frame is, in that allocator's memory.
         addr: PhysAddr,
     },
-    /// A page table was to be shared as a kernel half, and is none.
+    /// The page table that was to be shared as a kernel half is none.
     NotKernelHalf,
-    /// A verb was ended by a panic, of a hook of the platform or of a payload, and entries in this area may disagree with
-    /// the maps: the next verb that changes the layout puts that right.
+    /// A verb was ended by a panic, and entries in this area may disagree with the maps.
+    ///
+    /// A hook of the platform has panicked, or a payload. The next verb that changes the layout puts that right.
     Unfinished {
         /// Where entries may disagree.
         area: MemoryArea,

@@ -1,4 +1,7 @@
 //! Physical frames, and the half of the platform that hands them out.
+//!
+//! A frame is a value with one owner: the allocator, a page table, or the kernel between the two. So who owns memory is
+//! seen in the types, and nothing counts references here.
 
 use core::num::NonZeroUsize;
 use core::ptr::NonNull;
@@ -8,7 +11,7 @@ use crate::addr::PhysAddr;
 /// The size of a frame in bytes, and its alignment.
 pub const FRAME_SIZE: usize = 4096;
 
-/// Whose frames are whose: which allocator a [`Frame`] came from, and so how its bytes are reached.
+/// The name of the memory that a [`Frame`] is of: it tells which allocators reach the frame's bytes and take it back.
 ///
 /// A physical address alone does not say it: the memories of two guests both begin at the same address. Values are
 /// equal where the frames of one allocator may be reached and released by the other.
@@ -16,20 +19,31 @@ pub const FRAME_SIZE: usize = 4096;
 pub struct AllocatorId(NonZeroUsize);
 
 impl AllocatorId {
-    /// The memory of this machine: its addresses tell its frames apart, and whoever manages a part of it reaches all of
-    /// it alike, and takes back any frame of it.
+    /// The memory of this machine, whose addresses tell its frames apart.
+    ///
+    /// Every allocator that manages a part of it reaches all of it alike, and takes back any frame of it.
     // No value ends behind the last address, so none is there.
     pub const MACHINE: Self = Self(NonZeroUsize::MAX);
 
-    /// An allocator to which the value at `place` belongs, and to no other: an id that nobody else has as long as that
-    /// stays where it is. Does not compile for a type without bytes, whose values may all be at one place. O(1).
+    /// The id of an allocator to which the value at `place` belongs, and to no other. O(1).
+    ///
+    /// Nobody else has it as long as the value stays where it is. It does not compile for a type without bytes, whose
+    /// values may all be at one place.
+    ///
+    /// ```
+    /// # use kernel_vm::AllocatorId;
+    /// let (guest, other) = (Box::new([0_u8; 4096]), Box::new([0_u8; 4096]));
+    /// assert_eq!(AllocatorId::of(&*guest), AllocatorId::of(&*guest));
+    /// assert_ne!(AllocatorId::of(&*guest), AllocatorId::of(&*other));
+    /// assert_ne!(AllocatorId::of(&*guest), AllocatorId::MACHINE);
+    /// ```
     #[must_use]
     pub fn of<T>(place: &T) -> Self {
         const { assert!(size_of::<T>() > 0, "values without bytes share a place") };
         Self(NonNull::from(place).addr())
     }
 
-    /// As [`of`](Self::of), for a place that is the allocator's own.
+    /// The id of an allocator whose own this place is. O(1).
     #[cfg(feature = "alloc")]
     pub(crate) const fn at(place: NonZeroUsize) -> Self {
         Self(place)
@@ -39,6 +53,18 @@ impl AllocatorId {
 /// One owned reference to a physical frame of [`FRAME_SIZE`] bytes.
 ///
 /// It is not `Copy`, and has no destructor: a `Frame` that is lost leaks its memory, and never frees it twice.
+///
+/// ```
+/// use kernel_vm::FrameAllocator;
+/// use kernel_vm::backend::mock::HostFrames;
+///
+/// let frames = HostFrames::new(1);
+/// let frame = frames.alloc().ok_or("out of frames")?;
+/// assert_eq!(frame.allocator(), frames.id());
+/// frames.release(frame, false); // the value is gone: nobody can release it twice
+/// assert_eq!(frames.frames_in_use(), 0);
+/// # Ok::<(), &str>(())
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a frame that is dropped is leaked: give it back with `FrameAllocator::release`"]
 pub struct Frame {
@@ -47,11 +73,21 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// The reference to the frame at `addr` of this machine's memory, for allocators to hand out whose
-    /// [id](FrameAllocator::id) is [`AllocatorId::MACHINE`].
+    /// The reference to the frame at `addr` of this machine's memory, for its allocators to hand out. O(1).
+    ///
+    /// Their [id](FrameAllocator::id) is [`AllocatorId::MACHINE`].
+    ///
+    /// ```
+    /// # use kernel_vm::{AllocatorId, Frame, PhysAddr};
+    /// // SAFETY: nobody has this frame, and nobody takes it back.
+    /// let frame = unsafe { Frame::from_addr(PhysAddr::new(0x8020_0000)) };
+    /// assert_eq!(frame.allocator(), AllocatorId::MACHINE);
+    /// ```
     ///
     /// # Safety
-    /// As [`of`](Self::of), with that id.
+    /// - The caller owns the reference and gives it up: nobody else holds or makes it again, until it is released.
+    /// - Every allocator that answers [`AllocatorId::MACHINE`] reaches the frame's bytes, as [`FrameAllocator`]
+    ///   promises.
     #[expect(
         unsafe_code,
         reason = "a forged frame would be given back to the allocator that never handed it out"
@@ -63,11 +99,20 @@ impl Frame {
         }
     }
 
-    /// The reference to the frame at `addr` in the memory of the allocators with this id, for them to hand out.
+    /// The reference to the frame at `addr` in the memory of the allocators with this id, for them to hand out. O(1).
+    ///
+    /// ```
+    /// # use kernel_vm::{AllocatorId, Frame, PhysAddr};
+    /// let memory = [0_u8; 4096];
+    /// let guest = AllocatorId::of(&memory);
+    /// // SAFETY: nobody has this frame of the guest, and nobody takes it back.
+    /// let frame = unsafe { Frame::of(guest, PhysAddr::new(0)) };
+    /// assert_eq!((frame.addr(), frame.allocator()), (PhysAddr::new(0), guest));
+    /// ```
     ///
     /// # Safety
-    /// The caller owns the reference and gives it up: nobody else holds or makes it again, until it is released. Every
-    /// allocator that answers this id reaches the frame's bytes, as [`FrameAllocator`] promises.
+    /// - The caller owns the reference and gives it up: nobody else holds or makes it again, until it is released.
+    /// - Every allocator that answers this id reaches the frame's bytes, as [`FrameAllocator`] promises.
     #[expect(
         unsafe_code,
         reason = "a forged frame would be given back to the allocator that never handed it out"
@@ -76,34 +121,33 @@ impl Frame {
         Self { addr, allocator }
     }
 
-    /// Where the frame is.
+    /// The address of the frame's first byte.
     #[must_use]
     pub const fn addr(&self) -> PhysAddr {
         self.addr
     }
 
-    /// Which allocator it goes back to: one with this id.
+    /// The id of the allocators that the frame may go back to.
     #[must_use]
     pub const fn allocator(&self) -> AllocatorId {
         self.allocator
     }
 
-    /// Gives up the value but not the reference: whoever keeps the address, and the
-    /// [allocator](Self::allocator)'s id, keeps that.
+    /// Gives up the value but not the reference: whoever keeps the address and the [id](Self::allocator) keeps that.
     #[must_use]
     pub const fn into_addr(self) -> PhysAddr {
         self.addr
     }
 }
 
-/// Where frames come from, and how their bytes are reached: half of what a kernel brings (the other is [`Tlb`]).
+/// The source of frames, and the way to their bytes: half of the platform (the other is [`Tlb`]).
 ///
 /// All methods take `&self` and may be called on several CPUs at once. None is called under a lock of this crate.
 /// A kernel's own lock around the address space may be held, so `alloc` must not need that lock (no reclaim that
 /// walks the same space).
 ///
-/// *For who implements it:* `alloc` answers `None` when it has no frame; it never blocks for one. What a new frame
-/// contains does not matter: the crate clears what must be clear.
+/// *For who implements it:* `alloc` answers `None` when it has no frame; it never blocks for one. The bytes of a
+/// new frame may be anything: the crate clears those that must be clear.
 ///
 /// *For who calls it:* a frame is yours until you release it, at most once, to an allocator with the
 /// [id](Frame::allocator) that it came with. After `None`, nothing has changed, and a later call may succeed.
@@ -115,13 +159,49 @@ impl Frame {
 /// A method that panics leaves the page table sound, and makes it leak at most the frames that
 /// [`backend::radix`](crate::backend::radix#when-a-hook-panics) lists.
 ///
+/// Here physical memory is mapped at its own addresses; the guide's page on the platform has it at an offset.
+///
+/// ```
+/// use core::ptr::{NonNull, with_exposed_provenance_mut};
+/// use kernel_vm::{Frame, FrameAllocator, PhysAddr};
+/// # use std::sync::Mutex; // yours
+///
+/// struct Board(Mutex<Vec<PhysAddr>>);
+///
+/// // SAFETY: the list holds each free frame once; it is mapped, and nobody else touches it.
+/// unsafe impl FrameAllocator for Board {
+///     fn alloc(&self) -> Option<Frame> {
+///         let addr = self.0.lock().unwrap().pop()?;
+///         // SAFETY: it was in the list, and now it is not.
+///         Some(unsafe { Frame::from_addr(addr) })
+///     }
+///
+///     fn release(&self, frame: Frame, _dirty: bool) {
+///         self.0.lock().unwrap().push(frame.into_addr());
+///     }
+///
+///     fn reach(&self, at: PhysAddr) -> NonNull<u8> {
+///         NonNull::new(with_exposed_provenance_mut(at.get() as usize)).expect("address 0 is free")
+///     }
+/// }
+///
+/// # #[repr(align(4096))] struct Page([u8; 4096]);
+/// # let page = Box::leak(Box::new(Page([0; 4096])));
+/// # let free = PhysAddr::new(page.0.as_mut_ptr().expose_provenance() as u64);
+/// let board = Board(Mutex::new(vec![free]));
+/// let frame = board.alloc().unwrap();
+/// assert_eq!((frame.addr(), board.alloc()), (free, None));
+/// board.release(frame, false);
+/// ```
+///
 /// # Safety
-/// The crate writes page tables through what [`reach`](Self::reach) answers, so for every frame that
+/// The crate writes page tables through the pointers of [`reach`](Self::reach). So these hold for every frame that
 /// [`alloc`](Self::alloc) has handed out, until it is released, even if this value is dropped before:
 /// - it is [`FRAME_SIZE`] bytes at a multiple of that;
 /// - nobody else reads, writes, hands out or unmaps its bytes;
-/// - `reach` of any address inside it answers a pointer to that byte which is valid for reads and writes up to the
-///   end of the frame, and has the address's own alignment up to [`FRAME_SIZE`]; the same address, the same pointer;
+/// - `reach` of any address inside it answers a pointer to that byte, valid for reads and writes up to the end of the
+///   frame;
+/// - that pointer has the address's own alignment up to [`FRAME_SIZE`], and is one and the same at every call;
 /// - `alloc` hands it out with this value's own [`id`](Self::id), and no allocator answers that id which cannot reach
 ///   the frame alike, and take it back. So [`AllocatorId::MACHINE`] is for memory that is the machine's own and is
 ///   reached in one way; the memory of a guest, or a simulated one, has an id of its own.
@@ -134,21 +214,27 @@ impl Frame {
     reason = "the crate dereferences what the implementation answers"
 )]
 pub unsafe trait FrameAllocator {
-    /// Whose frames these are: the same answer as long as this value lives. What hands calls on to another allocator
-    /// hands this on, too. O(1).
+    /// The id of this allocator's frames: one answer as long as the value lives. O(1).
+    ///
+    /// The default is the machine's own memory. An allocator that hands calls on to another hands this on, too.
     fn id(&self) -> AllocatorId {
         AllocatorId::MACHINE
     }
 
-    /// A frame that nobody uses, or `None` when there is none.
+    /// Hands out a frame that nobody uses, or answers `None` when there is none.
+    ///
+    /// Its bytes may be anything. After `None` the allocator is as before.
     fn alloc(&self) -> Option<Frame>;
 
-    /// Takes `frame` back. `dirty` says whether its bytes may have been written through a mapping since it was
-    /// allocated or shared: of use to a page cache, which then writes it to disk. It is false for page tables.
+    /// Takes `frame` back, after every flush that it waited for.
+    ///
+    /// `dirty` says whether its bytes may have been written through a mapping since it was allocated or shared: of use
+    /// to a page cache, which then writes it to disk. It is false for page tables.
     fn release(&self, frame: Frame, dirty: bool);
 
-    /// A pointer to the byte at `at`, in a frame that is in use. Any other address is the caller's mistake, and what is
-    /// answered is not used; an implementation may panic then.
+    /// A pointer to the byte at `at`, in a frame that is in use.
+    ///
+    /// Any other address is the caller's mistake, who then does not use the answer; an implementation may panic.
     fn reach(&self, at: PhysAddr) -> NonNull<u8>;
 }
 
@@ -156,7 +242,9 @@ pub unsafe trait FrameAllocator {
     unsafe_code,
     reason = "each method is the borrowed allocator's own, so its promises hold"
 )]
-// SAFETY: every call goes to the same method of `P`, which keeps the promises.
+// SAFETY:
+// - every call goes to the method of that name of one `P`, which keeps the promises;
+// - a reference that is dropped leaves that `P` as it is.
 unsafe impl<P: FrameAllocator + ?Sized> FrameAllocator for &P {
     fn id(&self) -> AllocatorId {
         (**self).id()

@@ -1,4 +1,4 @@
-//! What a check of the invariants may find.
+//! Invariants that do not hold.
 
 use core::fmt;
 
@@ -6,47 +6,59 @@ use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 
 /// An invariant that does not hold: a bug in this crate, in a backend or in the platform, never in its use.
+///
+/// [`check_invariants`](crate::VirtualMemoryManager::check_invariants) answers the first that it finds. A page table by
+/// itself is asked by [`PageTableBackend::check_invariants`](crate::backend::PageTableBackend::check_invariants).
+///
+/// ```
+/// # use kernel_vm::{AreaError, MemoryArea, VirtAddr, Violation};
+/// let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x1000)?;
+/// let stray = Violation::Stray { area }.to_string();
+/// assert_eq!(stray, "page-table leaf at 0x1000..=0x1fff belongs to no map");
+/// # Ok::<(), AreaError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Violation {
     /// Two neighbouring maps overlap or are out of order.
     Unordered {
-        /// The one that comes first.
+        /// The map that comes first.
         left: MemoryArea,
-        /// The one behind it.
+        /// The map behind it.
         right: MemoryArea,
     },
     /// Two neighbouring maps have become one and are not joined.
     Unjoined {
-        /// The one that comes first.
+        /// The map that comes first.
         left: MemoryArea,
-        /// The one behind it.
+        /// The map behind it.
         right: MemoryArea,
     },
     /// A map is not whole pages inside the backend's ranges.
     Unmappable {
-        /// Where the map is.
+        /// The pages of the map.
         area: MemoryArea,
     },
-    /// The page table has a leaf where no map is, or across a map's border.
+    /// A leaf of the page table lies where no map is, or across a map's border.
     Stray {
         /// The leaf's pages.
         area: MemoryArea,
     },
-    /// A leaf leads elsewhere than its map, or allows something else.
+    /// A leaf of the page table leads elsewhere than its map, or has other attributes.
     Disagrees {
         /// The leaf's pages.
         area: MemoryArea,
     },
     /// A node of the tree of maps says something of itself or its children that is not so.
     Node {
-        /// What the node spans.
+        /// The span of the node's maps.
         area: MemoryArea,
     },
-    /// A page-table word that should not be there between verbs: a table without entries, or one that still waits to
-    /// be given back, or a leaf that is not aligned to its size.
+    /// A page-table word should not be there between verbs.
+    ///
+    /// It is a table without entries, one that still waits to be given back, or a leaf that is not aligned to its size.
     Word {
-        /// The first address that the word speaks of.
+        /// The first address that is translated by the word.
         addr: VirtAddr,
     },
 }
