@@ -1,8 +1,20 @@
 //! Virtual and physical addresses as types of their own: a swap does not compile.
+//!
+//! Both wrap a number and hold any value. None of their methods wraps around: an address past either end is `None`.
 
 use core::fmt;
 
-/// A virtual address, in bytes. A physical one in its place does not compile:
+/// A virtual address, in bytes, as wide as a pointer.
+///
+/// ```
+/// use kernel_vm::VirtAddr;
+///
+/// let addr = VirtAddr::new(0x1234);
+/// assert_eq!(addr.align_down(0x1000), Some(VirtAddr::new(0x1000)));
+/// assert_eq!(addr.to_string(), "0x1234");
+/// ```
+///
+/// A physical address in its place does not compile:
 ///
 /// ```compile_fail,E0308
 /// # use kernel_vm::{MemoryArea, PhysAddr, VirtAddr};
@@ -14,13 +26,26 @@ use core::fmt;
 #[repr(transparent)]
 pub struct VirtAddr(usize);
 
-/// A physical address, in bytes. 64 bits wide everywhere: Sv32 and PAE have physical addresses wider than a pointer.
+/// A physical address, in bytes, 64 bits wide everywhere: those of Sv32 and PAE are wider than a pointer.
+///
+/// ```
+/// use kernel_vm::PhysAddr;
+///
+/// let addr = PhysAddr::new(0x8020_0000);
+/// assert!(addr.is_aligned(0x20_0000));
+/// assert_eq!(addr.checked_add(0x1000), Some(PhysAddr::new(0x8020_1000)));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[repr(transparent)]
 pub struct PhysAddr(u64);
 
 impl VirtAddr {
-    /// The address `addr`. Any value is one; whether a backend can map it is the backend's word.
+    /// The virtual address `addr`. Any value is one; whether it can be mapped is the backend's word.
+    ///
+    /// ```
+    /// # use kernel_vm::VirtAddr;
+    /// assert_eq!(VirtAddr::new(0x1000).get(), 0x1000);
+    /// ```
     #[must_use]
     pub const fn new(addr: usize) -> Self {
         Self(addr)
@@ -81,7 +106,12 @@ impl VirtAddr {
 }
 
 impl PhysAddr {
-    /// The address `addr`. Any value is one; how many bits a page table can hold is the backend's word.
+    /// The physical address `addr`. Any value is one; how many bits an entry can hold is the backend's word.
+    ///
+    /// ```
+    /// # use kernel_vm::PhysAddr;
+    /// assert_eq!(PhysAddr::new(0x8020_0000).get(), 0x8020_0000);
+    /// ```
     #[must_use]
     pub const fn new(addr: u64) -> Self {
         Self(addr)
@@ -164,7 +194,8 @@ impl fmt::Debug for PhysAddr {
     }
 }
 
-/// What a [`MemoryArea`](crate::MemoryArea) spans: [`VirtAddr`] or [`PhysAddr`], and nothing else (sealed).
+/// The addresses that a [`MemoryArea`](crate::MemoryArea) may span: [`VirtAddr`] or [`PhysAddr`], and no others
+/// (sealed).
 pub trait Address: Copy + Ord + core::hash::Hash + fmt::Debug + fmt::Display + sealed::Raw {}
 
 impl Address for VirtAddr {}
@@ -173,9 +204,11 @@ impl Address for PhysAddr {}
 pub(crate) mod sealed {
     use super::{PhysAddr, VirtAddr};
 
-    /// An address as 64 bits, which hold every address of both kinds.
+    /// An address as 64 bits, which hold every address of both kinds. Areas reckon in them.
     pub trait Raw: Sized {
+        /// The address as a number.
         fn raw(self) -> u64;
+        /// The address with this number, or `None` where a pointer is too narrow for it.
         fn from_raw(raw: u64) -> Option<Self>;
     }
 

@@ -4,8 +4,8 @@
 #![cfg_attr(feature = "alloc", doc = include_str!("../README.md"))]
 #![cfg_attr(
     not(feature = "alloc"),
-    doc = "Address spaces for kernels, without a heap: this is the part of the crate that needs no `alloc`. The README, \
-with examples, is the documentation of the crate with that feature."
+    doc = "Address spaces for kernels, without a heap: this is the part of the crate that needs no `alloc`. The README is \
+the documentation of the crate with that feature; the examples on these pages need it, too."
 )]
 #![no_std]
 
