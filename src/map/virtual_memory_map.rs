@@ -31,6 +31,15 @@ impl VirtualMemoryMap {
     ///
     /// `is_shared` is the kernel's word: the crate keeps it, and joins only maps that agree on it.
     ///
+    /// ```
+    /// # use kernel_vm::{MapError, MemoryArea, Permissions, PhysAddr, VirtAddr, VirtualMemoryMap};
+    /// let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x3000)?;
+    /// let memory = MemoryArea::from_start_size(PhysAddr::new(0x8000_0000), 0x3000)?;
+    /// let map = VirtualMemoryMap::new(area, memory, Permissions::READ, false)?;
+    /// assert_eq!(map.translate(VirtAddr::new(0x2345)), Some(PhysAddr::new(0x8000_1345)));
+    /// # Ok::<(), MapError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`MapError::SizesDiffer`] when the two areas are not of one size; [`MapError::UnknownPermissions`] for bits
     /// without a meaning. Alignment and range depend on the backend, and are checked when the map is added.
