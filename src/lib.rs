@@ -27,6 +27,7 @@ pub mod guide;
 mod manager;
 mod map;
 mod permissions;
+mod platform;
 mod tree;
 mod violation;
 
@@ -44,5 +45,6 @@ pub use free_search::FreeSearch;
 pub use manager::{Refused, RemovedMaps, Unrestored, VirtualMemoryManager};
 pub use map::{MapRef, Payload, VirtualMemoryMap};
 pub use permissions::{Access, Permissions};
+pub use platform::Platform;
 pub use tree::Node;
 pub use violation::Violation;

@@ -7,8 +7,7 @@ use super::table::{Table, slots, span};
 use super::walker::Radix;
 use super::word::Word;
 use crate::area::MemoryArea;
-use crate::flush::Tlb;
-use crate::frame::FrameAllocator;
+use crate::platform::Platform;
 use crate::violation::Violation;
 
 /// What a table has.
@@ -18,7 +17,7 @@ struct Content {
     owned: u64,
 }
 
-impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+impl<F: Format, P: Platform> Radix<F, P> {
     /// No word waits for a flush that is not owed, no table but the root (and what it keeps for other spaces) is empty,
     /// unless a verb was left by a panic, leaves are aligned to their size, and pointers know of owned leaves below.
     pub(super) fn audit(&self) -> Result<(), Violation> {

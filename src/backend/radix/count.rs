@@ -12,10 +12,9 @@ use crate::area::MemoryArea;
 use crate::backend::check::check_edit;
 use crate::backend::page_table::Edit;
 use crate::error::MapError;
-use crate::flush::Tlb;
-use crate::frame::FrameAllocator;
+use crate::platform::Platform;
 
-impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+impl<F: Format, P: Platform> Radix<F, P> {
     /// How many tables `edits` need together, made in this order.
     ///
     /// Runs count what they share once, when they come in address order.

@@ -12,8 +12,7 @@ use super::word::Word;
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::backend::run::Run;
-use crate::flush::Tlb;
-use crate::frame::FrameAllocator;
+use crate::platform::Platform;
 
 /// Where a table is that a map goes to.
 #[derive(Clone, Copy)]
@@ -25,7 +24,7 @@ enum Place {
     Leaf,
 }
 
-impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+impl<F: Format, P: Platform> Radix<F, P> {
     /// New tables for `run` as it is all that is edited. One look a level, as long as it is all in one slot.
     pub(super) fn count_new(&self, run: &Run) -> usize {
         let (area, distance) = (run.area, run.distance());

@@ -11,11 +11,11 @@ use crate::backend::check::{check_area, check_edit, check_run};
 use crate::backend::page_table::Edit;
 use crate::backend::run::Run;
 use crate::error::MapError;
-use crate::flush::{Retired, Tlb};
-use crate::frame::FrameAllocator;
+use crate::flush::Retired;
 use crate::permissions::Permissions;
+use crate::platform::Platform;
 
-impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+impl<F: Format, P: Platform> Radix<F, P> {
     /// A map, for who has tried to do with less. The compiler keeps what is cold out of the way of that, and does
     /// little for its speed: so this is a door and no room. Pieces, unlike a whole run, stay in registers before it.
     #[cold]

@@ -18,9 +18,9 @@ use crate::asid::Asid;
 use crate::attributes::Attributes;
 use crate::backend::run::{Entry, Run};
 use crate::error::MapError;
-use crate::flush::Tlb;
-use crate::frame::{FRAME_SIZE, Frame, FrameAllocator};
+use crate::frame::{FRAME_SIZE, Frame};
 use crate::permissions::Permissions;
+use crate::platform::Platform;
 
 /// A frame that was not taken, and why: it was refused, or another CPU was first.
 #[derive(Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub struct Replaced {
     /// The frame.
     pub frame: Frame,
     /// Whether it may have been written through that page: of use to
-    /// [`release`](FrameAllocator::release).
+    /// [`release`](crate::FrameAllocator::release).
     pub dirty: bool,
 }
 
@@ -98,7 +98,7 @@ impl Drop for Broken<'_> {
     }
 }
 
-impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+impl<F: Format, P: Platform> Radix<F, P> {
     /// Maps the page that `old` is to `frame` instead, which becomes the page table's own, if the page is still as
     /// `old` says: what [`entry`](crate::backend::PageTableBackend::entry) answered, accessed and dirty bits aside.
     /// Flushes that page, waits, and answers the old frame, if it was the page table's own: nobody reaches it any more

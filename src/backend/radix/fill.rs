@@ -9,10 +9,9 @@ use super::table::{Cut, Table, index, slots};
 use super::walker::Radix;
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
-use crate::flush::Tlb;
-use crate::frame::FrameAllocator;
+use crate::platform::Platform;
 
-impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+impl<F: Format, P: Platform> Radix<F, P> {
     /// A new table at `level` with `area` in it, which lies within it; `None` when nothing could be written, for want
     /// of a reservation.
     pub(super) fn new_table(

@@ -9,16 +9,15 @@ use super::table::{slots, span};
 use super::walker::Radix;
 use crate::area::MemoryArea;
 use crate::error::MapError;
-use crate::flush::Tlb;
-use crate::frame::FrameAllocator;
+use crate::platform::Platform;
 
-impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+impl<F: Format, P: Platform> Radix<F, P> {
     /// An empty page table, for an MMU of which nothing is known: one frame from `platform`. Of both halves, where they
     /// have one root ([`Format::ONE_ROOT`]), else of the lower.
     ///
     /// # Errors
     /// [`MapError::OutOfFrames`]; [`MapError::ForeignFrame`] from a platform that hands frames on and forgets to hand on
-    /// their allocator's [id](FrameAllocator::id).
+    /// their allocator's [id](crate::FrameAllocator::id).
     pub fn new(platform: P) -> Result<Self, MapError> {
         Self::with_features(platform, Features::default())
     }
@@ -77,7 +76,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     /// [`MapError::NotKernelHalf`]; [`MapError::OutOfFrames`].
     pub fn with_kernel<K>(platform: P, kernel: &Radix<F, K>) -> Result<Self, MapError>
     where
-        K: FrameAllocator + Tlb,
+        K: Platform,
     {
         if !kernel.is_kernel() {
             return Err(MapError::NotKernelHalf);
@@ -92,7 +91,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
     }
 
     /// Copies the entries of a kernel's root.
-    fn share<K: FrameAllocator + Tlb>(&self, kernel: &Radix<F, K>) {
+    fn share<K: Platform>(&self, kernel: &Radix<F, K>) {
         let areas = kernel.ranges.as_slice().iter();
         for slot in areas.flat_map(|&area| slots(area, Self::TOP)) {
             let word = slot.of(kernel.root_table()).load(Relaxed);

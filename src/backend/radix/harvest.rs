@@ -8,8 +8,8 @@ use super::unmap::Changed;
 use super::walker::Radix;
 use crate::area::MemoryArea;
 use crate::backend::run::Run;
-use crate::flush::{Retired, Tlb};
-use crate::frame::FrameAllocator;
+use crate::flush::Retired;
+use crate::platform::Platform;
 
 /// What was done with a leaf since it was mapped or last harvested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Usage {
     pub dirty: bool,
 }
 
-impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+impl<F: Format, P: Platform> Radix<F, P> {
     /// Reads the accessed and dirty bits of all leaves in `area`, hidden ones too, for `sink`, in address order, and
     /// clears them: `sink` is told again only of what was used after the flush that `out` asks for. A leaf that reaches
     /// past `area` is cleared as a whole. Where the bits are preset

@@ -17,11 +17,11 @@ use crate::backend::check::check_edit;
 use crate::backend::page_table::Edit;
 use crate::backend::run::{Entry, Run};
 use crate::error::MapError;
-use crate::flush::Tlb;
-use crate::frame::{FRAME_SIZE, Frame, FrameAllocator};
+use crate::frame::{FRAME_SIZE, Frame};
 use crate::permissions::Access;
+use crate::platform::Platform;
 
-impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+impl<F: Format, P: Platform> Radix<F, P> {
     /// Maps the page at `page` to `frame`, which becomes the page table's own: it is given back when the page is
     /// unmapped, after the flush, and moves along when the page is [shifted](crate::backend::PageTableBackend::shift).
     /// Reserved as [`Edit::Map`] of that page; many CPUs may install at once. O(levels).

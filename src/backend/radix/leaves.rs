@@ -12,8 +12,7 @@ use super::word::{Word, is_leaf};
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::backend::run::Run;
-use crate::flush::Tlb;
-use crate::frame::FrameAllocator;
+use crate::platform::Platform;
 
 /// A leaf, or the part of one that was asked for.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +52,7 @@ impl<'a> Leaf<'a> {
 
 /// The leaves in an area, in address order. One way down for each table of pages, then a look at each of its words; and
 /// one for each larger leaf.
-pub(super) struct Leaves<'a, F: Format, P: FrameAllocator + Tlb> {
+pub(super) struct Leaves<'a, F: Format, P: Platform> {
     radix: &'a Radix<F, P>,
     /// What is left of the table of pages at hand.
     pages: Option<(&'a Table, MemoryArea)>,
@@ -70,7 +69,7 @@ enum Filled<'a> {
     Pages(&'a Table, MemoryArea),
 }
 
-impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+impl<F: Format, P: Platform> Radix<F, P> {
     /// The leaves in `area`, cut at its borders.
     pub(super) fn leaves(&self, area: MemoryArea) -> Leaves<'_, F, P> {
         let mut parts = self.canonical(area);
@@ -130,7 +129,7 @@ fn behind(area: MemoryArea, done: MemoryArea) -> Option<MemoryArea> {
     Some(MemoryArea::bounds(next.get(), area.end().get()))
 }
 
-impl<'a, F: Format, P: FrameAllocator + Tlb> Iterator for Leaves<'a, F, P> {
+impl<'a, F: Format, P: Platform> Iterator for Leaves<'a, F, P> {
     type Item = Leaf<'a>;
 
     #[inline]

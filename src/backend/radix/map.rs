@@ -13,11 +13,10 @@ use super::word::Word;
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::backend::run::Run;
-use crate::flush::Tlb;
-use crate::frame::FrameAllocator;
 use crate::permissions::Permissions;
+use crate::platform::Platform;
 
-impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+impl<F: Format, P: Platform> Radix<F, P> {
     pub(super) fn map_shared(&self, run: &Run, with: &mut Reserved) {
         self.map_run::<Shared>(run, 0, with);
     }

@@ -6,8 +6,8 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::format::Format;
 use super::walker::Radix;
 use crate::asid::Asid;
-use crate::flush::{Retired, Tlb};
-use crate::frame::FrameAllocator;
+use crate::flush::Retired;
+use crate::platform::Platform;
 
 /// What must be flushed, and where something waits for that. Kept by the page table itself, so that it is right
 /// whatever becomes of the [`Retired`] that a verb has told.
@@ -50,7 +50,7 @@ impl Owed {
     }
 }
 
-impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+impl<F: Format, P: Platform> Radix<F, P> {
     /// Makes an edit that takes entries out or changes them; what it tells is owed from then on, and told to `out`.
     pub(super) fn change(&mut self, out: &mut Retired, edit: impl FnOnce(&mut Self, &mut Retired)) {
         let mut new = Retired::new();

@@ -12,9 +12,10 @@ use crate::area::MemoryArea;
 use crate::asid::Asid;
 use crate::attributes::MemoryType;
 use crate::backend::run::Run;
-use crate::flush::{Flush, Tlb};
-use crate::frame::{FRAME_SIZE, FrameAllocator};
+use crate::flush::Flush;
+use crate::frame::FRAME_SIZE;
 use crate::permissions::Permissions;
+use crate::platform::Platform;
 
 /// What is there that was not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +51,7 @@ fn has_two<F: Format>(table: &Table) -> bool {
     words.filter(|&word| !is_gone::<F>(word)).nth(1).is_some()
 }
 
-impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+impl<F: Format, P: Platform> Radix<F, P> {
     /// Maps a page without more ado, or answers false.
     #[inline]
     pub(super) fn map_page(&mut self, run: Run) -> bool {

@@ -12,12 +12,13 @@ use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::run::{Entry, Run};
 use crate::backend::step::in_steps;
 use crate::error::MapError;
-use crate::flush::{Retired, Tlb};
-use crate::frame::{FRAME_SIZE, FrameAllocator};
+use crate::flush::Retired;
+use crate::frame::FRAME_SIZE;
 use crate::permissions::Permissions;
+use crate::platform::Platform;
 use crate::violation::Violation;
 
-impl<F: Format, P: FrameAllocator + Tlb> PageTableBackend for Radix<F, P> {
+impl<F: Format, P: Platform> PageTableBackend for Radix<F, P> {
     type Reserved = Reserved;
 
     const PAGE_SIZE: usize = FRAME_SIZE;

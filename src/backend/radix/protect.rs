@@ -14,9 +14,9 @@ use super::walker::Radix;
 use super::word::{Word, is_leaf};
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
-use crate::flush::{Retired, Tlb};
-use crate::frame::FrameAllocator;
+use crate::flush::Retired;
 use crate::permissions::Permissions;
+use crate::platform::Platform;
 
 /// An edit under way.
 struct Protect<'a> {
@@ -27,7 +27,7 @@ struct Protect<'a> {
     changed: Changed,
 }
 
-impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+impl<F: Format, P: Platform> Radix<F, P> {
     pub(super) fn protect_area(
         &mut self,
         area: MemoryArea,

@@ -10,10 +10,9 @@ use super::word::{Word, is_leaf};
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::area::MemoryArea;
 use crate::backend::run::{Entry, Run};
-use crate::flush::Tlb;
-use crate::frame::FrameAllocator;
+use crate::platform::Platform;
 
-impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+impl<F: Format, P: Platform> Radix<F, P> {
     /// Where `addr` leads, as the MMU would find it, whatever the leaf allows; `None` where no valid leaf is.
     /// O(levels): one load each.
     #[must_use]

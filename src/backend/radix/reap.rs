@@ -9,10 +9,9 @@ use super::walker::Radix;
 use super::word::Word;
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
-use crate::flush::Tlb;
-use crate::frame::FrameAllocator;
+use crate::platform::Platform;
 
-impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+impl<F: Format, P: Platform> Radix<F, P> {
     /// The second pass of an unmap: gives back every table and frame that was taken out of these areas. The flush has
     /// been waited for, and nobody else is here. Each word is emptied before what it led to is given back.
     pub(super) fn reap(&self, areas: &[MemoryArea]) {

@@ -8,10 +8,9 @@ use super::walker::{NewTable, Radix};
 use super::word::Word;
 use crate::addr::PhysAddr;
 use crate::error::MapError;
-use crate::flush::Tlb;
-use crate::frame::FrameAllocator;
+use crate::platform::Platform;
 
-impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+impl<F: Format, P: Platform> Radix<F, P> {
     /// Sets `needed` frames aside on an empty stack, or none: when there are too few, the allocator is out of frames
     /// until those that there were are back. Not as an answer: who copies it has to wait for what was just written.
     pub(super) fn set_aside(&self, needed: usize, reserved: &mut Reserved) -> Result<(), MapError> {

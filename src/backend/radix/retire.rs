@@ -9,10 +9,10 @@ use super::walker::Radix;
 use super::word::Word;
 use crate::area::MemoryArea;
 use crate::asid::Asid;
-use crate::flush::{Retired, Tlb};
-use crate::frame::FrameAllocator;
+use crate::flush::Retired;
+use crate::platform::Platform;
 
-impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+impl<F: Format, P: Platform> Radix<F, P> {
     /// Settles all that is owed, and what `retired` says beside: that alone is not believed.
     pub(super) fn retire_told(&mut self, retired: &Retired, asid: Asid) {
         let is_all = self.owed.told == *retired;

@@ -9,8 +9,7 @@ use super::table::Table;
 use super::walker::Radix;
 use super::word::is_leaf;
 use crate::addr::PhysAddr;
-use crate::flush::Tlb;
-use crate::frame::FrameAllocator;
+use crate::platform::Platform;
 
 /// How many words are looked at together: as many as make the look worth it, and few enough that one which differs
 /// costs the others little.
@@ -35,7 +34,7 @@ impl Seen {
     }
 }
 
-impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+impl<F: Format, P: Platform> Radix<F, P> {
     /// Gives the leaves in these slots of the table at `at` the permissions that the format makes `bits` of. What is no
     /// leaf stays as it is.
     pub(super) fn rewrite(&mut self, at: PhysAddr, slots: Range<usize>, bits: u64) -> Seen {

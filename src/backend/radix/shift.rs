@@ -10,9 +10,9 @@ use super::walker::Radix;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::backend::run::Run;
-use crate::flush::{Retired, Tlb};
-use crate::frame::FrameAllocator;
+use crate::flush::Retired;
 use crate::permissions::Permissions;
+use crate::platform::Platform;
 
 /// What is to be mapped elsewhere.
 #[derive(Clone, Copy)]
@@ -38,7 +38,7 @@ impl Moved {
     }
 }
 
-impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+impl<F: Format, P: Platform> Radix<F, P> {
     /// What `from` has, as it will be at `to`. Physical memory that continues is one run, so that a leaf may grow where
     /// it goes; pages that the space owns go one by one.
     pub(super) fn shifted(&self, from: MemoryArea, to: MemoryArea) -> impl Iterator<Item = Moved> {

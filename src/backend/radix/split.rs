@@ -11,10 +11,10 @@ use super::table::{Slot, Table};
 use super::walker::Radix;
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
-use crate::flush::{Flush, Tlb};
-use crate::frame::FrameAllocator;
+use crate::flush::Flush;
+use crate::platform::Platform;
 
-impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+impl<F: Format, P: Platform> Radix<F, P> {
     /// Puts a table of leaves one below `level` in place of `leaf`, which is in `slot`, and answers where it is;
     /// `None`, and nothing has changed, when no frame is left.
     ///

@@ -13,8 +13,9 @@ use super::walker::Radix;
 use super::word::{Word, is_gone};
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
-use crate::flush::{Retired, Tlb};
-use crate::frame::{FRAME_SIZE, FrameAllocator};
+use crate::flush::Retired;
+use crate::frame::FRAME_SIZE;
+use crate::platform::Platform;
 
 /// What one edit has changed, within one canonical range.
 #[derive(Default)]
@@ -72,7 +73,7 @@ struct Unmap<'a> {
     changed: Changed,
 }
 
-impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+impl<F: Format, P: Platform> Radix<F, P> {
     pub(super) fn unmap_area(&mut self, area: MemoryArea, with: &mut Reserved, out: &mut Retired) {
         // Whoever unmaps a part of a page unmaps the page.
         let area = area.widened(FRAME_SIZE);

@@ -15,8 +15,9 @@ use super::table::Table;
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::error::MapError;
-use crate::flush::{Flush, Tlb};
+use crate::flush::Flush;
 use crate::frame::{AllocatorId, Frame, FrameAllocator};
+use crate::platform::Platform;
 
 /// A page table of format `F` in frames of platform `P`.
 ///
@@ -32,7 +33,7 @@ use crate::frame::{AllocatorId, Frame, FrameAllocator};
 /// Dropping it flushes, and gives every frame back; no CPU may use it then.
 ///
 /// What a platform's hook that panics leaves behind is [listed](crate::backend::radix#when-a-hook-panics).
-pub struct Radix<F: Format, P: FrameAllocator + Tlb> {
+pub struct Radix<F: Format, P: Platform> {
     platform: P,
     /// Whose frames its tables are in.
     allocator: AllocatorId,
@@ -48,7 +49,7 @@ pub struct Radix<F: Format, P: FrameAllocator + Tlb> {
     format: PhantomData<fn() -> F>,
 }
 
-impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+impl<F: Format, P: Platform> Radix<F, P> {
     /// The level of the root table.
     pub(super) const TOP: usize = F::LEVELS - 1;
 
@@ -257,7 +258,7 @@ fn clear(table: &Table) {
     table.iter().for_each(|word| word.store(0, Relaxed));
 }
 
-impl<F: Format, P: FrameAllocator + Tlb> Drop for Radix<F, P> {
+impl<F: Format, P: Platform> Drop for Radix<F, P> {
     fn drop(&mut self) {
         if self.owed.is_any() || self.is_in_use() {
             self.flush(Flush::everything(self.root));
@@ -266,7 +267,7 @@ impl<F: Format, P: FrameAllocator + Tlb> Drop for Radix<F, P> {
     }
 }
 
-impl<F: Format, P: FrameAllocator + Tlb> fmt::Debug for Radix<F, P> {
+impl<F: Format, P: Platform> fmt::Debug for Radix<F, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Radix")
             .field("root", &self.root)

@@ -5,8 +5,8 @@ use crate::addr::{PhysAddr, VirtAddr};
 use crate::asid::Asid;
 use crate::backend::page_table::PageTableBackend;
 use crate::backend::radix::Radix;
-use crate::flush::Tlb;
-use crate::frame::{FRAME_SIZE, FrameAllocator};
+use crate::frame::FRAME_SIZE;
+use crate::platform::Platform;
 
 /// How a CPU translates (Privileged, 'Supervisor Address Translation and Protection Register', MODE).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -100,7 +100,7 @@ impl Satp {
     }
 }
 
-impl<R: Riscv, P: FrameAllocator + Tlb> Radix<R, P> {
+impl<R: Riscv, P: Platform> Radix<R, P> {
     /// What `satp` calls the format.
     pub const MODE: Mode = R::MODE;
 

@@ -9,7 +9,8 @@ use kernel_vm::backend::radix::{AccessedDirty, Format, Radix, Reserved};
 use kernel_vm::backend::sv39::Sv39Format;
 use kernel_vm::backend::{Edit, Entry, PageTableBackend};
 use kernel_vm::{
-    AllocatorId, FRAME_SIZE, Flush, Frame, FrameAllocator, MapError, PhysAddr, Tlb, VirtAddr,
+    AllocatorId, FRAME_SIZE, Flush, Frame, FrameAllocator, MapError, PhysAddr, Platform, Tlb,
+    VirtAddr,
 };
 
 use super::shape::{ASID, GIB, RW, Shape, allowing, install, policy, run};
@@ -95,11 +96,11 @@ impl Tlb for Guest {
     fn flush(&self, _flush: &Flush<'_>) {}
 }
 
-fn table<F: Format, P: FrameAllocator + Tlb>(platform: P) -> Radix<F, P> {
+fn table<F: Format, P: Platform>(platform: P) -> Radix<F, P> {
     Radix::with_features(platform, policy(AccessedDirty::Preset)).unwrap()
 }
 
-fn reserve<F: Format, P: FrameAllocator + Tlb>(table: &Radix<F, P>, page: usize) -> Reserved {
+fn reserve<F: Format, P: Platform>(table: &Radix<F, P>, page: usize) -> Reserved {
     let edit = Edit::Map(run(page, 0x1000, PAGE, RW));
     table.reserve([edit].into_iter()).unwrap()
 }

@@ -6,7 +6,7 @@ use kernel_vm::backend::sv48::Sv48Format;
 use kernel_vm::backend::sv57::Sv57Format;
 use kernel_vm::backend::{Edit, PageTableBackend, Run};
 use kernel_vm::{
-    Asid, Attributes, Frame, FrameAllocator, MapError, MemoryType, Permissions, PhysAddr, Tlb,
+    Asid, Attributes, Frame, FrameAllocator, MapError, MemoryType, Permissions, PhysAddr, Platform,
     VirtAddr,
 };
 
@@ -85,12 +85,12 @@ pub fn run(start: usize, first: u64, size: usize, permissions: Permissions) -> R
 }
 
 /// Makes an edit that must succeed.
-pub fn make<F: Format, P: FrameAllocator + Tlb>(table: &mut Radix<F, P>, edit: Edit) {
+pub fn make<F: Format, P: Platform>(table: &mut Radix<F, P>, edit: Edit) {
     table.edit(edit, ASID).unwrap();
 }
 
 /// Installs a new frame at `page`, with what that needs, and answers where the frame is.
-pub fn install<F: Format, P: FrameAllocator + Tlb>(
+pub fn install<F: Format, P: Platform>(
     table: &Radix<F, P>,
     page: usize,
     permissions: Permissions,
@@ -104,7 +104,7 @@ pub fn install<F: Format, P: FrameAllocator + Tlb>(
 }
 
 /// Reserves for one page, and installs `frame` there.
-pub fn try_install<F: Format, P: FrameAllocator + Tlb>(
+pub fn try_install<F: Format, P: Platform>(
     table: &Radix<F, P>,
     page: usize,
     frame: Frame,
@@ -125,10 +125,7 @@ pub fn try_install<F: Format, P: FrameAllocator + Tlb>(
 }
 
 /// The places of the words that lead to `addr`, from the root down, as the hardware would find them.
-pub fn places<F: Shape, P: FrameAllocator + Tlb>(
-    table: &Radix<F, P>,
-    addr: usize,
-) -> Vec<PhysAddr> {
+pub fn places<F: Shape, P: Platform>(table: &Radix<F, P>, addr: usize) -> Vec<PhysAddr> {
     let mut at = table.root().get();
     let mut places = Vec::new();
     for level in (0..F::DEPTH).rev() {
@@ -145,18 +142,18 @@ pub fn places<F: Shape, P: FrameAllocator + Tlb>(
 }
 
 /// The words themselves.
-pub fn walk<F: Shape, P: FrameAllocator + Tlb>(table: &Radix<F, P>, addr: usize) -> Vec<u64> {
+pub fn walk<F: Shape, P: Platform>(table: &Radix<F, P>, addr: usize) -> Vec<u64> {
     let words = places(table, addr).into_iter();
     words.map(|at| word(table.platform(), at)).collect()
 }
 
 /// The word where the way to `addr` ends.
-pub fn last<F: Shape, P: FrameAllocator + Tlb>(table: &Radix<F, P>, addr: usize) -> u64 {
+pub fn last<F: Shape, P: Platform>(table: &Radix<F, P>, addr: usize) -> u64 {
     walk(table, addr).pop().unwrap()
 }
 
 /// Lets the test play the MMU: sets bits in the word where the way to `addr` ends.
-pub fn set<F: Shape, P: FrameAllocator + Tlb>(table: &Radix<F, P>, addr: usize, bits: u64) {
+pub fn set<F: Shape, P: Platform>(table: &Radix<F, P>, addr: usize, bits: u64) {
     let at = places(table, addr).pop().unwrap();
     set_word(table.platform(), at, bits);
 }

@@ -6,7 +6,7 @@ use std::thread;
 use kernel_vm::backend::mock::HostFrames;
 use kernel_vm::backend::radix::{AccessedDirty, Format, Radix, Reserved};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};
-use kernel_vm::{FrameAllocator, MemoryArea, PhysAddr, Retired, Tlb, VirtAddr};
+use kernel_vm::{FrameAllocator, MemoryArea, PhysAddr, Platform, Retired, VirtAddr};
 
 use super::shape::{
     ASID, GIB, MIB, POLICIES, RW, Shape, allowing, install, make, policy, run, table, try_install,
@@ -28,7 +28,7 @@ on_every_format! {
 }
 
 /// Empties `area`, and loses what is to be retired.
-fn lose<F: Format, P: FrameAllocator + Tlb>(table: &mut Radix<F, P>, area: MemoryArea) {
+fn lose<F: Format, P: Platform>(table: &mut Radix<F, P>, area: MemoryArea) {
     let mut out = Retired::new();
     table.unmap(area, &mut Reserved::default(), &mut out);
     assert!(!out.is_empty());
