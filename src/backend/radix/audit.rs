@@ -2,11 +2,11 @@
 
 use core::sync::atomic::Ordering::Acquire;
 
-use super::format::Format;
-use super::table::{Table, slots, span};
-use super::walker::Radix;
-use super::word::Word;
+use super::memory::Radix;
 use crate::area::MemoryArea;
+use crate::backend::radix::entry::format::Format;
+use crate::backend::radix::entry::word::Word;
+use crate::backend::radix::walk::table::{Table, slots, span};
 use crate::platform::Platform;
 use crate::violation::Violation;
 

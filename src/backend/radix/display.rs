@@ -3,15 +3,14 @@
 use core::fmt;
 use core::sync::atomic::Ordering::Acquire;
 
-use super::features::AccessedDirty;
-use super::format::Format;
-use super::table::{Table, slots, span};
-use super::walker::Radix;
-use super::word::Word;
+use super::entry::features::AccessedDirty;
+use super::entry::format::Format;
+use super::entry::word::Word;
+use super::memory::Radix;
+use super::walk::table::{Table, slots, span};
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::area::MemoryArea;
-use crate::flush::Tlb;
-use crate::frame::FrameAllocator;
+use crate::platform::Platform;
 
 /// What an entry is, as it is printed.
 #[derive(Clone, Copy)]
@@ -107,7 +106,7 @@ impl Row {
 ///       0x1fc000..=0x1fffff -> 0x801fc000 rw-- normal, 4 leaves of 4 KiB
 ///     0x200000..=0x3fffff -> 0x80200000 rw-- normal, 1 leaf of 2 MiB
 /// ```
-impl<F: Format, P: FrameAllocator + Tlb> fmt::Display for Radix<F, P> {
+impl<F: Format, P: Platform> fmt::Display for Radix<F, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (levels, root) = (F::LEVELS, self.root_addr());
         write!(f, "page table of {levels} levels at {root}")?;
@@ -122,7 +121,7 @@ impl<F: Format, P: FrameAllocator + Tlb> fmt::Display for Radix<F, P> {
     }
 }
 
-impl<F: Format, P: FrameAllocator + Tlb> Radix<F, P> {
+impl<F: Format, P: Platform> Radix<F, P> {
     /// Prints what `area` has in a table.
     fn print(
         &self,

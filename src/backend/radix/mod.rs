@@ -47,48 +47,24 @@
 //! valid may be there although [`Tlb::made_valid`](crate::Tlb::made_valid) was not told of them. A second panic, while
 //! a page table is dropped because of the first, aborts, as in any drop.
 
-mod absent;
-mod audit;
-mod before;
-mod count;
-mod count_map;
-mod display;
-mod edit;
-mod exchange;
-mod features;
-mod fill;
-mod format;
-mod halves;
-mod harvest;
-mod install;
-mod leaves;
-mod map;
-mod mapping;
 #[cfg(test)]
 #[cfg(feature = "alloc")]
-mod other;
-mod owed;
-mod page;
-mod page_table;
-mod protect;
-mod query;
-mod ranges;
-mod reap;
-mod reserve;
-mod reserved;
+mod arm_like;
+mod audit;
+mod backend;
+mod display;
+mod edit;
+mod entry;
+mod memory;
+mod new;
+mod reservation;
 mod retire;
-mod rewrite;
-mod shift;
-mod split;
-mod table;
-mod unmap;
-mod walker;
-mod word;
+mod walk;
 
-pub use exchange::{Lost, Replaced};
-pub use features::{AccessedDirty, Features};
-pub use format::Format;
-pub(super) use format::sealed::Sealed;
-pub use harvest::Usage;
-pub use reserved::Reserved;
-pub use walker::Radix;
+pub use edit::exchange::{Lost, Replaced};
+pub use edit::harvest::Usage;
+pub use entry::features::{AccessedDirty, Features};
+pub use entry::format::Format;
+pub(super) use entry::format::sealed::Sealed;
+pub use memory::Radix;
+pub use reservation::reserved::Reserved;

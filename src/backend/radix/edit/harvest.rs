@@ -1,0 +1,59 @@
+//! What was used since it was last asked.
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::unmap::Changed;
+use crate::area::MemoryArea;
+use crate::backend::radix::entry::features::AccessedDirty;
+use crate::backend::radix::entry::format::Format;
+use crate::backend::radix::memory::Radix;
+use crate::backend::run::Run;
+use crate::flush::Retired;
+use crate::platform::Platform;
+
+/// What was done with a leaf since it was mapped or last harvested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Usage {
+    /// The leaf, cut at the borders of what was asked for.
+    pub run: Run,
+    /// Whether it was used.
+    pub accessed: bool,
+    /// Whether it was written through.
+    pub dirty: bool,
+}
+
+impl<F: Format, P: Platform> Radix<F, P> {
+    /// Reads the accessed and dirty bits of all leaves in `area`, hidden ones too, for `sink`, in address order, and
+    /// clears them: `sink` is told again only of what was used after the flush that `out` asks for. A leaf that reaches
+    /// past `area` is cleared as a whole. Where the bits are preset
+    /// ([`AccessedDirty::Preset`]), they are always set, and stay.
+    /// O(populated).
+    pub fn harvest(&mut self, area: MemoryArea, out: &mut Retired, mut sink: impl FnMut(Usage)) {
+        self.change(out, |table, out| table.harvest_area(area, out, &mut sink));
+    }
+
+    fn harvest_area(&mut self, area: MemoryArea, out: &mut Retired, sink: &mut impl FnMut(Usage)) {
+        let used = F::ACCESSED | F::DIRTY;
+        let clears = self.features().accessed_dirty != AccessedDirty::Preset;
+        for part in self.canonical(area) {
+            let mut changed = Changed::default();
+            for leaf in self.leaves(part) {
+                let mut old = leaf.word;
+                if clears && old & used != 0 {
+                    if old & F::VALID != 0 {
+                        // All of it: whoever keeps a part of it as used would not say so again.
+                        changed.leaves(leaf.whole);
+                    }
+                    old = leaf.place.fetch_and(!used, Relaxed);
+                }
+                sink(Usage {
+                    run: leaf.run,
+                    accessed: old & F::ACCESSED != 0,
+                    dirty: old & F::DIRTY != 0,
+                });
+            }
+            changed.tell(out);
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Changing what leaves allow.
+
+use core::ops::Range;
+use core::sync::atomic::AtomicU64;
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::one_page::New;
+use super::unmap::{Changed, is_vacant, populated};
+use crate::addr::PhysAddr;
+use crate::area::MemoryArea;
+use crate::backend::radix::entry::format::Format;
+use crate::backend::radix::entry::word::{Word, is_leaf};
+use crate::backend::radix::memory::Radix;
+use crate::backend::radix::reservation::reserved::Reserved;
+use crate::backend::radix::walk::find::Pages;
+use crate::backend::radix::walk::table::{Slot, slots, span};
+use crate::flush::Retired;
+use crate::permissions::Permissions;
+use crate::platform::Platform;
+
+/// An edit under way.
+struct Protect<'a> {
+    permissions: Permissions,
+    /// What a format makes of them.
+    bits: u64,
+    with: &'a mut Reserved,
+    changed: Changed,
+}
+
+impl<F: Format, P: Platform> Radix<F, P> {
+    pub(in crate::backend::radix) fn protect_area(
+        &mut self,
+        area: MemoryArea,
+        permissions: Permissions,
+        with: &mut Reserved,
+        out: &mut Retired,
+    ) {
+        let mut edit = Protect {
+            permissions,
+            bits: F::permissions(permissions),
+            with,
+            changed: Changed::default(),
+        };
+        if let Some(at) = self.pages_of(area).map(Pages::at::<F>) {
+            self.protect_in(at, 0, area, &mut edit);
+            return edit.changed.tell(out);
+        }
+        for part in self.canonical(area) {
+            self.protect_in(self.root_addr(), Self::TOP, part, &mut edit);
+            core::mem::take(&mut edit.changed).tell(out);
+        }
+    }
+
+    /// Changes what `area` has in the table at `at`. By address: nobody may hold on to tables meanwhile, so that they
+    /// can be read [as plain memory](Self::alike).
+    fn protect_in(&mut self, at: PhysAddr, level: usize, area: MemoryArea, edit: &mut Protect<'_>) {
+        if level == 0 {
+            if let Some((slots, area)) = populated(self.table(at), area) {
+                self.protect_leaves(at, slots, area, 0, edit);
+            }
+            return;
+        }
+        for slot in slots(area, level) {
+            let word = slot.of(self.table(at)).load(Relaxed);
+            let child = match Word::read::<F>(word, level) {
+                Word::Table(child) => Some(child),
+                Word::Leaf(leaf) => self.protect_leaf(slot, at, level, leaf, edit),
+                Word::Empty | Word::RetiredTable(_) | Word::RetiredLeaf(_) => None,
+            };
+            let (Some(child), Some(below)) = (child, level.checked_sub(1)) else {
+                continue;
+            };
+            self.protect_in(child, below, slot.piece(), edit);
+            // Only where leaves were emptied for want of a reservation.
+            if !self.is_pinned(level) && is_vacant::<F>(self.table(child)) {
+                self.take_out(slot, self.table(at), level, child, &mut edit.changed);
+            }
+        }
+    }
+
+    /// Does what can be done to a large leaf itself; answers the table below that the rest of it is in.
+    fn protect_leaf(
+        &mut self,
+        slot: Slot,
+        at: PhysAddr,
+        level: usize,
+        leaf: u64,
+        edit: &mut Protect<'_>,
+    ) -> Option<PhysAddr> {
+        if F::attributes(leaf).permissions == edit.permissions {
+            return None;
+        }
+        if slot.is_whole() {
+            self.protect_leaves(at, slot.alone(), slot.whole(), level, edit);
+            return None;
+        }
+        let table = self.table(at);
+        let child = self.split_part(slot, table, leaf, level, edit.with);
+        if child.is_none() {
+            self.empty(slot, table, leaf, &mut edit.changed);
+        }
+        child
+    }
+
+    /// Gives whole leaves in a row, in these slots of the table at `at`, other permissions. They may become hidden, or
+    /// valid again.
+    fn protect_leaves(
+        &mut self,
+        at: PhysAddr,
+        slots: Range<usize>,
+        area: MemoryArea,
+        level: usize,
+        edit: &mut Protect<'_>,
+    ) {
+        if edit.permissions.contains(Permissions::EXECUTE) {
+            let words = self.table(at).get(slots.clone());
+            self.tell_of_code(words.unwrap_or_default(), level);
+        }
+        let seen = self.rewrite(at, slots, edit.bits);
+        if seen.difference != 0 {
+            edit.changed.leaves(area);
+        }
+        if seen.words & F::HIDDEN != 0 && edit.bits & F::VALID != 0 {
+            self.made_valid(area, New::Leaves);
+        }
+    }
+
+    /// Tells the platform of frames that become executable.
+    fn tell_of_code(&self, words: &[AtomicU64], level: usize) {
+        for word in words.iter().map(|word| word.load(Relaxed)) {
+            let permissions = F::attributes(word).permissions;
+            if is_leaf::<F>(word) && !permissions.contains(Permissions::EXECUTE) {
+                let frames = MemoryArea::from_start_size(F::addr(word), span(level));
+                frames
+                    .into_iter()
+                    .for_each(|frames| self.platform().made_code(frames));
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Giving leaves in a row other permissions.
+
+use core::ops::Range;
+use core::sync::atomic::AtomicU64;
+use core::sync::atomic::Ordering::Relaxed;
+
+use crate::addr::PhysAddr;
+use crate::backend::radix::entry::format::Format;
+use crate::backend::radix::entry::word::is_leaf;
+use crate::backend::radix::memory::Radix;
+use crate::backend::radix::walk::table::Table;
+use crate::platform::Platform;
+
+/// How many words are looked at together: as many as make the look worth it, and few enough that one which differs
+/// costs the others little.
+const GROUP: usize = 128;
+
+/// What an edit has met: all old words, and all bits that changed in valid ones. Bits that are [`Format::KEPT`] may be
+/// missing.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Seen {
+    pub(crate) words: u64,
+    pub(crate) difference: u64,
+}
+
+impl Seen {
+    /// Words that were `old` have changed in these bits. What was not valid is in no TLB.
+    #[inline]
+    const fn note<F: Format>(&mut self, old: u64, difference: u64) {
+        self.words |= old;
+        if old & F::VALID != 0 {
+            self.difference |= difference;
+        }
+    }
+}
+
+impl<F: Format, P: Platform> Radix<F, P> {
+    /// Gives the leaves in these slots of the table at `at` the permissions that the format makes `bits` of. What is no
+    /// leaf stays as it is.
+    pub(in crate::backend::radix) fn rewrite(
+        &mut self,
+        at: PhysAddr,
+        slots: Range<usize>,
+        bits: u64,
+    ) -> Seen {
+        let mut seen = Seen::default();
+        if self.is_written_by_hardware() {
+            rewrite_shared::<F>(part(self.table(at), slots), bits, &mut seen);
+            return seen;
+        }
+        for first in slots.clone().step_by(GROUP) {
+            let group = first..slots.end.min(first + GROUP);
+            let alike = self.alike(at, group.clone(), F::KEPT);
+            let words = part(self.table(at), group);
+            match alike.filter(|&word| is_leaf::<F>(word)) {
+                Some(old) => rewrite_alike::<F>(words, old, bits, &mut seen),
+                None => rewrite_each::<F>(words, bits, &mut seen),
+            }
+        }
+        seen
+    }
+}
+
+fn part(table: &Table, slots: Range<usize>) -> &[AtomicU64] {
+    table.get(slots).unwrap_or_default()
+}
+
+/// Leaves that allow the same, as those in a row mostly do: the same bits change in each, and none needs a look of its
+/// own. Nobody else writes these words, so they are loaded and stored apart.
+fn rewrite_alike<F: Format>(words: &[AtomicU64], old: u64, bits: u64, seen: &mut Seen) {
+    let difference = (old ^ bits) & !F::KEPT;
+    for word in words {
+        word.store(word.load(Relaxed) ^ difference, Relaxed);
+    }
+    seen.note::<F>(old, difference);
+}
+
+fn rewrite_each<F: Format>(words: &[AtomicU64], bits: u64, seen: &mut Seen) {
+    for word in words {
+        let old = word.load(Relaxed);
+        let new = with_permissions::<F>(old, bits);
+        word.store(new, Relaxed);
+        seen.note::<F>(old, old ^ new);
+    }
+}
+
+/// The MMU sets A and D meanwhile, and what it sets must stay.
+fn rewrite_shared<F: Format>(words: &[AtomicU64], bits: u64, seen: &mut Seen) {
+    for word in words {
+        let change = |old| Some(with_permissions::<F>(old, bits));
+        let old = word
+            .fetch_update(Relaxed, Relaxed, change)
+            .unwrap_or_default();
+        seen.note::<F>(old, old ^ with_permissions::<F>(old, bits));
+    }
+}
+
+/// A leaf with other permissions; anything else as it is.
+#[inline]
+const fn with_permissions<F: Format>(word: u64, bits: u64) -> u64 {
+    if is_leaf::<F>(word) {
+        (word & F::KEPT) | bits
+    } else {
+        word
+    }
+}

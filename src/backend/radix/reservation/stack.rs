@@ -1,0 +1,88 @@
+//! Table frames set aside for an edit.
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::reserved::{LAST, Reserved};
+use crate::addr::PhysAddr;
+use crate::backend::radix::entry::format::Format;
+use crate::backend::radix::entry::word::Word;
+use crate::backend::radix::memory::{NewTable, Radix};
+use crate::error::MapError;
+use crate::platform::Platform;
+
+impl<F: Format, P: Platform> Radix<F, P> {
+    /// Sets `needed` frames aside on an empty stack, or none: when there are too few, the allocator is out of frames
+    /// until those that there were are back. Not as an answer: who copies it has to wait for what was just written.
+    pub(in crate::backend::radix) fn set_aside(
+        &self,
+        needed: usize,
+        reserved: &mut Reserved,
+    ) -> Result<(), MapError> {
+        for _ in 0..needed {
+            match self.alloc_table(needed) {
+                Ok(frame) => self.push(reserved, frame),
+                Err(error) => {
+                    self.give_back(core::mem::take(reserved));
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Releases what is left.
+    pub(in crate::backend::radix) fn give_back(&self, mut reserved: Reserved) {
+        while let Some(frame) = self.pop(&mut reserved) {
+            self.release_table(frame);
+        }
+    }
+
+    /// A table from the stack; what is in it is junk.
+    pub(in crate::backend::radix) fn take_table(
+        &self,
+        reserved: &mut Reserved,
+    ) -> Option<NewTable> {
+        self.pop(reserved).map(NewTable)
+    }
+
+    /// Puts the tables of a tree that was never published back on the stack.
+    pub(in crate::backend::radix) fn put_back(
+        &self,
+        at: PhysAddr,
+        level: usize,
+        reserved: &mut Reserved,
+    ) {
+        if let Some(below) = level.checked_sub(1) {
+            for word in self.table(at) {
+                if let Word::Table(child) = Word::read::<F>(word.load(Relaxed), level) {
+                    self.put_back(child, below, reserved);
+                }
+            }
+        }
+        self.push(reserved, at);
+    }
+
+    #[inline]
+    fn push(&self, reserved: &mut Reserved, at: PhysAddr) {
+        let [link, ..] = self.table(at);
+        link.store(reserved.top, Relaxed);
+        *reserved = Reserved {
+            top: at.get(),
+            allocator: self.allocator(),
+            root: self.root_addr(),
+        };
+    }
+
+    /// Frames that were reserved for another page table stay where they are: they may be another allocator's.
+    #[inline]
+    fn pop(&self, reserved: &mut Reserved) -> Option<PhysAddr> {
+        let is_own = reserved.root == self.root_addr() && reserved.allocator == self.allocator();
+        if reserved.top == LAST || !is_own {
+            return None;
+        }
+        let at = PhysAddr::new(reserved.top);
+        let [link, ..] = self.table(at);
+        reserved.top = link.load(Relaxed);
+        Some(at)
+    }
+}

@@ -1,0 +1,61 @@
+//! What a page table can map.
+
+use arrayvec::ArrayVec;
+
+use crate::addr::VirtAddr;
+use crate::area::MemoryArea;
+
+/// One range of addresses, or the two halves of the space.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ranges {
+    /// Where there is one, it stands twice.
+    areas: [MemoryArea; 2],
+    count: usize,
+    /// Where all of it begins, and its size less one. The upper half ends where the space does, and the lower begins
+    /// there, so the two are one stretch, too, that goes on at 0 behind the last address.
+    start: usize,
+    span: usize,
+}
+
+impl Ranges {
+    pub(crate) const fn one(area: MemoryArea) -> Self {
+        let (start, end) = (area.start().get(), area.end().get());
+        Self {
+            areas: [area, area],
+            count: 1,
+            start,
+            span: end - start,
+        }
+    }
+
+    /// The lower half, from address 0 on, and the upper, up to the last address. Others do not compile where this is a
+    /// constant.
+    pub(crate) const fn halves([lower, upper]: [MemoryArea; 2]) -> Self {
+        let (start, end) = (upper.start().get(), lower.end().get());
+        assert!(lower.start().get() == 0 && upper.end().get() == usize::MAX && end < start);
+        Self {
+            areas: [lower, upper],
+            count: 2,
+            start,
+            span: end.wrapping_sub(start),
+        }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[MemoryArea] {
+        self.areas.get(..self.count).unwrap_or_default()
+    }
+
+    /// Whether `addr` can be mapped: one comparison.
+    #[inline]
+    pub(crate) const fn contains(&self, addr: VirtAddr) -> bool {
+        addr.get().wrapping_sub(self.start) <= self.span
+    }
+
+    /// The parts of `area` that can be mapped.
+    pub(crate) fn parts(&self, area: MemoryArea) -> ArrayVec<MemoryArea, 2> {
+        let ranges = self.as_slice().iter();
+        ranges
+            .filter_map(|range| range.intersection(area))
+            .collect()
+    }
+}
