@@ -1,4 +1,7 @@
-//! What every backend refuses alike.
+//! The checks of an edit, alike for every backend.
+//!
+//! A backend calls these before it edits, and the manager before it changes a map. So an area that reaches a page table
+//! is whole pages inside one range, whoever sent it.
 
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
@@ -12,10 +15,10 @@ use crate::permissions::Permissions;
 /// Whether `backend` can be asked for this edit at all. O(1).
 ///
 /// # Errors
-/// As [`check_area`]; for a shift also [`MapError::MovesOntoItself`], and [`MapError::CannotGrow`] unless the sizes are
-/// the same; for a run also [`MapError::MisalignedPhys`], [`MapError::PhysOutOfRange`] and
-/// [`MapError::UnsupportedMemoryType`]; for permissions [`MapError::UnknownPermissions`] and
-/// [`MapError::WriteWithoutRead`].
+/// - For any area, the errors of [`check_area`].
+/// - For a shift also [`MapError::MovesOntoItself`], and [`MapError::CannotGrow`] unless the sizes are the same.
+/// - For a run also [`MapError::MisalignedPhys`], [`MapError::PhysOutOfRange`] and [`MapError::UnsupportedMemoryType`].
+/// - For permissions [`MapError::UnknownPermissions`] and [`MapError::WriteWithoutRead`].
 #[inline]
 pub fn check_edit<B: PageTableBackend>(backend: &B, edit: Edit) -> Result<(), MapError> {
     match edit {

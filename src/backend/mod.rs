@@ -13,7 +13,6 @@ pub mod riscv;
 #[cfg(feature = "alloc")]
 mod rng;
 pub(crate) mod run;
-mod step;
 #[cfg(target_pointer_width = "64")]
 pub mod sv39;
 #[cfg(target_pointer_width = "64")]

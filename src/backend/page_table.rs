@@ -5,14 +5,15 @@ use crate::area::MemoryArea;
 use crate::asid::Asid;
 use crate::attributes::Attributes;
 use crate::backend::run::{Entry, Run};
-use crate::backend::step::in_steps;
 use crate::error::MapError;
 use crate::flush::Retired;
 use crate::permissions::Permissions;
 use crate::violation::Violation;
 
-/// A change to the page table, as [`PageTableBackend::reserve`] is told of it. There may be more of them some day: a
-/// backend outside of this crate refuses one that it does not know with [`MapError::UnsupportedEdit`].
+/// A change to a page table, as [`PageTableBackend::reserve`] is told of it.
+///
+/// There may be more of them some day. A backend outside of this crate refuses one that it does not know with
+/// [`MapError::UnsupportedEdit`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Edit {
@@ -22,11 +23,11 @@ pub enum Edit {
     Unmap(MemoryArea),
     /// [`PageTableBackend::protect`] of this area.
     Protect(MemoryArea, Permissions),
-    /// [`PageTableBackend::shift`] of what is in one area to another.
+    /// [`PageTableBackend::shift`] of the leaves in one area to another.
     Shift {
-        /// Where it is.
+        /// The area that the leaves are in.
         from: MemoryArea,
-        /// Where it goes: of the same size, apart from `from`.
+        /// The area that they go to: of the same size, apart from `from`.
         to: MemoryArea,
     },
 }
@@ -34,37 +35,38 @@ pub enum Edit {
 /// The page tables of one address space, edited by ranges.
 ///
 /// An edit has two halves: [`reserve`](Self::reserve), which may fail and then has changed nothing, and the edit
-/// itself, which cannot fail. What edits take out collects in a [`Retired`], and [`retire`](Self::retire) flushes it
-/// once, waits, and only then gives memory back.
+/// itself, which cannot fail. A [`Retired`] collects the changes of edits. [`retire`](Self::retire) flushes them once,
+/// waits, and only then gives memory back.
 ///
 /// *For kernel authors.* You choose a backend and hand it your platform ([`FrameAllocator`](crate::FrameAllocator) and
 /// [`Tlb`](crate::Tlb)); the manager calls the rest. A backend used without a manager obeys the same rules: every edit
-/// is reserved first, and everything retired is given to `retire` before the kernel relies on it being gone.
+/// is reserved first, and every [`Retired`] is given to `retire` before the kernel relies on its memory being gone.
 ///
 /// *For backend authors.* The laws are these; `backend::contract` checks them:
 /// - Areas are page-aligned, and lie inside one of [`ranges`](Self::ranges): `reserve` refuses others, and so do the
 ///   checks that the manager makes first ([`check_edit`](crate::backend::check_edit)).
-/// - No edit panics, not even one that was not reserved: `map` then leaves pages out, `unmap` and `protect` may take
-///   out more than was asked for (the page table is a cache of the maps, so that is safe), never less.
+/// - No edit panics, not even one that was not reserved. `map` then leaves pages out; `unmap` and `protect` may take out
+///   more than they were asked for, never less. That is safe: the page table is a cache of the maps.
 /// - `&self` methods may run on many CPUs at once. They only turn empty entries into leaves; tables are never removed
 ///   or replaced by them. `&mut self` methods have the page table to themselves (the MMU aside).
 /// - A leaf without permissions ([`Permissions::allow_any`] is false) is *hidden*: invalid to the MMU, but it keeps
 ///   its address, and `protect` makes it valid again.
-/// - The page table itself keeps in mind what `unmap`, `protect` and `shift` have taken out or changed. A [`Retired`]
-///   that is dropped delays, and loses nothing: the next [`retire`](Self::retire), or the drop, settles it too. One
-///   that says too little, or is another page table's, does no harm.
+/// - The page table itself keeps in mind the changes of `unmap`, `protect` and `shift`. A [`Retired`] that is dropped
+///   delays, and loses nothing: the next [`retire`](Self::retire), or the drop, settles it too. One that says too
+///   little, or is another page table's, does no harm.
 /// - No memory that the MMU may still reach is given back before a flush of it has returned, whatever the [`Retired`]
 ///   says that `retire` is given.
-/// - What waits for its flush is busy to `&self` methods, which leave it as it is. `map_exclusive` may map there.
+/// - An entry that waits for its flush is busy to `&self` methods, which leave it as it is. `map_exclusive` may map
+///   there.
 /// - A backend that is dropped gives everything back, flushed before.
 /// - A hook of the platform that panics may leak memory, and may leave entries out. It leaves no memory with two
 ///   owners, and no page table that is not sound: other verbs go on as ever, and the next `retire` makes up for the
 ///   flush.
 ///
-/// What is added to this trait has a default, which works by the methods of before or refuses, or stands in a trait of
-/// its own: a backend that keeps these laws goes on compiling, and keeping them.
+/// A method that is added to this trait has a default, which works by the older methods or refuses, or stands in a trait
+/// of its own. So a backend that keeps these laws goes on compiling, and keeping them.
 pub trait PageTableBackend: Sized {
-    /// Memory set aside by [`reserve`](Self::reserve). The default is none. A value that is lost leaks its memory.
+    /// Memory that [`reserve`](Self::reserve) sets aside. The default is none. A value that is lost leaks its memory.
     type Reserved: Default;
 
     /// The size of a page in bytes, a power of two.
@@ -76,60 +78,83 @@ pub trait PageTableBackend: Sized {
     /// The physical addresses that an entry can hold. O(1).
     fn physical_range(&self) -> MemoryArea<PhysAddr>;
 
-    /// The root table: what the hardware is pointed to. O(1).
+    /// The address of the root table, which the hardware is pointed to. It never changes. O(1).
     fn root(&self) -> PhysAddr;
 
-    /// Whether an entry can say this.
+    /// Whether an entry can say these attributes. O(1).
     ///
     /// # Errors
-    /// [`MapError::UnsupportedMemoryType`]. Permissions that no page table can have are refused before
-    /// ([`check_edit`](crate::backend::check_edit)), by every backend alike.
+    /// [`MapError::UnsupportedMemoryType`]. Permissions that no page table can have are refused before, by every backend
+    /// alike ([`check_edit`](crate::backend::check_edit)).
     fn supports(&self, attributes: Attributes) -> Result<(), MapError>;
 
-    /// What the page table says about the page that holds `addr`, whatever `addr` is. O(levels).
+    /// The entry of the page that holds `addr`, whatever `addr` is. O(levels).
     fn entry(&self, addr: VirtAddr) -> Entry;
 
-    /// What is there, hidden leaves included, in address order: each leaf as one run, cut at the borders of `area`,
-    /// which may be any area. O(populated), and what is not there is skipped by whole tables.
+    /// The leaves in `area`, hidden ones included, in address order: each leaf as one run, cut at the borders of `area`,
+    /// which may be any area. O(populated): empty entries are skipped by whole tables.
     fn populated(&self, area: MemoryArea) -> impl Iterator<Item = Run>;
 
-    /// Makes one edit in one call, whole: reserves, edits, flushes and gives memory back. A shift empties `from`. For
-    /// who uses a page table by itself; what the edits of a verb share (a reservation, a flush) they do not share then.
-    /// Costs as the edit.
+    /// Makes one edit in one call, whole: reserves, edits, flushes and gives memory back. A shift empties `from`. Costs as
+    /// the edit.
+    ///
+    /// For callers who use a page table by itself. A manager makes the edits of a verb in steps, so that they share one
+    /// reservation and one flush.
     ///
     /// # Errors
-    /// As [`reserve`](Self::reserve): nothing has changed.
+    /// The errors of [`reserve`](Self::reserve): nothing has changed.
     fn edit(&mut self, edit: Edit, asid: Asid) -> Result<(), MapError> {
-        in_steps(self, edit, asid)
+        // A shift leaves the leaves that it has mapped elsewhere to be unmapped.
+        let behind = match edit {
+            Edit::Shift { from, .. } => Some(Edit::Unmap(from)),
+            _ => None,
+        };
+        let mut reserved = self.reserve(core::iter::once(edit).chain(behind))?;
+        let mut out = Retired::new();
+        match edit {
+            Edit::Map(run) => self.map_exclusive(run, &mut reserved),
+            Edit::Unmap(area) => self.unmap(area, &mut reserved, &mut out),
+            Edit::Protect(area, permissions) => {
+                self.protect(area, permissions, &mut reserved, &mut out);
+            }
+            Edit::Shift { from, to } => {
+                self.shift(from, to, &mut reserved, &mut out);
+                self.unmap(from, &mut reserved, &mut out);
+            }
+        }
+        self.unreserve(reserved);
+        self.retire(out, asid);
+        Ok(())
     }
 
-    /// Sets aside what these edits, made in this order, need together. `O(tables touched)`.
+    /// Sets aside the memory that these edits, made in this order, need together. `O(tables touched)`.
     ///
-    /// What an edit needs is read from the page table as it is now, so no edit may speak of pages that one before it
-    /// has mapped. Mapping what one before it empties is fine, once what waits there for its flush
-    /// ([`Retired::entries`]) is retired.
+    /// The need of an edit is read from the page table as it is now, so no edit may speak of pages that an earlier one
+    /// maps. An edit may map pages that an earlier one empties, once the entries that wait there for their flush
+    /// ([`Retired::entries`]) are retired.
     ///
     /// # Errors
-    /// [`MapError::OutOfFrames`], [`MapError::UnsupportedEdit`], or what [`check_edit`](crate::backend::check_edit)
-    /// refuses. Entries, tables and the allocator are as before.
+    /// [`MapError::OutOfFrames`], [`MapError::UnsupportedEdit`], or an error of
+    /// [`check_edit`](crate::backend::check_edit). Entries, tables and the allocator are as before.
     fn reserve(&self, edits: impl Iterator<Item = Edit>) -> Result<Self::Reserved, MapError>;
 
-    /// Gives back what edits left over. `O(frames left)`.
+    /// Gives back the memory that edits left over. `O(frames left)`.
     fn unreserve(&self, reserved: Self::Reserved);
 
     /// Writes leaves for the pages of `run` whose entries are empty, as large as alignment and size allow, and leaves
     /// the others as they are. Reserved as [`Edit::Map`]. `O(leaves + tables)`.
-    fn map(&self, run: Run, with: &mut Self::Reserved);
+    fn map(&self, run: Run, reserved: &mut Self::Reserved);
 
-    /// As [`map`](Self::map), where nobody else maps: a backend may do without read-modify-writes.
-    fn map_exclusive(&mut self, run: Run, with: &mut Self::Reserved) {
-        self.map(run, with);
+    /// Maps `run` as [`map`](Self::map) does, where nobody else maps: a backend may do without read-modify-writes.
+    /// `O(leaves + tables)`.
+    fn map_exclusive(&mut self, run: Run, reserved: &mut Self::Reserved) {
+        self.map(run, reserved);
     }
 
     /// Empties all entries in `area`; absent ones are skipped. Leaves that reach past it are split. Reserved as
     /// [`Edit::Unmap`]; whole leaves need nothing, so an area whose borders no leaf crosses needs no reservation.
     /// `O(levels + tables at the borders)`, and the reaping `O(tables taken out)`.
-    fn unmap(&mut self, area: MemoryArea, with: &mut Self::Reserved, out: &mut Retired);
+    fn unmap(&mut self, area: MemoryArea, reserved: &mut Self::Reserved, out: &mut Retired);
 
     /// Gives all leaves in `area`, hidden ones too, these permissions; absent ones stay absent. Leaves that reach past
     /// it are split. Reserved as [`Edit::Protect`]. `O(leaves + tables)`.
@@ -137,32 +162,35 @@ pub trait PageTableBackend: Sized {
         &mut self,
         area: MemoryArea,
         permissions: Permissions,
-        with: &mut Self::Reserved,
+        reserved: &mut Self::Reserved,
         out: &mut Retired,
     );
 
-    /// Maps at `to`, which is empty, what `from` has, hidden leaves too: cut at the borders, and in leaves as large as
-    /// alignment and size allow. Frames that the page table owns have moved then; physical memory may be mapped at both
-    /// until `from` is unmapped, which must follow in the same verb. What was used of one page counts as used of all
-    /// physical memory that continues it with the same attributes. Reserved as [`Edit::Shift`].
+    /// Maps the leaves of `from`, hidden ones too, at `to`, which is empty: cut at the borders, and as large as alignment
+    /// and size allow. Reserved as [`Edit::Shift`]. `O(leaves + tables)`.
     ///
-    /// What the same verb has unmapped at `to` may wait for its flush there; where [entries](Retired::entries) do, that
-    /// must be retired first, or their pages stay empty.
-    /// `O(leaves + tables)`.
+    /// Frames that the page table owns have moved then. Physical memory may be mapped at both until `from` is unmapped,
+    /// which must follow in the same verb. A use of one page counts as one of all physical memory that continues it with
+    /// the same attributes.
+    ///
+    /// Pages at `to` that the same verb has unmapped may wait for their flush there. Where [entries](Retired::entries)
+    /// do, they must be retired first, or their pages stay empty.
     fn shift(
         &mut self,
         from: MemoryArea,
         to: MemoryArea,
-        with: &mut Self::Reserved,
+        reserved: &mut Self::Reserved,
         out: &mut Retired,
     );
 
-    /// Flushes what was taken out, if anything, with one call, and gives its memory back: all that no `retire` has
-    /// settled yet, of which `retired` need not tell. Under `asid`, unless there is more than it tells: then under
-    /// every ASID, as a verb before may have had another. `O(tables taken out)`, and after a panic `O(tables)`.
+    /// Flushes all that no `retire` has settled yet, with one call if there is anything, and gives its memory back.
+    /// `O(tables taken out)`, and after a panic `O(tables)`.
+    ///
+    /// `retired` need not tell of all of it. The flush is under `asid`, unless there is more than it tells: then under
+    /// every ASID, as an earlier verb may have had another.
     fn retire(&mut self, retired: Retired, asid: Asid);
 
-    /// Walks the whole page table and checks what must always hold between verbs. `O(entries)`.
+    /// Walks the whole page table and checks all that must hold between verbs. `O(entries)`.
     ///
     /// # Errors
     /// The first [`Violation`] found.

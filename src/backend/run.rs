@@ -4,18 +4,18 @@ use crate::addr::{PhysAddr, VirtAddr};
 use crate::area::MemoryArea;
 use crate::attributes::Attributes;
 
-/// Pages in a row that lead to frames in a row, with the same attributes: what is to be mapped, or one leaf.
+/// Pages in a row that lead to frames in a row, with the same attributes: a request to map, or one leaf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run {
     /// The pages.
     pub area: MemoryArea,
-    /// Where the first one leads.
+    /// The frame that the first page leads to.
     pub first: PhysAddr,
-    /// What all of them allow.
+    /// The attributes of all the pages.
     pub attributes: Attributes,
 }
 
-/// What a page table says about a page.
+/// The entry of a page, as a page table answers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// Nothing.

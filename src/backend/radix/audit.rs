@@ -1,25 +1,37 @@
-//! What must hold between verbs.
+//! The audit of a page table: all that must hold between verbs.
 
 use core::sync::atomic::Ordering::Acquire;
 
+use super::entry::format::Format;
+use super::entry::word::Word;
 use super::memory::Radix;
+use super::walk::slot::slots;
+use super::walk::table::{Table, span};
 use crate::area::MemoryArea;
-use crate::backend::radix::entry::format::Format;
-use crate::backend::radix::entry::word::Word;
-use crate::backend::radix::walk::table::{Table, slots, span};
 use crate::platform::Platform;
 use crate::violation::Violation;
 
-/// What a table has.
+/// The words that the audit has met in a table.
 #[derive(Clone, Copy, Default)]
-struct Content {
-    words: usize,
+struct Tally {
+    /// The number of words that are not empty.
+    filled: usize,
+    /// The owned bit, if any word has it.
     owned: u64,
 }
 
 impl<F: Format, P: Platform> Radix<F, P> {
-    /// No word waits for a flush that is not owed, no table but the root (and what it keeps for other spaces) is empty,
-    /// unless a verb was left by a panic, leaves are aligned to their size, and pointers know of owned leaves below.
+    /// Checks every word of the page table. O(entries).
+    ///
+    /// - No word is retired, unless a flush is owed.
+    /// - No table is empty, but for the root, those that a kernel's root keeps for other spaces, and those that a verb
+    ///   left by a panic has emptied.
+    /// - Leaves are aligned to their size, and only pages own a frame.
+    /// - Every pointer above an owned leaf has the mark that says so.
+    /// - An entry that reads as empty is 0.
+    ///
+    /// # Errors
+    /// [`Violation::Word`], at the first address whose word breaks one of these.
     pub(super) fn audit(&self) -> Result<(), Violation> {
         let mut ranges = self.ranges.as_slice().iter();
         ranges.try_for_each(|&range| {
@@ -28,14 +40,9 @@ impl<F: Format, P: Platform> Radix<F, P> {
         })
     }
 
-    /// Checks the part of a table that speaks of `area`.
-    fn audit_in(
-        &self,
-        table: &Table,
-        level: usize,
-        area: MemoryArea,
-    ) -> Result<Content, Violation> {
-        let mut content = Content::default();
+    /// Checks the part of a table that is for `area`.
+    fn audit_in(&self, table: &Table, level: usize, area: MemoryArea) -> Result<Tally, Violation> {
+        let mut tally = Tally::default();
         for slot in slots(area, level) {
             let wrong = Violation::Word {
                 addr: slot.piece().start(),
@@ -45,9 +52,9 @@ impl<F: Format, P: Platform> Radix<F, P> {
                 (Word::Empty, _) => word == 0 && !self.is_pinned(level),
                 (Word::Table(child), Some(below)) => {
                     let below = self.audit_in(self.table(child), below, slot.piece())?;
-                    let says_so = below.owned & !word & F::OWNED == 0;
+                    let is_marked = below.owned & !word & F::OWNED == 0;
                     let may_be_empty = self.is_pinned(level) || self.owed.is_torn();
-                    (below.words > 0 || may_be_empty) && says_so
+                    (below.filled > 0 || may_be_empty) && is_marked
                 }
                 (Word::Leaf(leaf), _) => {
                     let fits = level <= F::HIGHEST_LEAF && F::addr(leaf).is_aligned(span(level));
@@ -59,9 +66,9 @@ impl<F: Format, P: Platform> Radix<F, P> {
             if !sound {
                 return Err(wrong);
             }
-            content.words += usize::from(word != 0);
-            content.owned |= word & F::OWNED;
+            tally.filled += usize::from(word != 0);
+            tally.owned |= word & F::OWNED;
         }
-        Ok(content)
+        Ok(tally)
     }
 }

@@ -1,16 +1,19 @@
-//! The contract of a page table, verb by verb.
+//! The contract of a page table, verb by verb: every call from a manager comes in here.
+//!
+//! A verb checks its edit, and hands it on to the one file that makes it. An edit that was refused, and is made all the
+//! same, maps nothing or empties too much; it never writes where an area does not belong.
 
+use super::edit::moved::Relocation;
+use super::entry::format::Format;
 use super::memory::Radix;
+use super::reservation::reserved::Reserved;
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::area::MemoryArea;
 use crate::asid::Asid;
 use crate::attributes::Attributes;
 use crate::backend::check::check_edit;
 use crate::backend::page_table::{Edit, PageTableBackend};
-use crate::backend::radix::entry::format::Format;
-use crate::backend::radix::reservation::reserved::Reserved;
 use crate::backend::run::{Entry, Run};
-use crate::backend::step::in_steps;
 use crate::error::MapError;
 use crate::flush::Retired;
 use crate::frame::FRAME_SIZE;
@@ -47,30 +50,30 @@ impl<F: Format, P: Platform> PageTableBackend for Radix<F, P> {
         self.leaves(area).map(|leaf| leaf.run)
     }
 
-    /// Made where it is asked for, where it is known which edit it is: so a page costs a walk and a store.
+    /// Makes the edit inline, where a caller mostly knows which kind it is: so a page costs a walk and a store.
     #[inline(always)]
     fn edit(&mut self, edit: Edit, asid: Asid) -> Result<(), MapError> {
         match edit {
             Edit::Map(run) => {
-                if self.map_page(run) {
+                if self.map_one_page(run) {
                     return Ok(());
                 }
-                self.map_after_all(run.area, run.first, run.attributes)
+                self.map_at_once_cold(run.area, run.first, run.attributes)
             }
             Edit::Unmap(area) => {
-                if self.unmap_page(area, asid) {
+                if self.unmap_one_page(area, asid) {
                     return Ok(());
                 }
-                self.unmap_after_all(area, asid)
+                self.unmap_at_once_cold(area, asid)
             }
-            Edit::Protect(area, permissions) => self.edit_protect(area, permissions, asid),
-            Edit::Shift { .. } => in_steps(self, edit, asid),
+            Edit::Protect(area, permissions) => self.protect_at_once(area, permissions, asid),
+            Edit::Shift { from, to } => self.shift_at_once(from, to, asid),
         }
     }
 
     fn reserve(&self, edits: impl Iterator<Item = Edit>) -> Result<Reserved, MapError> {
         let mut reserved = Reserved::default();
-        self.set_aside(self.count(edits)?, &mut reserved)?;
+        self.set_aside(self.cost(edits)?, &mut reserved)?;
         Ok(reserved)
     }
 
@@ -78,47 +81,55 @@ impl<F: Format, P: Platform> PageTableBackend for Radix<F, P> {
         self.give_back(reserved);
     }
 
-    fn map(&self, run: Run, with: &mut Reserved) {
+    fn map(&self, run: Run, reserved: &mut Reserved) {
         if check_edit(self, Edit::Map(run)).is_ok() {
-            self.map_shared(&run, with);
+            self.map_shared(&run, 0, reserved);
         }
     }
 
-    fn map_exclusive(&mut self, run: Run, with: &mut Reserved) {
+    fn map_exclusive(&mut self, run: Run, reserved: &mut Reserved) {
         if check_edit(self, Edit::Map(run)).is_ok() {
-            self.map_alone(&run, with);
+            self.map_alone(&run, 0, reserved);
         }
     }
 
-    fn unmap(&mut self, area: MemoryArea, with: &mut Reserved, out: &mut Retired) {
-        self.change(out, |table, out| table.unmap_area(area, with, out));
+    fn unmap(&mut self, area: MemoryArea, reserved: &mut Reserved, out: &mut Retired) {
+        self.change(out, |table, out| table.unmap_area(area, reserved, out));
     }
 
     fn protect(
         &mut self,
         area: MemoryArea,
         permissions: Permissions,
-        with: &mut Reserved,
+        reserved: &mut Reserved,
         out: &mut Retired,
     ) {
         let is_sound = check_edit(self, Edit::Protect(area, permissions)).is_ok();
         self.change(out, |table, out| {
             if is_sound {
-                table.protect_area(area, permissions, with, out);
+                table.protect_area(area, permissions, reserved, out);
             } else {
-                table.unmap_area(area, with, out);
+                table.unmap_area(area, reserved, out);
             }
         });
     }
 
-    fn shift(&mut self, from: MemoryArea, to: MemoryArea, with: &mut Reserved, out: &mut Retired) {
+    fn shift(
+        &mut self,
+        from: MemoryArea,
+        to: MemoryArea,
+        reserved: &mut Reserved,
+        out: &mut Retired,
+    ) {
         if check_edit(self, Edit::Shift { from, to }).is_ok() {
-            self.change(out, |table, out| table.shift_area(from, to, with, out));
+            self.change(out, |table, out| {
+                table.shift_area(Relocation { from, to }, reserved, out);
+            });
         }
     }
 
     fn retire(&mut self, retired: Retired, asid: Asid) {
-        self.retire_told(&retired, asid);
+        self.settle_told(&retired, asid);
     }
 
     fn check_invariants(&self) -> Result<(), Violation> {

@@ -7,12 +7,13 @@ use super::entry::features::AccessedDirty;
 use super::entry::format::Format;
 use super::entry::word::Word;
 use super::memory::Radix;
-use super::walk::table::{Table, slots, span};
+use super::walk::slot::slots;
+use super::walk::table::{Table, span};
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::area::MemoryArea;
 use crate::platform::Platform;
 
-/// What an entry is, as it is printed.
+/// An entry, as it is printed.
 #[derive(Clone, Copy)]
 enum Item {
     /// A table with entries, which are printed below it.
@@ -55,7 +56,7 @@ impl Row {
         })
     }
 
-    /// How many tables, of this kind.
+    /// Prints the number of tables of this kind.
     fn print_tables(self, f: &mut fmt::Formatter<'_>, kind: &str) -> fmt::Result {
         let tables = if self.count == 1 { "table" } else { "tables" };
         write!(f, "{} {kind} {tables}", self.count)
@@ -110,7 +111,7 @@ impl<F: Format, P: Platform> fmt::Display for Radix<F, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (levels, root) = (F::LEVELS, self.root_addr());
         write!(f, "page table of {levels} levels at {root}")?;
-        // Below one root, what is not this page table's is there, too: the kernel half.
+        // Below one root, the kernel half is there, too, which is not this page table's.
         let areas = if F::ONE_ROOT {
             F::RANGES.as_slice()
         } else {
@@ -122,7 +123,7 @@ impl<F: Format, P: Platform> fmt::Display for Radix<F, P> {
 }
 
 impl<F: Format, P: Platform> Radix<F, P> {
-    /// Prints what `area` has in a table.
+    /// Prints the entries of `area` in a table.
     fn print(
         &self,
         f: &mut fmt::Formatter<'_>,
@@ -150,7 +151,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
         row.map_or(Ok(()), |row| self.print_row(f, row, level))
     }
 
-    /// What the entry of `addr` is; `None` if it is empty.
+    /// The entry of `addr`, whose word is `word`; `None` if it is empty.
     fn item(&self, word: u64, level: usize, addr: VirtAddr) -> Option<Item> {
         match Word::read::<F>(word, level) {
             Word::Empty => None,
@@ -165,7 +166,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
         }
     }
 
-    /// Prints one line, and what is below.
+    /// Prints one line, and the lines of the table below.
     fn print_row(&self, f: &mut fmt::Formatter<'_>, row: Row, level: usize) -> fmt::Result {
         let indent = 2 * (F::LEVELS - level);
         write!(f, "\n{:indent$}{} ", "", row.area)?;
@@ -183,7 +184,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
         }
     }
 
-    /// Prints what leaves say, of which `word` is the first.
+    /// Prints leaves side by side, of which `word` is the first.
     fn print_leaves(
         &self,
         f: &mut fmt::Formatter<'_>,
@@ -204,7 +205,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
         self.print_marks(f, word)
     }
 
-    /// Prints what else the word of a leaf says.
+    /// Prints the marks of a leaf's word.
     fn print_marks(&self, f: &mut fmt::Formatter<'_>, word: u64) -> fmt::Result {
         let is_hidden = word & F::VALID == 0 && word & F::HIDDEN != 0;
         let is_told = self.features().accessed_dirty != AccessedDirty::Preset;

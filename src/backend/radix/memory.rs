@@ -1,4 +1,11 @@
-//! The page table itself, and all that is unsafe about it.
+//! The page table itself: its root, its platform, and the one way to its memory.
+//!
+//! Tables are frames of physical memory, reached through [`FrameAllocator::reach`]. Every access goes through
+//! [`table`](Radix::table), [`write_new`](Radix::write_new) or [`alike`](Radix::alike), and every frame that leaves a word
+//! through [`take_frame`](Radix::take_frame). Their preconditions are kept by this folder, so none of them is seen
+//! outside of it.
+//!
+//! [`FrameAllocator::reach`]: crate::FrameAllocator::reach
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -7,16 +14,16 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use arrayvec::ArrayVec;
 
+use super::entry::features::{AccessedDirty, Features};
+use super::entry::format::Format;
+use super::frames::{alloc_table, clear, words};
+use super::retire::owed::Owed;
+use super::walk::ranges::Ranges;
+use super::walk::table::Table;
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
-use crate::backend::radix::entry::features::{AccessedDirty, Features};
-use crate::backend::radix::entry::format::Format;
-use crate::backend::radix::retire::owed::Owed;
-use crate::backend::radix::walk::ranges::Ranges;
-use crate::backend::radix::walk::table::Table;
 use crate::error::MapError;
-use crate::flush::Flush;
-use crate::frame::{AllocatorId, Frame, FrameAllocator};
+use crate::frame::{AllocatorId, Frame};
 use crate::platform::Platform;
 
 /// A page table of format `F` in frames of platform `P`.
@@ -32,19 +39,22 @@ use crate::platform::Platform;
 ///
 /// Dropping it flushes, and gives every frame back; no CPU may use it then.
 ///
-/// What a platform's hook that panics leaves behind is [listed](crate::backend::radix#when-a-hook-panics).
+/// A hook of the platform that panics leaves the page table sound: the frames that leak are
+/// [listed](crate::backend::radix#when-a-hook-panics).
 pub struct Radix<F: Format, P: Platform> {
     platform: P,
-    /// Whose frames its tables are in.
+    /// The platform's id, as it was when the page table was made. Every table is in a frame of this allocator.
     allocator: AllocatorId,
+    /// The frame of the root table: it stays for the life of the page table.
     root: PhysAddr,
     features: Features,
-    /// What every leaf has beside its address and attributes.
+    /// The bits that every leaf has beside its address and attributes: used from the start or not, global or not.
     common: u64,
-    /// What can be mapped: both halves, or a part of them.
+    /// The addresses that can be mapped: both halves, or a part of them.
     pub(super) ranges: Ranges,
+    /// Entries that were taken out or changed, and not settled yet.
     pub(super) owed: Owed,
-    /// Whether it is the kernel half of others: its root's entries stay, and its leaves are global.
+    /// Whether it is the kernel half of others. Its root's entries stay then, and its leaves are global.
     is_kernel: bool,
     format: PhantomData<fn() -> F>,
 }
@@ -53,7 +63,10 @@ impl<F: Format, P: Platform> Radix<F, P> {
     /// The level of the root table.
     pub(super) const TOP: usize = F::LEVELS - 1;
 
-    /// A page table with an empty root, the first of the `needed` frames of a page table.
+    /// A page table with an empty root, which is the first of `needed` frames. One allocation.
+    ///
+    /// # Errors
+    /// [`MapError::OutOfFrames`]; [`MapError::ForeignFrame`].
     pub(super) fn with_root(
         platform: P,
         features: Features,
@@ -81,42 +94,43 @@ impl<F: Format, P: Platform> Radix<F, P> {
         })
     }
 
-    /// The platform that it was made with.
+    /// The platform that the page table was made with. O(1).
     pub const fn platform(&self) -> &P {
         &self.platform
     }
 
-    /// What the platform answers as its id.
+    /// The platform's id. O(1).
     #[inline]
     pub(super) const fn allocator(&self) -> AllocatorId {
         self.allocator
     }
 
-    /// What it was told of the MMU.
+    /// The features of the MMU that the page table was made for. O(1).
     pub const fn features(&self) -> Features {
         self.features
     }
 
+    /// The address of the root table. It is the page table's own for life.
     pub(super) const fn root_addr(&self) -> PhysAddr {
         self.root
     }
 
-    /// Whether it is the kernel half of others.
+    /// Whether this page table is the kernel half of others.
     pub(super) const fn is_kernel(&self) -> bool {
         self.is_kernel
     }
 
-    /// Whether the entries of a table at `level` stay, whatever becomes of what is below.
+    /// Whether the pointers in a table at `level` stay, even to empty tables: other roots have copies of them.
     pub(super) const fn is_pinned(&self, level: usize) -> bool {
         self.is_kernel && level == Self::TOP
     }
 
-    /// Whether the MMU writes entries.
+    /// Whether the MMU writes entries at any time, so that edits must read and write a word in one step.
     pub(super) fn is_written_by_hardware(&self) -> bool {
         self.features.accessed_dirty == AccessedDirty::Hardware
     }
 
-    /// What every leaf has beside its address and attributes.
+    /// The bits that every leaf has beside its address and attributes.
     pub(super) const fn common_bits(&self) -> u64 {
         self.common
     }
@@ -126,19 +140,21 @@ impl<F: Format, P: Platform> Radix<F, P> {
         self.table(self.root)
     }
 
-    /// The parts of `area` that can be mapped: others would be taken for their aliases below.
+    /// The parts of `area` that can be mapped. Every edit of any area begins with this: below, other addresses would be
+    /// taken for their aliases.
     pub(super) fn canonical(&self, area: MemoryArea) -> ArrayVec<MemoryArea, 2> {
         self.ranges.parts(area)
     }
 
-    /// The words of the table in the frame at `at`, which must be one that this page table owns: the root, one that
-    /// an entry of ours points to, or one that is set aside.
+    /// The words of the table in the frame at `at`. It must be a frame that this page table owns: the root, a table that
+    /// one of its entries points to, retired or not, or a table that is set aside for it.
     #[inline]
     pub(super) fn table(&self, at: PhysAddr) -> &Table {
         words(&self.platform, at)
     }
 
-    /// Lets `fill` write a table that was just taken from a reservation, before anybody can see it.
+    /// Lets `fill` write a table that was just taken from a reservation, before anybody can see it. Answers the table's
+    /// address, for a pointer, and the answer of `fill`.
     #[inline]
     #[expect(unsafe_code, reason = "a table is a frame of physical memory")]
     pub(super) fn write_new<R>(
@@ -147,26 +163,30 @@ impl<F: Format, P: Platform> Radix<F, P> {
         fill: impl FnOnce(&mut Table) -> R,
     ) -> (PhysAddr, R) {
         let mut words = self.platform.reach(at).cast::<Table>();
-        // SAFETY: as in `table`; and nobody else has a borrow of this one: a `NewTable` is made only for a frame that
-        // was on no stack and in no table any more, it is neither `Copy` nor `Clone`, and its address comes out of it
-        // only when this borrow has ended.
+        // SAFETY:
+        // - The frame is handed out, reached and aligned, and any bytes are words: as in `words`.
+        // - Nobody else has a borrow of it. A `NewTable` is made only for a frame that is in no reservation and in no
+        //   table any more, and is neither `Copy` nor `Clone`.
+        // - Nobody gets one while this borrow lives: the address comes out of the `NewTable` only when it has ended.
         (at, fill(unsafe { words.as_mut() }))
     }
 
-    /// One of the words in these slots of the table at `at` (see [`table`](Self::table)), if all of them are the same
-    /// but for bits in `but_for`. Where accessed and dirty bits are preset, the table is read as plain memory, of which
-    /// the CPU takes several words at a time. Elsewhere the MMU may write, if only because the kernel is wrong about
-    /// it.
+    /// The first word in `slots` of the table at `at` (see [`table`](Self::table)), if all others there differ from it
+    /// only in bits of `but_for`. O(slots).
+    ///
+    /// Where accessed and dirty bits are preset, the table is read as plain memory, of which a CPU takes several words at
+    /// a time. Elsewhere the words are read one by one: the MMU may write, if only because the kernel is wrong about it.
     #[inline]
     #[expect(unsafe_code, reason = "a table is a frame of physical memory")]
     pub(super) fn alike(&mut self, at: PhysAddr, slots: Range<usize>, but_for: u64) -> Option<u64> {
         let words = self.table(at).get(slots)?;
         let first = words.first()?.load(Relaxed);
         let difference = if self.features.accessed_dirty == AccessedDirty::Preset {
-            // SAFETY: the words are borrowed, and an `AtomicU64` is laid out as a `u64`. Nobody writes them while this
-            // is: this is a `&mut self`, so no other CPU is in a method of this page table, of which all writes come
-            // (that of another, whose kernel half this is, writes in its own half); and the MMU writes a valid leaf
-            // only to set a bit that is clear, and with this policy none is.
+            // SAFETY:
+            // - The words are borrowed, and an `AtomicU64` is laid out as a `u64`.
+            // - No other CPU writes them: this is a `&mut self`, and all writes come from methods of this page table.
+            //   Those of another, whose kernel half this is, are in its own half.
+            // - The MMU writes a valid leaf only to set a bit that is clear, and with this policy none is.
             let words = unsafe { &*(core::ptr::from_ref(words) as *const [u64]) };
             differences(first, words.iter().copied())
         } else {
@@ -175,97 +195,48 @@ impl<F: Format, P: Platform> Radix<F, P> {
         (difference & !but_for == 0).then_some(first)
     }
 
-    /// A frame for a table, one of `needed`.
+    /// A frame for a table, one of `needed`. Its content is junk.
+    ///
+    /// # Errors
+    /// [`MapError::OutOfFrames`]; [`MapError::ForeignFrame`].
     pub(super) fn alloc_table(&self, needed: usize) -> Result<PhysAddr, MapError> {
         alloc_table::<F, P>(&self.platform, self.allocator, needed)
     }
 
-    /// Empties a table that nobody else uses.
+    /// Empties a table that nobody else uses. O(entries).
     pub(super) fn clear(&self, at: PhysAddr) {
         clear(self.table(at));
     }
 
-    /// Gives the frame of a table back.
+    /// Gives the frame of a table back. No word may point to it any more, retired or not.
     pub(super) fn release_table(&self, at: PhysAddr) {
         self.platform.release(self.take_frame(at), false);
     }
 
-    /// The one reference that was in a word (or a variable) of ours, which the caller has just taken out of it: to a
-    /// table's frame, or to one that was [installed](Self::install).
+    /// The one reference to the frame at `at`: of a table, or of a page that was [installed](Self::install). The caller
+    /// has just taken it out of a word (or a variable) of this page table.
     #[expect(
         unsafe_code,
         reason = "the frame's one reference was in a word of ours"
     )]
     pub(super) const fn take_frame(&self, at: PhysAddr) -> Frame {
-        // SAFETY: `at` came as one reference: from `alloc`, for a table, or in a `Frame`, for an owned leaf; the word
-        // that held it (only this module writes such words) holds it no more. Those frames had the platform's id, which
-        // was checked when they came, and it is the same ever since.
+        // SAFETY:
+        // - `at` came as one reference: from `alloc`, for a table, or in a `Frame`, for an owned leaf.
+        // - The word that held it holds it no more, and only this folder writes such words.
+        // - The frame had the platform's id, which was checked when it came, and the id is the same ever since.
         unsafe { Frame::of(self.allocator, at) }
     }
 }
 
-/// In which bits any of `words` is not as `first`.
+/// The bits in which any of `words` differs from `first`.
 #[inline]
 fn differences(first: u64, words: impl Iterator<Item = u64>) -> u64 {
     words.fold(0, |differences, word| differences | (word ^ first))
 }
 
-/// A table that was taken from a reservation, and that nobody has seen yet. Made by
-/// [`take_table`](Radix::take_table) alone.
+/// A table that was taken from a reservation, and that nobody has seen yet. Only
+/// [`take_table`](Radix::take_table) makes one, so each stands for a frame that nothing else leads to.
 pub(super) struct NewTable(pub(super) PhysAddr);
-
-/// A frame that an entry can point to, one of `needed`. One that the format has no bits for is as good as none. One that
-/// the platform hands out as another allocator's, which it must not, is refused.
-fn alloc_table<F: Format, P: FrameAllocator>(
-    platform: &P,
-    allocator: AllocatorId,
-    needed: usize,
-) -> Result<PhysAddr, MapError> {
-    let frame = platform.alloc().ok_or(MapError::OutOfFrames { needed })?;
-    let addr = frame.addr();
-    let error = if frame.allocator() != allocator {
-        MapError::ForeignFrame { addr }
-    } else if MemoryArea::low_bits(F::PHYSICAL_BITS).contains(addr) {
-        return Ok(frame.into_addr());
-    } else {
-        MapError::OutOfFrames { needed }
-    };
-    platform.release(frame, false);
-    Err(error)
-}
-
-/// The words of the table in the frame at `at`, which must be one that a page table on this platform owns: see
-/// [`Radix::table`].
-#[inline]
-#[expect(unsafe_code, reason = "a table is a frame of physical memory")]
-fn words<P: FrameAllocator>(platform: &P, at: PhysAddr) -> &Table {
-    let words = platform.reach(at).cast::<Table>();
-    // SAFETY: every address that comes here is of a frame that an allocator with this platform's id has handed out, and
-    // that was not released since, and the platform reaches all of those. Addresses come from `root`; from words in
-    // such tables, which only this module writes, in a format that is this crate's own; or from a `Reserved` with our
-    // root and our allocator's id. Frames in that are handed out, and nobody else's, as long as it has them: even when
-    // the page table that reserved them has gone and ours has its root frame, or its allocator has gone, as no other
-    // may have that id meanwhile. `release_table` is called with `&mut self`, in `drop`, or for tables that were never
-    // published, and no borrow of those is alive. So `reach` promises a frame's worth of bytes, aligned as the address
-    // is (to `FRAME_SIZE`, since `alloc` promises that of frames), that nobody else uses. Any bytes are valid words,
-    // and all accesses are atomic, but for those of `alike`, which says why it may; so the MMU and other CPUs may write
-    // meanwhile.
-    unsafe { words.as_ref() }
-}
-
-/// Empties a table that nobody else uses.
-fn clear(table: &Table) {
-    table.iter().for_each(|word| word.store(0, Relaxed));
-}
-
-impl<F: Format, P: Platform> Drop for Radix<F, P> {
-    fn drop(&mut self) {
-        if self.owed.is_any() || self.is_in_use() {
-            self.flush(Flush::everything(self.root));
-        }
-        self.release_all();
-    }
-}
 
 impl<F: Format, P: Platform> fmt::Debug for Radix<F, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -55,14 +55,16 @@ mod backend;
 mod display;
 mod edit;
 mod entry;
+mod frames;
+mod hooks;
 mod memory;
 mod new;
 mod reservation;
 mod retire;
 mod walk;
 
-pub use edit::exchange::{Lost, Replaced};
 pub use edit::harvest::Usage;
+pub use edit::lost::{Lost, Replaced};
 pub use entry::features::{AccessedDirty, Features};
 pub use entry::format::Format;
 pub(super) use entry::format::sealed::Sealed;

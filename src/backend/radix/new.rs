@@ -1,28 +1,30 @@
-//! Which half of the space a page table is for.
+//! Making page tables: of a whole space, of the kernel's half, and with a kernel's half.
 
 use core::sync::atomic::Ordering::Relaxed;
 
+use super::entry::features::Features;
+use super::entry::format::Format;
 use super::memory::Radix;
+use super::walk::ranges::Ranges;
+use super::walk::slot::slots;
+use super::walk::table::span;
 use crate::area::MemoryArea;
-use crate::backend::radix::entry::features::Features;
-use crate::backend::radix::entry::format::Format;
-use crate::backend::radix::walk::ranges::Ranges;
-use crate::backend::radix::walk::table::{slots, span};
 use crate::error::MapError;
 use crate::platform::Platform;
 
 impl<F: Format, P: Platform> Radix<F, P> {
-    /// An empty page table, for an MMU of which nothing is known: one frame from `platform`. Of both halves, where they
-    /// have one root ([`Format::ONE_ROOT`]), else of the lower.
+    /// An empty page table, for an MMU of which nothing is known: one frame from `platform`.
+    ///
+    /// It is of both halves, where they have one root ([`Format::ONE_ROOT`]), else of the lower.
     ///
     /// # Errors
-    /// [`MapError::OutOfFrames`]; [`MapError::ForeignFrame`] from a platform that hands frames on and forgets to hand on
-    /// their allocator's [id](crate::FrameAllocator::id).
+    /// [`MapError::OutOfFrames`]. [`MapError::ForeignFrame`] from a platform that hands frames on and forgets to hand on
+    /// their allocator's [id](crate::FrameAllocator::id). The platform has its frame back then.
     pub fn new(platform: P) -> Result<Self, MapError> {
         Self::with_features(platform, Features::default())
     }
 
-    /// As [`new`](Self::new), for an MMU of which this is known.
+    /// An empty page table, as [`new`](Self::new) makes it, for an MMU with these features. One frame from `platform`.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -39,11 +41,14 @@ impl<F: Format, P: Platform> Radix<F, P> {
     }
 
     /// The kernel's page table, which others [share](Self::with_kernel): the part of the upper half that `area`
-    /// touches, widened to what entries of the root span (1 GiB in Sv39). All those entries are made now and stay, each
-    /// with a table of its own, so what is mapped later appears in every space that shares them; leaves are global.
+    /// touches, widened to whole entries of the root (1 GiB each in Sv39).
+    ///
+    /// All those entries are made now and stay, each with a table of its own. So leaves that are mapped later appear in
+    /// every space that shares the tables; they are global. One frame for the root and one for each entry.
     ///
     /// # Errors
-    /// [`MapError::OutOfRange`] unless `area` lies in the upper half; [`MapError::OutOfFrames`].
+    /// [`MapError::OutOfRange`] unless `area` lies in the upper half; [`MapError::OutOfFrames`];
+    /// [`MapError::ForeignFrame`]. The platform has its frames back then.
     pub fn kernel(platform: P, features: Features, area: MemoryArea) -> Result<Self, MapError> {
         let [_, upper] = *F::RANGES;
         if !upper.contains_area(area) {
@@ -56,7 +61,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
         let ranges = Ranges::one(area);
         let radix = Self::with_root(platform, features, ranges, true, needed)?;
         for slot in slots(area, Self::TOP) {
-            // What was made so far goes when `radix` is dropped.
+            // On an error, the tables that were made so far go when `radix` is dropped.
             let table = radix.alloc_table(needed)?;
             radix.clear(table);
             slot.of(radix.root_table())
@@ -65,15 +70,18 @@ impl<F: Format, P: Platform> Radix<F, P> {
         Ok(radix)
     }
 
-    /// An empty page table of the lower half, with all that `kernel`, made by [`kernel`](Self::kernel), has and will
-    /// have in the upper one (where each half has its own root, the CPU is pointed to both). That is not its own: it
-    /// neither edits nor reads nor frees it, and answers that nothing is there. One frame from `platform`.
+    /// An empty page table of the lower half, which shares the upper half of `kernel`, made by
+    /// [`kernel`](Self::kernel). One frame from `platform`.
+    ///
+    /// All that `kernel` has and will have is reached through both. The shared half is not this page table's own: it
+    /// neither edits nor reads nor frees it, and answers that nothing is there. Where each half has its own root, the
+    /// CPU is pointed to both, and nothing is shared here.
     ///
     /// The kernel's page table must stay as long as a CPU uses this one
     /// ([`activate`](crate::backend::riscv::activate) asks for that).
     ///
     /// # Errors
-    /// [`MapError::NotKernelHalf`]; [`MapError::OutOfFrames`].
+    /// [`MapError::NotKernelHalf`] unless `kernel` was made so; [`MapError::OutOfFrames`]; [`MapError::ForeignFrame`].
     pub fn with_kernel<K>(platform: P, kernel: &Radix<F, K>) -> Result<Self, MapError>
     where
         K: Platform,
@@ -90,7 +98,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
         Ok(radix)
     }
 
-    /// Copies the entries of a kernel's root.
+    /// Copies the entries of a kernel's root. They never change, so neither does the copy.
     fn share<K: Platform>(&self, kernel: &Radix<F, K>) {
         let areas = kernel.ranges.as_slice().iter();
         for slot in areas.flat_map(|&area| slots(area, Self::TOP)) {

@@ -208,7 +208,7 @@ fn who_meets_a_broken_page_looks_again() {
     let word = table.find_page(VirtAddr::new(PAGE)).unwrap();
     let leaf = word.load(core::sync::atomic::Ordering::Relaxed);
     // As another CPU leaves it until its flush is acknowledged.
-    let busy = crate::backend::radix::edit::map::retired_leaf::<ArmLike>(leaf);
+    let busy = crate::backend::radix::entry::retired::retired_leaf::<ArmLike>(leaf);
     word.store(busy, core::sync::atomic::Ordering::Relaxed);
     let page = VirtAddr::new(PAGE);
     assert_eq!(

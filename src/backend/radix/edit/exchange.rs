@@ -1,92 +1,26 @@
 //! Replacing the frame of a page, while other CPUs use it.
 
-use core::error::Error;
-use core::fmt;
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
-use super::map::retired_leaf;
-use super::one_page::New;
-use crate::addr::{PhysAddr, VirtAddr};
-use crate::area::MemoryArea;
+use super::lost::{Lost, Replaced};
+use crate::addr::VirtAddr;
 use crate::asid::Asid;
 use crate::attributes::Attributes;
 use crate::backend::radix::entry::format::Format;
-use crate::backend::radix::entry::word::Word;
+use crate::backend::radix::entry::retired::retired_leaf;
+use crate::backend::radix::entry::word::{Word, is_leaf};
+use crate::backend::radix::hooks::New;
 use crate::backend::radix::memory::Radix;
-use crate::backend::radix::walk::find::{entry, is_run};
+use crate::backend::radix::walk::find::entry;
 use crate::backend::radix::walk::table::word;
-use crate::backend::run::{Entry, Run};
+use crate::backend::run::Run;
 use crate::error::MapError;
 use crate::frame::{FRAME_SIZE, Frame};
-use crate::permissions::Permissions;
 use crate::platform::Platform;
 
-/// A frame that was not taken, and why: it was refused, or another CPU was first.
-#[derive(Debug, PartialEq, Eq)]
-#[must_use = "the frame is leaked unless it is given back"]
-pub struct Lost {
-    frame: Frame,
-    reason: Result<Entry, MapError>,
-}
-
-impl Lost {
-    pub(crate) const fn refused(frame: Frame, error: MapError) -> Self {
-        Self {
-            frame,
-            reason: Err(error),
-        }
-    }
-
-    pub(crate) const fn raced(frame: Frame, found: Entry) -> Self {
-        Self {
-            frame,
-            reason: Ok(found),
-        }
-    }
-
-    /// What is there instead, when another CPU was first.
-    #[must_use]
-    pub fn found(&self) -> Option<Entry> {
-        self.reason.ok()
-    }
-
-    /// Why it was refused, when nobody else was first.
-    #[must_use]
-    pub fn error(&self) -> Option<MapError> {
-        self.reason.err()
-    }
-
-    /// The frame, as it was given.
-    pub fn into_frame(self) -> Frame {
-        self.frame
-    }
-}
-
-/// A frame that is no longer the page table's own, and no longer reached through the page that it was at.
-#[derive(Debug, PartialEq, Eq)]
-#[must_use = "the frame is leaked unless it is given back"]
-pub struct Replaced {
-    /// The frame.
-    pub frame: Frame,
-    /// Whether it may have been written through that page: of use to
-    /// [`release`](crate::FrameAllocator::release).
-    pub dirty: bool,
-}
-
-impl fmt::Display for Lost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.reason {
-            Ok(_) => f.write_str("the page was changed meanwhile"),
-            Err(error) => error.fmt(f),
-        }
-    }
-}
-
-impl Error for Lost {}
-
-/// A leaf that is broken until it is flushed. It is put back if that is left by a panic: nobody else would make another
-/// of it.
+/// A leaf that is broken until its flush has returned. A flush that panics puts it back: nobody else would ever make
+/// another of it.
 struct Broken<'a> {
     word: &'a AtomicU64,
     leaf: u64,
@@ -99,16 +33,20 @@ impl Drop for Broken<'_> {
 }
 
 impl<F: Format, P: Platform> Radix<F, P> {
-    /// Maps the page that `old` is to `frame` instead, which becomes the page table's own, if the page is still as
-    /// `old` says: what [`entry`](crate::backend::PageTableBackend::entry) answered, accessed and dirty bits aside.
-    /// Flushes that page, waits, and answers the old frame, if it was the page table's own: nobody reaches it any more
-    /// through this page. Many CPUs may do so at once. O(levels), and one flush.
+    /// Maps the page of `old` to `frame` instead, which becomes the page table's own, if the page still is as `old`
+    /// says. Many CPUs may do so at once. O(levels), and one flush.
+    ///
+    /// `old` is an answer of [`entry`](crate::backend::PageTableBackend::entry); accessed and dirty bits are not
+    /// compared. The page is flushed, and then the old frame comes back, if it was the page table's own: nobody reaches
+    /// it any more through this page.
     ///
     /// # Errors
-    /// The frame comes back, and the page is as it was: with what is there, when that is not `old` (or [`Entry::Busy`],
-    /// while another CPU is at it); with [`MapError::NotMapped`] when `old` is no single page; with
-    /// [`MapError::ForeignFrame`] when the frame is another allocator's; with what
-    /// [`check_edit`](crate::backend::check_edit) refuses.
+    /// The frame comes back, and the page is as it was:
+    /// - with its entry, when that is not `old`, or [`Entry::Busy`](crate::backend::Entry::Busy), while another CPU is
+    ///   at it;
+    /// - with [`MapError::NotMapped`], when `old` is no single page;
+    /// - with [`MapError::ForeignFrame`], when the frame is another allocator's;
+    /// - with the errors of [`check_edit`](crate::backend::check_edit).
     pub fn exchange(
         &self,
         old: Run,
@@ -117,24 +55,18 @@ impl<F: Format, P: Platform> Radix<F, P> {
         asid: Asid,
     ) -> Result<Option<Replaced>, Lost> {
         let page = old.area.start();
-        let own = self.check_frame(&frame);
-        let checked = self.check_page(page, frame.addr(), attributes);
-        let whole = if old.area.size() == FRAME_SIZE {
-            Ok(())
-        } else {
-            Err(MapError::NotMapped { hole: old.area })
-        };
-        if let Err(error) = own.and(checked).and(whole) {
+        if let Err(error) = self.check_exchange(old, &frame, attributes) {
             return Err(Lost::refused(frame, error));
         }
         let Some(word) = self.find_page(page) else {
             return Err(Lost::raced(frame, self.find_entry(page)));
         };
-        self.tell_code(frame.addr(), attributes);
+        self.made_code(frame.addr(), FRAME_SIZE, attributes.permissions);
         self.mark_owned(page);
         let new = F::leaf(frame.addr(), attributes, 0) | self.common_bits() | F::OWNED;
         match self.swap_leaf(word, old, new, asid) {
             Ok(before) => {
+                // The reference is the entry's now, and the one that was there is ours.
                 let _ = frame.into_addr();
                 let was_owned = before & F::OWNED != 0;
                 Ok(was_owned.then(|| Replaced {
@@ -146,8 +78,22 @@ impl<F: Format, P: Platform> Radix<F, P> {
         }
     }
 
-    /// Puts `new` in the place of the leaf that `old` is, makes every CPU see it, and answers what was there; or what
-    /// is there instead.
+    fn check_exchange(
+        &self,
+        old: Run,
+        frame: &Frame,
+        attributes: Attributes,
+    ) -> Result<(), MapError> {
+        self.check_frame(frame)?;
+        self.check_page(old.area.start(), frame.addr(), attributes)?;
+        if old.area.size() != FRAME_SIZE {
+            return Err(MapError::NotMapped { hole: old.area });
+        }
+        Ok(())
+    }
+
+    /// Puts `new` in the place of the leaf of `old`, and makes every CPU see it. Answers the word that was there, or, as
+    /// an error, the word that is there instead.
     fn swap_leaf(&self, word: &AtomicU64, old: Run, new: u64, asid: Asid) -> Result<u64, u64> {
         let breaks = |leaf| F::BREAK_BEFORE_MAKE && leaf & F::VALID != 0;
         // The MMU may set bits of the old leaf until another word is there: it is tried again then.
@@ -164,10 +110,10 @@ impl<F: Format, P: Platform> Radix<F, P> {
             let broken = Broken { word, leaf };
             self.flush_leaves(old.area, asid);
             core::mem::forget(broken);
-            // It is still what we have made of it: nobody takes that for a leaf, or for nothing.
+            // The word is still retired: nobody takes that for a leaf, or for empty.
             word.store(new, Release);
         } else if before & F::VALID != 0 {
-            // What was hidden was in no TLB.
+            // A hidden leaf was in no TLB.
             self.flush_leaves(old.area, asid);
         }
         if new & F::VALID != 0 && (breaks(before) || before & F::VALID == 0) {
@@ -176,17 +122,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
         Ok(before)
     }
 
-    fn tell_code(&self, first: PhysAddr, attributes: Attributes) {
-        if attributes.permissions.contains(Permissions::EXECUTE) {
-            let frames = MemoryArea::from_start_size(first, FRAME_SIZE);
-            frames
-                .into_iter()
-                .for_each(|frames| self.platform().made_code(frames));
-        }
-    }
-
-    /// Says in every pointer on the way to `page` that there may be owned leaves below. Before the leaf is there: who
-    /// takes the page table down later must look for it.
+    /// Marks every pointer on the way to `page`. Before the owned leaf is there: whoever takes a table out later looks
+    /// for owned leaves only below a mark.
     fn mark_owned(&self, page: VirtAddr) {
         let mut table = self.root_table();
         for level in (1..F::LEVELS).rev() {
@@ -201,4 +138,9 @@ impl<F: Format, P: Platform> Radix<F, P> {
             table = self.table(child);
         }
     }
+}
+
+/// Whether `word` is the leaf of `run`, whatever its accessed and dirty bits are.
+fn is_run<F: Format>(word: u64, run: Run) -> bool {
+    is_leaf::<F>(word) && F::addr(word) == run.first && F::attributes(word) == run.attributes
 }

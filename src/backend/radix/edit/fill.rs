@@ -1,48 +1,46 @@
-//! Filling tables that nobody has seen yet.
+//! Filling tables that nobody has seen yet, with plain stores.
 
 use core::ops::Range;
 use core::sync::atomic::AtomicU64;
 
-use super::map_edit::Mapping;
+use super::map_edit::MapEdit;
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::memory::Radix;
-use crate::backend::radix::walk::table::{Cut, Table, index, slots};
+use crate::backend::radix::walk::slot::slots;
+use crate::backend::radix::walk::table::{Table, index};
 use crate::platform::Platform;
 
 impl<F: Format, P: Platform> Radix<F, P> {
-    /// A new table at `level` with `area` in it, which lies within it; `None` when nothing could be written, for want
-    /// of a reservation.
-    pub(in crate::backend::radix) fn new_table(
+    /// A new table at `level` with `area` in it, which lies within it. `None`, and no frame is lost, when no entry could
+    /// be written for want of a reservation. O(leaves + tables).
+    pub(super) fn new_table(
         &self,
         level: usize,
         area: MemoryArea,
-        edit: &mut Mapping<'_>,
+        edit: &mut MapEdit<'_>,
     ) -> Option<PhysAddr> {
-        let table = self.take_table(edit.with)?;
+        let table = self.take_table(edit.reserved)?;
         let (at, wrote) = self.write_new(table, |table| self.fill(table, level, area, edit));
         if !wrote {
-            self.put_back(at, level, edit.with);
+            self.put_back(at, level, edit.reserved);
             return None;
         }
         Some(at)
     }
 
-    /// Writes all words of `table`, which are junk before. Answers whether any is not empty now.
+    /// Writes all words of `table`, which are junk before. Answers whether any entry is filled now.
     fn fill(
         &self,
         table: &mut Table,
         level: usize,
         area: MemoryArea,
-        edit: &mut Mapping<'_>,
+        edit: &mut MapEdit<'_>,
     ) -> bool {
         clear(table, 0..index(area.start(), level));
         clear(table, index(area.end(), level) + 1..table.len());
-        if !edit.leaves_fit::<F>(level) {
-            return self.fill_slots(table, level, area, edit);
-        }
-        let cut = Cut::new(area, level);
+        let cut = edit.cut::<F>(area, level);
         let mut wrote = false;
         for end in cut.ends() {
             wrote |= self.fill_slots(table, level, end, edit);
@@ -55,13 +53,13 @@ impl<F: Format, P: Platform> Radix<F, P> {
         true
     }
 
-    /// Writes the words of the slots that `area` lies in: each a pointer to a new table, or nothing.
+    /// Writes the words of the slots that `area` lies in: pointers to new tables, and 0 for want of a reservation.
     fn fill_slots(
         &self,
         table: &mut Table,
         level: usize,
         area: MemoryArea,
-        edit: &mut Mapping<'_>,
+        edit: &mut MapEdit<'_>,
     ) -> bool {
         let Some(below) = level.checked_sub(1) else {
             return false;
@@ -76,19 +74,20 @@ impl<F: Format, P: Platform> Radix<F, P> {
     }
 }
 
+/// Writes 0 in these slots. There are often none, and the compiler's way of clearing many costs as much as some do.
 fn clear(table: &mut Table, slots: Range<usize>) {
     if slots.is_empty() {
-        return; // Which they often are, and the compiler's way of clearing many words costs as much as some.
+        return;
     }
     let words = table.get_mut(slots).unwrap_or_default();
     words.iter_mut().for_each(|word| *word.get_mut() = 0);
 }
 
-/// Leaves in a row, from the one that `word` is. Nobody else sees the table: these are plain stores, several at a time.
-fn fill_leaves<F: Format>(table: &mut Table, slots: Range<usize>, word: u64, level: usize) {
+/// Writes leaves in a row, from `leaf` on. The stores are plain, so the CPU makes several at a time.
+fn fill_leaves<F: Format>(table: &mut Table, slots: Range<usize>, leaf: u64, level: usize) {
     let words = table.get_mut(slots).unwrap_or_default();
     let step = F::step(level);
-    let mut next = word;
+    let mut next = leaf;
     for word in words.iter_mut().map(AtomicU64::get_mut) {
         *word = next;
         next = next.wrapping_add(step);

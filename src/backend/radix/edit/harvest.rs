@@ -1,34 +1,35 @@
-//! What was used since it was last asked.
+//! Harvesting: which pages were used since the last harvest.
 
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::unmap::Changed;
 use crate::area::MemoryArea;
 use crate::backend::radix::entry::features::AccessedDirty;
 use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::memory::Radix;
+use crate::backend::radix::retire::changed::Changed;
 use crate::backend::run::Run;
 use crate::flush::Retired;
 use crate::platform::Platform;
 
-/// What was done with a leaf since it was mapped or last harvested.
+/// The use of a leaf since it was mapped or last harvested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Usage {
-    /// The leaf, cut at the borders of what was asked for.
+    /// The leaf, cut at the borders of the area that was asked for.
     pub run: Run,
-    /// Whether it was used.
+    /// Whether the leaf was used: read, written or executed.
     pub accessed: bool,
-    /// Whether it was written through.
+    /// Whether the leaf was written through.
     pub dirty: bool,
 }
 
 impl<F: Format, P: Platform> Radix<F, P> {
     /// Reads the accessed and dirty bits of all leaves in `area`, hidden ones too, for `sink`, in address order, and
-    /// clears them: `sink` is told again only of what was used after the flush that `out` asks for. A leaf that reaches
-    /// past `area` is cleared as a whole. Where the bits are preset
-    /// ([`AccessedDirty::Preset`]), they are always set, and stay.
-    /// O(populated).
+    /// clears them. O(populated).
+    ///
+    /// `sink` is told again only of pages that are used after the flush that `out` asks for. A leaf that reaches past
+    /// `area` is cleared as a whole. Where the bits are preset ([`AccessedDirty::Preset`]), they are always set, and
+    /// stay.
     pub fn harvest(&mut self, area: MemoryArea, out: &mut Retired, mut sink: impl FnMut(Usage)) {
         self.change(out, |table, out| table.harvest_area(area, out, &mut sink));
     }
@@ -42,7 +43,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
                 let mut old = leaf.word;
                 if clears && old & used != 0 {
                     if old & F::VALID != 0 {
-                        // All of it: whoever keeps a part of it as used would not say so again.
+                        // The whole leaf: a CPU that keeps a part of it as used would not set the bit again.
                         changed.leaves(leaf.whole);
                     }
                     old = leaf.place.fetch_and(!used, Relaxed);

@@ -1,4 +1,7 @@
-//! One page where there is a table for it: what a walk and a store can do.
+//! One page in one call, where there is a table for it: a walk and a store.
+//!
+//! Most edits are of one page in a table that is there. These two make them or answer false, and nothing has changed
+//! then: the caller goes the general way.
 
 use core::sync::atomic::Ordering::{Relaxed, Release};
 
@@ -7,25 +10,17 @@ use crate::area::MemoryArea;
 use crate::asid::Asid;
 use crate::attributes::MemoryType;
 use crate::backend::radix::entry::format::Format;
-use crate::backend::radix::entry::word::is_gone;
+use crate::backend::radix::entry::word::is_vacant;
+use crate::backend::radix::hooks::New;
 use crate::backend::radix::memory::Radix;
 use crate::backend::radix::walk::find::Pages;
 use crate::backend::radix::walk::table::{Table, beside, word};
 use crate::backend::run::Run;
-use crate::flush::Flush;
 use crate::frame::FRAME_SIZE;
 use crate::permissions::Permissions;
 use crate::platform::Platform;
 
-/// What is there that was not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum New {
-    Leaves,
-    /// And tables that they are in.
-    Tables,
-}
-
-/// What a page may allow that needs no more than an entry: code needs a word with the instruction caches.
+/// The permissions that need no more than an entry. A page of code needs a call for the instruction caches, too.
 const PLAIN: Permissions = Permissions::READ
     .union(Permissions::WRITE)
     .union(Permissions::USER);
@@ -38,23 +33,24 @@ const fn is_page(area: MemoryArea) -> bool {
     (start << (usize::BITS - FRAME_SIZE.trailing_zeros())) | span == FRAME_SIZE - 1
 }
 
-/// Whether the leaf of `page` is not the last in its table. The one beside it, in the same cache line, mostly tells.
+/// Whether the leaf of `page` is not the last in its table. The word beside it, in the same cache line, mostly tells.
 #[inline]
 fn is_among_others<F: Format>(table: &Table, page: VirtAddr) -> bool {
-    !is_gone::<F>(beside(table, page).load(Relaxed)) || has_two::<F>(table)
+    !is_vacant::<F>(beside(table, page).load(Relaxed)) || has_two::<F>(table)
 }
 
 #[cold]
 #[inline(never)]
 fn has_two<F: Format>(table: &Table) -> bool {
     let words = table.iter().map(|word| word.load(Relaxed));
-    words.filter(|&word| !is_gone::<F>(word)).nth(1).is_some()
+    words.filter(|&word| !is_vacant::<F>(word)).nth(1).is_some()
 }
 
 impl<F: Format, P: Platform> Radix<F, P> {
-    /// Maps a page without more ado, or answers false.
+    /// Maps a page of normal memory that is no code, if its table is there and its entry empty; else answers false.
+    /// O(levels).
     #[inline]
-    pub(in crate::backend::radix) fn map_page(&mut self, run: Run) -> bool {
+    pub(in crate::backend::radix) fn map_one_page(&mut self, run: Run) -> bool {
         let permissions = run.attributes.permissions;
         let is_plain = is_page(run.area)
             && run.first.is_aligned(FRAME_SIZE)
@@ -78,9 +74,16 @@ impl<F: Format, P: Platform> Radix<F, P> {
         true
     }
 
-    /// Unmaps a page without more ado, if it is valid, not ours, and not the last in its table, or answers false.
+    /// Unmaps a page, if its leaf is valid, owns no frame, and is not the last in its table; else answers false.
+    /// O(levels), and one flush.
+    ///
+    /// Where the format breaks before it makes, too: the flush is part of the call, so nothing is made before it.
     #[inline]
-    pub(in crate::backend::radix) fn unmap_page(&mut self, area: MemoryArea, asid: Asid) -> bool {
+    pub(in crate::backend::radix) fn unmap_one_page(
+        &mut self,
+        area: MemoryArea,
+        asid: Asid,
+    ) -> bool {
         let pages = is_page(area).then(|| self.pages_at(area.start()));
         let Some(Pages { table, .. }) = pages.flatten() else {
             return false;
@@ -97,39 +100,5 @@ impl<F: Format, P: Platform> Radix<F, P> {
         self.flush_leaves(area, asid);
         core::mem::forget(torn);
         true
-    }
-
-    /// Flushes leaves in `area`, and nothing else.
-    #[inline]
-    pub(in crate::backend::radix) fn flush_leaves(&self, area: MemoryArea, asid: Asid) {
-        let ranges = [area];
-        self.flush(Flush::leaves(self.root_addr(), &ranges).under(asid));
-    }
-
-    /// Flushes, in all spaces where it must be.
-    #[inline]
-    pub(in crate::backend::radix) fn flush(&self, flush: Flush<'_>) {
-        self.platform().flush(&self.in_all_spaces(flush));
-    }
-
-    /// Tells the platform that there are leaves in `area` now, and maybe tables, where nothing was.
-    #[inline]
-    pub(in crate::backend::radix) fn made_valid(&self, area: MemoryArea, new: New) {
-        let ranges = [area];
-        let made = Flush::leaves(self.root_addr(), &ranges);
-        let made = match new {
-            New::Leaves => made,
-            New::Tables => made.with_tables(),
-        };
-        self.platform().made_valid(&self.in_all_spaces(made));
-    }
-
-    #[inline]
-    fn in_all_spaces<'a>(&self, flush: Flush<'a>) -> Flush<'a> {
-        if self.is_kernel() {
-            flush.global()
-        } else {
-            flush
-        }
     }
 }

@@ -1,44 +1,47 @@
-//! Changing what leaves allow.
+//! Protecting: giving leaves other permissions.
 
 use core::ops::Range;
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::one_page::New;
-use super::unmap::{Changed, is_vacant, populated};
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::entry::word::{Word, is_leaf};
+use crate::backend::radix::hooks::New;
 use crate::backend::radix::memory::Radix;
 use crate::backend::radix::reservation::reserved::Reserved;
+use crate::backend::radix::retire::changed::Changed;
 use crate::backend::radix::walk::find::Pages;
-use crate::backend::radix::walk::table::{Slot, slots, span};
+use crate::backend::radix::walk::slot::{Slot, slots};
+use crate::backend::radix::walk::table::span;
+use crate::backend::radix::walk::vacant::{all_vacant, populated};
 use crate::flush::Retired;
 use crate::permissions::Permissions;
 use crate::platform::Platform;
 
-/// An edit under way.
-struct Protect<'a> {
+/// A change of permissions under way.
+struct ProtectEdit<'a> {
     permissions: Permissions,
-    /// What a format makes of them.
+    /// The bits that the format makes of them.
     bits: u64,
-    with: &'a mut Reserved,
+    reserved: &'a mut Reserved,
     changed: Changed,
 }
 
 impl<F: Format, P: Platform> Radix<F, P> {
+    /// Gives every leaf in `area`, valid or hidden, these permissions, and tells `out`. O(leaves + tables).
     pub(in crate::backend::radix) fn protect_area(
         &mut self,
         area: MemoryArea,
         permissions: Permissions,
-        with: &mut Reserved,
+        reserved: &mut Reserved,
         out: &mut Retired,
     ) {
-        let mut edit = Protect {
+        let mut edit = ProtectEdit {
             permissions,
             bits: F::permissions(permissions),
-            with,
+            reserved,
             changed: Changed::default(),
         };
         if let Some(at) = self.pages_of(area).map(Pages::at::<F>) {
@@ -51,9 +54,15 @@ impl<F: Format, P: Platform> Radix<F, P> {
         }
     }
 
-    /// Changes what `area` has in the table at `at`. By address: nobody may hold on to tables meanwhile, so that they
-    /// can be read [as plain memory](Self::alike).
-    fn protect_in(&mut self, at: PhysAddr, level: usize, area: MemoryArea, edit: &mut Protect<'_>) {
+    /// Changes the leaves of `area` in the table at `at`. By address: nobody may hold on to tables meanwhile, so that
+    /// they can be read [as plain memory](Self::alike).
+    fn protect_in(
+        &mut self,
+        at: PhysAddr,
+        level: usize,
+        area: MemoryArea,
+        edit: &mut ProtectEdit<'_>,
+    ) {
         if level == 0 {
             if let Some((slots, area)) = populated(self.table(at), area) {
                 self.protect_leaves(at, slots, area, 0, edit);
@@ -71,21 +80,22 @@ impl<F: Format, P: Platform> Radix<F, P> {
                 continue;
             };
             self.protect_in(child, below, slot.piece(), edit);
-            // Only where leaves were emptied for want of a reservation.
-            if !self.is_pinned(level) && is_vacant::<F>(self.table(child)) {
+            // Only where leaves were taken out for want of a reservation.
+            if !self.is_pinned(level) && all_vacant::<F>(self.table(child)) {
                 self.take_out(slot, self.table(at), level, child, &mut edit.changed);
             }
         }
     }
 
-    /// Does what can be done to a large leaf itself; answers the table below that the rest of it is in.
+    /// Changes a large leaf that the edit covers, or splits one that it cuts. Answers the table below that has the rest
+    /// of the work.
     fn protect_leaf(
         &mut self,
         slot: Slot,
         at: PhysAddr,
         level: usize,
         leaf: u64,
-        edit: &mut Protect<'_>,
+        edit: &mut ProtectEdit<'_>,
     ) -> Option<PhysAddr> {
         if F::attributes(leaf).permissions == edit.permissions {
             return None;
@@ -95,9 +105,9 @@ impl<F: Format, P: Platform> Radix<F, P> {
             return None;
         }
         let table = self.table(at);
-        let child = self.split_part(slot, table, leaf, level, edit.with);
+        let child = self.split_part(slot, table, leaf, level, edit.reserved);
         if child.is_none() {
-            self.empty(slot, table, leaf, &mut edit.changed);
+            self.take_out_leaf(slot, table, leaf, &mut edit.changed);
         }
         child
     }
@@ -110,11 +120,11 @@ impl<F: Format, P: Platform> Radix<F, P> {
         slots: Range<usize>,
         area: MemoryArea,
         level: usize,
-        edit: &mut Protect<'_>,
+        edit: &mut ProtectEdit<'_>,
     ) {
         if edit.permissions.contains(Permissions::EXECUTE) {
             let words = self.table(at).get(slots.clone());
-            self.tell_of_code(words.unwrap_or_default(), level);
+            self.made_code_of(words.unwrap_or_default(), level);
         }
         let seen = self.rewrite(at, slots, edit.bits);
         if seen.difference != 0 {
@@ -125,15 +135,12 @@ impl<F: Format, P: Platform> Radix<F, P> {
         }
     }
 
-    /// Tells the platform of frames that become executable.
-    fn tell_of_code(&self, words: &[AtomicU64], level: usize) {
+    /// Tells the platform of the frames of leaves that are about to become executable, and are not yet.
+    fn made_code_of(&self, words: &[AtomicU64], level: usize) {
         for word in words.iter().map(|word| word.load(Relaxed)) {
             let permissions = F::attributes(word).permissions;
             if is_leaf::<F>(word) && !permissions.contains(Permissions::EXECUTE) {
-                let frames = MemoryArea::from_start_size(F::addr(word), span(level));
-                frames
-                    .into_iter()
-                    .for_each(|frames| self.platform().made_code(frames));
+                self.made_code(F::addr(word), span(level), Permissions::EXECUTE);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Giving leaves in a row other permissions.
+//! Rewriting leaves in a row: the inner loops of a change of permissions.
 
 use core::ops::Range;
 use core::sync::atomic::AtomicU64;
@@ -11,20 +11,21 @@ use crate::backend::radix::memory::Radix;
 use crate::backend::radix::walk::table::Table;
 use crate::platform::Platform;
 
-/// How many words are looked at together: as many as make the look worth it, and few enough that one which differs
-/// costs the others little.
+/// The number of words that are compared together. It is as many as make the comparison worth it, and few enough that
+/// one word which differs costs the others little.
 const GROUP: usize = 128;
 
-/// What an edit has met: all old words, and all bits that changed in valid ones. Bits that are [`Format::KEPT`] may be
-/// missing.
+/// The bits that a rewrite has met.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Seen {
+    /// The bits that were set in any old word. Those of [`Format::KEPT`] may be missing.
     pub(crate) words: u64,
+    /// The bits that changed in any valid word: 0 when no CPU need forget anything.
     pub(crate) difference: u64,
 }
 
 impl Seen {
-    /// Words that were `old` have changed in these bits. What was not valid is in no TLB.
+    /// Notes words that were `old` and have changed in these bits. A word that was not valid is in no TLB.
     #[inline]
     const fn note<F: Format>(&mut self, old: u64, difference: u64) {
         self.words |= old;
@@ -35,8 +36,8 @@ impl Seen {
 }
 
 impl<F: Format, P: Platform> Radix<F, P> {
-    /// Gives the leaves in these slots of the table at `at` the permissions that the format makes `bits` of. What is no
-    /// leaf stays as it is.
+    /// Gives the leaves in these slots of the table at `at` the permissions that the format makes `bits` of. Words that are
+    /// no leaves stay as they are. O(slots).
     pub(in crate::backend::radix) fn rewrite(
         &mut self,
         at: PhysAddr,
@@ -65,8 +66,8 @@ fn part(table: &Table, slots: Range<usize>) -> &[AtomicU64] {
     table.get(slots).unwrap_or_default()
 }
 
-/// Leaves that allow the same, as those in a row mostly do: the same bits change in each, and none needs a look of its
-/// own. Nobody else writes these words, so they are loaded and stored apart.
+/// Rewrites leaves that all have the permissions of `old`, as those in a row mostly do: one difference does for each.
+/// Nobody else writes these words, so they are loaded and stored apart.
 fn rewrite_alike<F: Format>(words: &[AtomicU64], old: u64, bits: u64, seen: &mut Seen) {
     let difference = (old ^ bits) & !F::KEPT;
     for word in words {
@@ -75,6 +76,7 @@ fn rewrite_alike<F: Format>(words: &[AtomicU64], old: u64, bits: u64, seen: &mut
     seen.note::<F>(old, difference);
 }
 
+/// Rewrites words that differ in more than their kept bits, one by one. Nobody else writes them.
 fn rewrite_each<F: Format>(words: &[AtomicU64], bits: u64, seen: &mut Seen) {
     for word in words {
         let old = word.load(Relaxed);
@@ -84,7 +86,7 @@ fn rewrite_each<F: Format>(words: &[AtomicU64], bits: u64, seen: &mut Seen) {
     }
 }
 
-/// The MMU sets A and D meanwhile, and what it sets must stay.
+/// Rewrites words in which the MMU sets A and D meanwhile. Each is read and written in one step, so that no bit is lost.
 fn rewrite_shared<F: Format>(words: &[AtomicU64], bits: u64, seen: &mut Seen) {
     for word in words {
         let change = |old| Some(with_permissions::<F>(old, bits));
@@ -95,7 +97,7 @@ fn rewrite_shared<F: Format>(words: &[AtomicU64], bits: u64, seen: &mut Seen) {
     }
 }
 
-/// A leaf with other permissions; anything else as it is.
+/// The word with other permissions if it is a leaf, else the word as it is.
 #[inline]
 const fn with_permissions<F: Format>(word: u64, bits: u64) -> u64 {
     if is_leaf::<F>(word) {

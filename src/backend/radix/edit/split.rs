@@ -3,35 +3,51 @@
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::{Relaxed, Release};
 
-use super::map::retired_leaf;
-use super::one_page::New;
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::backend::radix::entry::format::Format;
+use crate::backend::radix::entry::retired::retired_leaf;
+use crate::backend::radix::hooks::New;
 use crate::backend::radix::memory::Radix;
 use crate::backend::radix::reservation::reserved::Reserved;
-use crate::backend::radix::walk::table::{Slot, Table};
+use crate::backend::radix::walk::slot::Slot;
+use crate::backend::radix::walk::table::Table;
 use crate::flush::Flush;
 use crate::platform::Platform;
 
 impl<F: Format, P: Platform> Radix<F, P> {
-    /// Puts a table of leaves one below `level` in place of `leaf`, which is in `slot`, and answers where it is;
-    /// `None`, and nothing has changed, when no frame is left.
-    ///
-    /// The translations stay the same, so nothing needs to be flushed for this, unless the format breaks before it
-    /// makes: old and new may both be used until the edit that asked for it is flushed (Privileged, 'Supervisor
-    /// Memory-Management Fence Instruction'). But a hidden leaf was not valid, and the table is: who has cached that
-    /// nothing is there must hear of it.
-    pub(in crate::backend::radix) fn split(
+    /// Splits the leaf in `slot` if an edit wants a part of it, and answers the address of the table that takes its
+    /// place. `None`, and nothing has changed, when the edit wants all of it, or no frame is reserved. O(entries).
+    pub(super) fn split_part(
         &self,
         slot: Slot,
         table: &Table,
         leaf: u64,
         level: usize,
-        with: &mut Reserved,
+        reserved: &mut Reserved,
+    ) -> Option<PhysAddr> {
+        if slot.is_whole() {
+            return None;
+        }
+        self.split(slot, table, leaf, level, reserved)
+    }
+
+    /// Puts a table of leaves one below `level` in place of `leaf`, which is in `slot`, and answers its address.
+    ///
+    /// The translations stay as they were, so nothing is flushed for this, unless the format breaks before it makes. Old
+    /// and new may both be used until the edit that asked for it is flushed (Privileged, 'Supervisor Memory-Management
+    /// Fence Instruction'). A hidden leaf was not valid, and the table is: whoever has cached that nothing is there must
+    /// hear of it.
+    fn split(
+        &self,
+        slot: Slot,
+        table: &Table,
+        leaf: u64,
+        level: usize,
+        reserved: &mut Reserved,
     ) -> Option<PhysAddr> {
         let word = slot.of(table);
-        let at = self.smaller_leaves(leaf, level, with)?;
+        let at = self.smaller_leaves(leaf, level, reserved)?;
         let parts = self.table(at);
         let breaks = F::BREAK_BEFORE_MAKE && leaf & F::VALID != 0;
         let pointer = F::table(at, level);
@@ -45,7 +61,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
             word.store(pointer, Release);
             leaf
         };
-        // What the MMU has set since the leaf was read holds for each of the parts.
+        // Bits that the MMU has set since the leaf was read hold for each of the parts.
         let late = last & !leaf & (F::ACCESSED | F::DIRTY);
         if late != 0 {
             for entry in parts {
@@ -58,12 +74,12 @@ impl<F: Format, P: Platform> Radix<F, P> {
         Some(at)
     }
 
-    /// A new table of leaves that say together what `leaf` at `level` says.
-    fn smaller_leaves(&self, leaf: u64, level: usize, with: &mut Reserved) -> Option<PhysAddr> {
+    /// A new table of leaves one below `level`, which map the pages of `leaf` to its frames as it does.
+    fn smaller_leaves(&self, leaf: u64, level: usize, reserved: &mut Reserved) -> Option<PhysAddr> {
         let below = level.checked_sub(1)?;
         let kept = leaf & (F::ACCESSED | F::DIRTY | F::GLOBAL | F::LOCAL);
         let first = F::leaf(F::addr(leaf), F::attributes(leaf), below) | kept;
-        let new = self.take_table(with)?;
+        let new = self.take_table(reserved)?;
         let (at, ()) = self.write_new(new, |table| {
             let mut next = first;
             for entry in table {
@@ -74,8 +90,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
         Some(at)
     }
 
-    /// Makes a valid leaf invalid, and waits until no CPU uses it. Answers what it was at last. What is there meanwhile
-    /// waits: should the flush be left by a panic, that is what there is.
+    /// Makes a valid leaf invalid, waits until no CPU uses it, and answers its last word. A retired word is in its place
+    /// meanwhile, and stays if the flush panics.
     fn break_leaf(&self, word: &AtomicU64, leaf: u64, area: MemoryArea) -> u64 {
         let last = word.swap(retired_leaf::<F>(leaf), Relaxed);
         let ranges = [area];

@@ -1,10 +1,11 @@
-//! What the MMU at hand can do.
+//! The abilities of the MMU at hand.
 
 /// Who sets the accessed and dirty bits of a leaf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum AccessedDirty {
-    /// Nobody: they are set from the start. Right on every MMU, and the fastest: nobody writes entries but this crate.
+    /// Nobody: the bits are set from the start. Right on every MMU, and the fastest: nobody writes entries but this
+    /// crate.
     #[default]
     Preset,
     /// The MMU, whenever it likes (RISC-V's Svadu). Edits then read and write an entry in one step, so that no bit is
@@ -15,7 +16,9 @@ pub enum AccessedDirty {
     Software,
 }
 
-/// What the MMU at hand can do, as the kernel has found out. The default is right on every MMU.
+/// The abilities of the MMU at hand, as the kernel has found them out. The default is right on every MMU.
+///
+/// A page table is told of them once, when it is made. They never change afterwards, so each edit may rest on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct Features {
@@ -26,7 +29,7 @@ pub struct Features {
 }
 
 impl Features {
-    /// What is right on every MMU: the default. O(1).
+    /// Features that are right on every MMU: the default. O(1).
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -35,7 +38,7 @@ impl Features {
         }
     }
 
-    /// The same, but with this who sets the accessed and dirty bits. O(1).
+    /// These features, but with `accessed_dirty` for who sets the accessed and dirty bits. O(1).
     #[must_use]
     pub const fn with_accessed_dirty(self, accessed_dirty: AccessedDirty) -> Self {
         Self {
@@ -44,7 +47,7 @@ impl Features {
         }
     }
 
-    /// The same, but entries can say memory types other than normal, or not. O(1).
+    /// These features, but with `memory_types` for whether entries can say memory types other than normal. O(1).
     #[must_use]
     pub const fn with_memory_types(self, memory_types: bool) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! What one entry format says, and how.
+//! The format of entries: which bits mean what, and how words are made.
 
 use super::features::Features;
 use crate::addr::PhysAddr;
@@ -9,8 +9,17 @@ use crate::permissions::{Access, Permissions};
 
 /// An entry format: tables of 512 words of 64 bits in 4 KiB frames. Level 0 holds the 4 KiB leaves.
 ///
-/// An empty word is 0 in every format. Every other is made here, so reading back what was made answers the same. In a
-/// word that is not [`VALID`](Self::VALID), every bit is software's.
+/// An empty word is 0 in every format. Every other word is made here, so reading a word answers the values that it was
+/// made of. In a word that is not [`VALID`](Self::VALID), every bit is software's.
+///
+/// | word | bits that tell it |
+/// |---|---|
+/// | empty | none is set |
+/// | pointer | [`is_table`](Self::is_table); [`OWNED`](Self::OWNED) is a mark for owned leaves below |
+/// | leaf | [`VALID`](Self::VALID), and no pointer |
+/// | hidden leaf | [`HIDDEN`](Self::HIDDEN) |
+/// | retired pointer | [`RETIRED`](Self::RETIRED) and [`POINTER`](Self::POINTER) |
+/// | retired leaf | [`RETIRED`](Self::RETIRED) alone |
 ///
 /// Sealed: the walker follows the addresses that a format answers, so a format is a part of it.
 pub trait Format: sealed::Sealed {
@@ -24,9 +33,9 @@ pub trait Format: sealed::Sealed {
     /// kernel's.
     const ONE_ROOT: bool;
 
-    /// Whether a valid entry must be made invalid, and that be flushed, before one of another address or size takes its
-    /// place (Arm's break-before-make). What is broken is not there until the flush is acknowledged: the kernel's own
-    /// code, and what [`reach`](crate::FrameAllocator::reach) answers, must not be in a large leaf that an edit splits.
+    /// Whether a valid entry must be made invalid, and flushed, before one of another address or size takes its place
+    /// (Arm's break-before-make). A broken leaf maps nothing until the flush is acknowledged. So the kernel's own code,
+    /// and the bytes that [`reach`](crate::FrameAllocator::reach) answers, must not be in a large leaf that is split.
     const BREAK_BEFORE_MAKE: bool;
 
     /// The canonical addresses: the lower half, from 0 on, which is user mode's, and the upper, up to the last address,
@@ -36,37 +45,38 @@ pub trait Format: sealed::Sealed {
     /// How many bits a physical address has in an entry.
     const PHYSICAL_BITS: u32;
 
-    /// Set in what the MMU follows: leaves and pointers.
+    /// The bit of words that the MMU follows: valid leaves and pointers.
     const VALID: u64;
 
-    /// Set in a leaf without permissions, which is not valid.
+    /// The bit of a hidden leaf: one without permissions, which is not valid.
     const HIDDEN: u64;
 
-    /// Set in what was taken out and waits for its flush, which is not valid.
+    /// The bit of a retired word: an entry that was taken out and waits for its flush. It is not valid.
     const RETIRED: u64;
 
-    /// Set in a leaf whose frame is the space's own; in a pointer, when there may be such leaves below.
+    /// The bit of a leaf whose frame is the page table's own; in a pointer, of a table that may have such leaves below.
+    /// The MMU ignores it. Pointers are marked before the leaf is written, and stay so: it may be set in vain.
     const OWNED: u64;
 
-    /// Set in a pointer that was taken out, along with [`RETIRED`](Self::RETIRED).
+    /// The bit that tells a retired pointer from a retired leaf, along with [`RETIRED`](Self::RETIRED).
     const POINTER: u64;
 
-    /// Set in a leaf that is the same in all spaces.
+    /// The bit of a leaf that is the same in all spaces.
     const GLOBAL: u64;
 
-    /// Set in a leaf that is not.
+    /// The bit of a leaf that one space has for itself.
     const LOCAL: u64;
 
-    /// Set in a leaf that was used.
+    /// The bit of a leaf that was used.
     const ACCESSED: u64;
 
-    /// Set in a leaf that was written through.
+    /// The bit of a leaf that was written through.
     const DIRTY: u64;
 
-    /// What a change of permissions leaves as it is.
+    /// The bits of a leaf that a change of permissions leaves as they are.
     const KEPT: u64;
 
-    /// Whether an entry can say this, permissions that no format has aside.
+    /// Whether an entry can say these attributes, permissions that no format has aside.
     ///
     /// # Errors
     /// [`MapError::UnsupportedMemoryType`].
@@ -81,7 +91,7 @@ pub trait Format: sealed::Sealed {
     /// The bits of a leaf that permissions decide: those that are not [`KEPT`](Self::KEPT).
     fn permissions(permissions: Permissions) -> u64;
 
-    /// What a leaf says, hidden or not, beside its address.
+    /// The attributes of a leaf, valid or hidden.
     fn attributes(word: u64) -> Attributes;
 
     /// The pointer to the table at `addr`, one below `level`.
@@ -90,8 +100,8 @@ pub trait Format: sealed::Sealed {
     /// Whether a word at `level` is a valid pointer.
     fn is_table(word: u64, level: usize) -> bool;
 
-    /// The address of the table that a valid pointer leads to: what [`addr`](Self::addr) answers, as quickly as can be,
-    /// as every step down asks for it.
+    /// The address of the table that a valid pointer leads to. It equals the answer of [`addr`](Self::addr), and is
+    /// quicker: every step down asks for it.
     fn child(pointer: u64) -> PhysAddr;
 
     /// The address in a word that is not empty.
@@ -108,6 +118,6 @@ pub trait Format: sealed::Sealed {
 }
 
 pub(in crate::backend) mod sealed {
-    /// What only this crate's formats are.
+    /// A format of this crate.
     pub trait Sealed {}
 }

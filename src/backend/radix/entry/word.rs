@@ -1,25 +1,28 @@
-//! A table's word, read.
+//! Reading the word of an entry.
 
 use super::format::Format;
 use crate::addr::PhysAddr;
 
-/// What a word says.
+/// The five cases of an entry's word. Each word is exactly one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Word {
-    /// Nothing there. The word is 0.
+    /// An empty entry. Its word is 0.
     Empty,
-    /// The table one level down.
+    /// A pointer to the table one level down.
     Table(PhysAddr),
-    /// A leaf, hidden or not; the word itself.
+    /// A leaf, valid or hidden, with its word.
     Leaf(u64),
-    /// A table that was taken out and waits for the flush: invalid to the MMU.
+    /// A pointer that was taken out and waits for its flush: invalid to the MMU. Its table is not given back yet.
     RetiredTable(PhysAddr),
-    /// The same for a leaf: one whose frame is the space's own, or one that another takes the place of, where the
-    /// format breaks before it makes.
+    /// A leaf that was taken out and waits for its flush, with its word: one that owns its frame, or, where the format
+    /// breaks before it makes, any leaf that was valid.
     RetiredLeaf(u64),
 }
 
 impl Word {
+    /// Reads `word`, found in a table at `level`. O(1).
+    ///
+    /// Pointers come first: every step of a walk asks for them.
     #[inline]
     pub(crate) fn read<F: Format>(word: u64, level: usize) -> Self {
         if F::is_table(word, level) {
@@ -36,14 +39,14 @@ impl Word {
     }
 }
 
-/// Whether a word that is no pointer is a leaf, hidden or not.
+/// Whether a word that is no pointer is a leaf, valid or hidden.
 #[inline]
 pub(crate) const fn is_leaf<F: Format>(word: u64) -> bool {
     word & (F::VALID | F::HIDDEN) != 0
 }
 
-/// Whether nothing is in an entry but what waits for its flush.
+/// Whether a word is empty or retired: its table may be taken out if all others are, too.
 #[inline]
-pub(crate) const fn is_gone<F: Format>(word: u64) -> bool {
+pub(crate) const fn is_vacant<F: Format>(word: u64) -> bool {
     !is_leaf::<F>(word)
 }

@@ -1,32 +1,25 @@
-//! How many tables a map needs.
+//! The number of tables that a run needs.
 
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Acquire;
 
-use super::earlier_edits::Before;
+use super::earlier_edits::EarlierEdits;
 use super::new_tables::new_tables;
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::entry::word::Word;
 use crate::backend::radix::memory::Radix;
-use crate::backend::radix::walk::table::{Cut, Slot, Table, leaves_fit, slots};
+use crate::backend::radix::walk::cut::Cut;
+use crate::backend::radix::walk::slot::{Slot, slots};
+use crate::backend::radix::walk::table::{Table, leaves_fit};
 use crate::backend::run::Run;
 use crate::platform::Platform;
 
-/// Where a table is that a map goes to.
-#[derive(Clone, Copy)]
-enum Place {
-    There(PhysAddr),
-    /// Nowhere yet.
-    Absent,
-    /// Nowhere yet, and where a leaf is, which an unmap has cut or taken out.
-    Leaf,
-}
-
 impl<F: Format, P: Platform> Radix<F, P> {
-    /// New tables for `run` as it is all that is edited. One look a level, as long as it is all in one slot.
-    pub(in crate::backend::radix) fn count_new(&self, run: &Run) -> usize {
+    /// The number of new tables for `run`, alone in its verb. O(levels), as long as it is all in one slot; else
+    /// `O(tables touched)`.
+    pub(in crate::backend::radix) fn cost_of_run(&self, run: &Run) -> usize {
         let (area, distance) = (run.area, run.distance());
         let mut at = self.root_addr();
         let mut level = Self::TOP;
@@ -42,51 +35,70 @@ impl<F: Format, P: Platform> Radix<F, P> {
                 _ => return 1 + new_tables::<F>(area, distance, below),
             }
         }
-        self.count_map(Place::There(at), level, area, distance, &Before::NOTHING)
+        let earlier = &EarlierEdits::NONE;
+        let cost = MapCost {
+            radix: self,
+            distance,
+            earlier,
+        };
+        cost.below(Place::There(at), level, area)
     }
 
-    /// New tables for `run`, which comes behind what was counted before.
+    /// The number of new tables for `run`, behind earlier edits. It is one of them from then on.
     #[inline]
-    pub(in crate::backend::radix) fn count_run(&self, run: &Run, before: &mut Before) -> usize {
-        let new = if before.is_nothing() {
-            self.count_new(run)
-        } else if before.retired.is_none() && self.pages_of(run.area).is_some() {
+    pub(super) fn cost_of_later_run(&self, run: &Run, earlier: &mut EarlierEdits) -> usize {
+        let new = if earlier.is_none() {
+            self.cost_of_run(run)
+        } else if earlier.waiting().is_none() && self.pages_of(run.area).is_some() {
             0
         } else {
-            let root = Place::There(self.root_addr());
-            self.count_map(root, Self::TOP, run.area, run.distance(), before)
+            let cost = MapCost {
+                radix: self,
+                distance: run.distance(),
+                earlier,
+            };
+            cost.below(Place::There(self.root_addr()), Self::TOP, run.area)
         };
-        before.last = Some(run.area.end());
+        earlier.note_map(run.area.end());
         new
     }
+}
 
-    /// New tables for pages in `area`, with frames that are `distance` behind them, below the table at `place`.
-    fn count_map(
-        &self,
-        place: Place,
-        level: usize,
-        area: MemoryArea,
-        distance: u64,
-        before: &Before,
-    ) -> usize {
+/// The count of one run.
+struct MapCost<'a, F: Format, P: Platform> {
+    radix: &'a Radix<F, P>,
+    /// How far the frames are behind the pages: it decides how large leaves can be.
+    distance: u64,
+    earlier: &'a EarlierEdits,
+}
+
+/// The table at which a count has arrived.
+#[derive(Clone, Copy)]
+enum Place {
+    /// A table that is there.
+    There(PhysAddr),
+    /// No table yet, where nothing is.
+    Absent,
+    /// No table yet, where a leaf is that an earlier edit splits or takes out.
+    Leaf,
+}
+
+impl<F: Format, P: Platform> MapCost<'_, F, P> {
+    /// The number of new tables below `place` for the pages in `area`.
+    fn below(&self, place: Place, level: usize, area: MemoryArea) -> usize {
         if level == 0 {
             return 0;
         }
-        let cut = Cut::new(area, level);
-        let Some(body) = cut.body.filter(|_| leaves_fit::<F>(distance, level)) else {
-            return self.count_slots(place, level, area, distance, before);
-        };
-        let ends = cut
-            .ends()
-            .map(|end| self.count_slots(place, level, end, distance, before));
+        let cut = Cut::for_leaves::<F>(area, self.distance, level);
+        let ends = cut.ends().map(|end| self.of_slots(place, level, end));
         let mut new = ends.sum();
-        if self.has_tables(place, level, cut) {
-            new += self.count_slots(place, level, body, distance, before);
+        if let Some(body) = cut.body.filter(|_| self.has_tables(place, level, cut)) {
+            new += self.of_slots(place, level, body);
         }
         new
     }
 
-    /// Whether tables stand where leaves would fit, in the slots that `cut` covers.
+    /// Whether tables stand where leaves would fit, in the slots that `cut` covers. Pages are mapped in them then.
     fn has_tables(&self, place: Place, level: usize, cut: Cut) -> bool {
         let words = self
             .table_at(place)
@@ -95,15 +107,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
         words.is_some_and(|words| words.iter().any(is_table))
     }
 
-    /// As [`count_map`](Self::count_map), slot by slot.
-    fn count_slots(
-        &self,
-        place: Place,
-        level: usize,
-        area: MemoryArea,
-        distance: u64,
-        before: &Before,
-    ) -> usize {
+    fn of_slots(&self, place: Place, level: usize, area: MemoryArea) -> usize {
         let Some(below) = level.checked_sub(1) else {
             return 0;
         };
@@ -113,67 +117,47 @@ impl<F: Format, P: Platform> Radix<F, P> {
                 Word::read::<F>(slot.of(table).load(Acquire), level)
             });
             match word {
-                Word::Table(child) if !self.goes(slot, level, before.retired) => {
-                    let place = Place::There(child);
-                    self.count_map(place, below, slot.piece(), distance, before)
+                Word::Table(child) if !self.goes(slot, level) => {
+                    self.below(Place::There(child), below, slot.piece())
                 }
-                Word::Leaf(_) if !before.may_unmap(slot.whole()) => 0,
-                _ if fits::<F>(slot, distance, level) => 0,
-                word => {
-                    let is_leaf = matches!((word, place), (Word::Leaf(_), _) | (_, Place::Leaf));
-                    self.count_absent(is_leaf, slot, below, distance, before)
-                }
+                Word::Leaf(_) if !self.earlier.may_unmap(slot.whole()) => 0,
+                _ if fits::<F>(slot, self.distance, level) => 0,
+                Word::Leaf(_) => self.in_leaf(slot, below),
+                _ if matches!(place, Place::Leaf) => self.in_leaf(slot, below),
+                _ => self.in_nothing(slot, below),
             }
         };
         slots(area, level).map(new).sum()
     }
 
-    /// New tables for what is wanted of `slot`, which has no table that stays, at `below` and deeper. `is_leaf` says
-    /// whether a leaf is there, or was.
-    fn count_absent(
-        &self,
-        is_leaf: bool,
-        slot: Slot,
-        below: usize,
-        distance: u64,
-        before: &Before,
-    ) -> usize {
-        let part = slot.piece();
-        let is_counted = before.holds_last(slot.whole());
-        if is_leaf {
-            let is_there = is_counted || before.leaves_cut(slot.whole());
-            let deeper = self.count_map(Place::Leaf, below, part, distance, before);
-            return usize::from(!is_there) + deeper;
+    /// The number of new tables for the piece of `slot`, at `below` and deeper, where a leaf is or was. An earlier edit
+    /// may have made its table in splitting it, or an earlier run.
+    fn in_leaf(&self, slot: Slot, below: usize) -> usize {
+        let is_there =
+            self.earlier.holds_last(slot.whole()) || self.earlier.leaves_cut(slot.whole());
+        usize::from(!is_there) + self.below(Place::Leaf, below, slot.piece())
+    }
+
+    /// The number of new tables for the piece of `slot`, at `below` and deeper, where no table is, or none that stays.
+    /// An earlier run may have made it.
+    fn in_nothing(&self, slot: Slot, below: usize) -> usize {
+        if self.earlier.holds_last(slot.whole()) {
+            return self.below(Place::Absent, below, slot.piece());
         }
-        if is_counted {
-            return self.count_map(Place::Absent, below, part, distance, before);
-        }
-        1 + new_tables::<F>(part, distance, below)
+        1 + new_tables::<F>(slot.piece(), self.distance, below)
     }
 
     fn table_at(&self, place: Place) -> Option<&Table> {
         match place {
-            Place::There(at) => Some(self.table(at)),
+            Place::There(at) => Some(self.radix.table(at)),
             Place::Absent | Place::Leaf => None,
         }
     }
 
-    /// Finds out whether entries wait where something was unmapped, as those of owned pages do.
-    pub(in crate::backend::radix) fn note_retired(&self, before: &mut Before) {
-        if core::mem::replace(&mut before.is_known, true) {
-            return;
-        }
-        let owns = |area: &MemoryArea| {
-            let mut leaves = self.leaves(*area);
-            leaves.any(|leaf| leaf.word & F::OWNED != 0)
-        };
-        let waits = |area: &MemoryArea| F::BREAK_BEFORE_MAKE || owns(area);
-        before.retired = before.unmapped.filter(waits);
-    }
-
-    /// Whether the table in `slot` goes when everything in `retired` is: nothing else is in it.
-    fn goes(&self, slot: Slot, level: usize, retired: Option<MemoryArea>) -> bool {
-        let Some(area) = retired else {
+    /// Whether the table in `slot` is given back before the run is mapped: entries that wait are flushed in between, and
+    /// nothing else is in it.
+    fn goes(&self, slot: Slot, level: usize) -> bool {
+        let Some(area) = self.earlier.waiting() else {
             return false;
         };
         let whole = slot.whole();
@@ -182,14 +166,14 @@ impl<F: Format, P: Platform> Radix<F, P> {
         let tail = area.next();
         let tail = tail.and_then(|first| MemoryArea::new(first, whole.end()).ok());
         let outside = [head, tail].into_iter().flatten();
-        !self.is_pinned(level)
+        !self.radix.is_pinned(level)
             && outside
                 .filter_map(|part| part.intersection(whole))
-                .all(|part| self.leaves(part).next().is_none())
+                .all(|part| self.radix.leaves(part).next().is_none())
     }
 }
 
-/// Whether one leaf can map all of what `slot` is asked for, to frames that are `distance` behind.
+/// Whether one leaf can map all of `slot`, to frames that are `distance` behind, and the edit wants all of it.
 fn fits<F: Format>(slot: Slot, distance: u64, level: usize) -> bool {
     slot.is_whole() && leaves_fit::<F>(distance, level)
 }

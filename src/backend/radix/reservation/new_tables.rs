@@ -1,12 +1,13 @@
-//! How many tables a run takes where none is.
+//! The number of tables of a run where none is.
 
 use crate::area::MemoryArea;
 use crate::backend::radix::entry::format::Format;
-use crate::backend::radix::walk::table::{Cut, ENTRIES, leaves_fit};
+use crate::backend::radix::walk::cut::Cut;
+use crate::backend::radix::walk::table::{ENTRIES, leaves_fit};
 
-/// How many tables pages in `area` take, with frames that are `distance` behind them, below a new table at `level` in
-/// which all of them lie. O(levels²), however many they are.
-pub(crate) fn new_tables<F: Format>(area: MemoryArea, distance: u64, level: usize) -> usize {
+/// The number of tables for the pages in `area`, with frames that are `distance` behind them, below a new table at
+/// `level` in which all of them lie. O(levels²), however many pages they are: only the ends of the area differ.
+pub(super) fn new_tables<F: Format>(area: MemoryArea, distance: u64, level: usize) -> usize {
     let Some(below) = level.checked_sub(1) else {
         return 0;
     };
@@ -15,7 +16,7 @@ pub(crate) fn new_tables<F: Format>(area: MemoryArea, distance: u64, level: usiz
     cut.ends().map(new).sum::<usize>() + cut.slots().len() * behind_slot::<F>(distance, level)
 }
 
-/// Tables behind a slot at `level` that is covered: none where one leaf can be in it.
+/// The number of tables behind a slot at `level` that is covered: none where one leaf can be in it.
 fn behind_slot<F: Format>(distance: u64, level: usize) -> usize {
     if leaves_fit::<F>(distance, level) {
         return 0;

@@ -1,4 +1,4 @@
-//! Table frames set aside for an edit.
+//! Setting frames aside, taking tables from them, and giving the rest back.
 
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -11,8 +11,12 @@ use crate::error::MapError;
 use crate::platform::Platform;
 
 impl<F: Format, P: Platform> Radix<F, P> {
-    /// Sets `needed` frames aside on an empty stack, or none: when there are too few, the allocator is out of frames
-    /// until those that there were are back. Not as an answer: who copies it has to wait for what was just written.
+    /// Sets `needed` frames aside in `reserved`, which is empty, or none. O(needed).
+    ///
+    /// `reserved` is no answer: a caller that copied it would have to wait for words that were just written.
+    ///
+    /// # Errors
+    /// [`MapError::OutOfFrames`], [`MapError::ForeignFrame`]: all frames are back with the allocator.
     pub(in crate::backend::radix) fn set_aside(
         &self,
         needed: usize,
@@ -30,14 +34,14 @@ impl<F: Format, P: Platform> Radix<F, P> {
         Ok(())
     }
 
-    /// Releases what is left.
+    /// Gives all frames of `reserved` back. O(frames).
     pub(in crate::backend::radix) fn give_back(&self, mut reserved: Reserved) {
         while let Some(frame) = self.pop(&mut reserved) {
             self.release_table(frame);
         }
     }
 
-    /// A table from the stack; what is in it is junk.
+    /// A table from `reserved`, with junk in it; `None` when no frame is left. O(1).
     pub(in crate::backend::radix) fn take_table(
         &self,
         reserved: &mut Reserved,
@@ -45,7 +49,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
         self.pop(reserved).map(NewTable)
     }
 
-    /// Puts the tables of a tree that was never published back on the stack.
+    /// Puts a table that was never published, and all tables below it, back in `reserved`. O(entries).
     pub(in crate::backend::radix) fn put_back(
         &self,
         at: PhysAddr,
@@ -62,6 +66,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
         self.push(reserved, at);
     }
 
+    /// Puts the frame at `at` on the stack. Its first word becomes the link.
     #[inline]
     fn push(&self, reserved: &mut Reserved, at: PhysAddr) {
         let [link, ..] = self.table(at);
@@ -73,7 +78,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
         };
     }
 
-    /// Frames that were reserved for another page table stay where they are: they may be another allocator's.
+    /// Takes the top frame off the stack. Frames that were reserved for another page table stay where they are: they may
+    /// be another allocator's.
     #[inline]
     fn pop(&self, reserved: &mut Reserved) -> Option<PhysAddr> {
         let is_own = reserved.root == self.root_addr() && reserved.allocator == self.allocator();

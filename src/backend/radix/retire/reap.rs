@@ -4,16 +4,20 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
-use crate::backend::radix::edit::unmap::populated;
 use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::entry::word::Word;
 use crate::backend::radix::memory::Radix;
-use crate::backend::radix::walk::table::{Table, slots};
+use crate::backend::radix::walk::slot::slots;
+use crate::backend::radix::walk::table::Table;
+use crate::backend::radix::walk::vacant::populated;
 use crate::platform::Platform;
 
 impl<F: Format, P: Platform> Radix<F, P> {
-    /// The second pass of an unmap: gives back every table and frame that was taken out of these areas. The flush has
-    /// been waited for, and nobody else is here. Each word is emptied before what it led to is given back.
+    /// Gives back every table and frame that waits in these areas: the second pass of an unmap. O(tables in the areas +
+    /// frames given back).
+    ///
+    /// The flush has returned, and nobody else is here. Each word is emptied before its frame is given back: should
+    /// that hook panic, the frame is leaked, and never given back twice.
     pub(in crate::backend::radix) fn reap(&self, areas: &[MemoryArea]) {
         for area in areas {
             for area in self.canonical(*area) {
@@ -33,7 +37,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
                     let owned = slot.of(table).swap(0, Relaxed) & F::OWNED != 0;
                     self.release_tree(child, below, owned);
                 }
-                // A large one is never owned.
+                // A large leaf never owns its frames.
                 Word::RetiredLeaf(_) => slot.of(table).store(0, Relaxed),
                 Word::Empty | Word::Leaf(_) => {}
             }
@@ -52,8 +56,9 @@ impl<F: Format, P: Platform> Radix<F, P> {
         }
     }
 
-    /// Gives back the table at `at`, and all below it. `owned` says whether there may be leaves that the space owns.
-    fn release_tree(&self, at: PhysAddr, level: usize, owned: bool) {
+    /// Gives back the table at `at`, all tables below it, and all frames that leaves there own. `owned` says whether
+    /// there may be such leaves: only then are the words of pages read. O(tables + owned pages).
+    pub(super) fn release_tree(&self, at: PhysAddr, level: usize, owned: bool) {
         let table = self.table(at);
         if let Some(below) = level.checked_sub(1) {
             for word in table.iter().map(|word| word.load(Relaxed)) {
@@ -71,36 +76,9 @@ impl<F: Format, P: Platform> Radix<F, P> {
         self.release_table(at);
     }
 
-    /// Gives back the frame that an owned leaf led to.
+    /// Gives back the frame of an owned leaf, and says whether it was written through.
     fn release_page(&self, leaf: u64) {
         let frame = self.take_frame(F::addr(leaf));
         self.platform().release(frame, leaf & F::DIRTY != 0);
-    }
-
-    /// Whether anything is there that the MMU may have cached: what is gone was flushed when it went.
-    pub(in crate::backend::radix) fn is_in_use(&self) -> bool {
-        self.root_slots().any(|word| word != 0)
-    }
-
-    /// Gives back all frames; those behind the entries that are the kernel's are not ours.
-    pub(in crate::backend::radix) fn release_all(&mut self) {
-        if let Some(below) = Self::TOP.checked_sub(1) {
-            for word in self.root_slots() {
-                if let Word::Table(child) | Word::RetiredTable(child) =
-                    Word::read::<F>(word, Self::TOP)
-                {
-                    self.release_tree(child, below, word & F::OWNED != 0);
-                }
-            }
-        }
-        self.release_table(self.root_addr());
-    }
-
-    /// The words of the root that are our own.
-    fn root_slots(&self) -> impl Iterator<Item = u64> {
-        let areas = self.ranges.as_slice().iter();
-        areas
-            .flat_map(|&area| slots(area, Self::TOP))
-            .map(|slot| slot.of(self.root_table()).load(Relaxed))
     }
 }

@@ -1,4 +1,4 @@
-//! Reading single entries.
+//! Finding the entry of one address.
 
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
@@ -7,14 +7,14 @@ use super::table::{Table, span, word};
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::area::MemoryArea;
 use crate::backend::radix::entry::format::Format;
-use crate::backend::radix::entry::word::{Word, is_leaf};
+use crate::backend::radix::entry::word::Word;
 use crate::backend::radix::memory::Radix;
 use crate::backend::run::{Entry, Run};
 use crate::platform::Platform;
 
 impl<F: Format, P: Platform> Radix<F, P> {
-    /// Where `addr` leads, as the MMU would find it, whatever the leaf allows; `None` where no valid leaf is.
-    /// O(levels): one load each.
+    /// The physical address of `addr`, as the MMU would find it, whatever the leaf allows; `None` where no valid leaf
+    /// is. O(levels): one load each.
     #[must_use]
     #[inline]
     pub fn translate(&self, addr: VirtAddr) -> Option<PhysAddr> {
@@ -24,20 +24,24 @@ impl<F: Format, P: Platform> Radix<F, P> {
         leads_to::<F>(word(table, addr, 0).load(Acquire), addr, 0)
     }
 
-    /// Where a leaf that is more than a page leads. Apart, so that pages pay nothing for the sizes of others.
+    /// The physical address of `addr` in a leaf that is more than a page. Apart, so that pages pay nothing for the
+    /// sizes of others.
     #[cold]
     fn translate_large(&self, addr: VirtAddr) -> Option<PhysAddr> {
         let Found { value, level, .. } = self.find(addr)?;
         leads_to::<F>(value, addr, level)
     }
 
+    /// The entry of the page that holds `addr`. O(levels).
     pub(in crate::backend::radix) fn find_entry(&self, addr: VirtAddr) -> Entry {
         self.find(addr).map_or(Entry::Empty, |found| {
             entry::<F>(found.value, addr, found.level)
         })
     }
 
-    /// The word that is no pointer, at the end of the way to `addr`.
+    /// The word that is no pointer, at the end of the way to `addr`; `None` for an address that cannot be mapped.
+    ///
+    /// Each load acquires: whoever sees a pointer sees the table behind it filled.
     #[inline]
     pub(in crate::backend::radix) fn find(&self, addr: VirtAddr) -> Option<Found<'_>> {
         if !self.ranges.contains(addr) {
@@ -62,8 +66,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
         (found.level == 0).then_some(found.word)
     }
 
-    /// The table of the pages in `area`, and the pointer to it, if there is one for all of them: then an edit need not
-    /// look further.
+    /// The table of the pages in `area`, and the pointer to it, if all of them have the same table. Most edits are so
+    /// small, and begin here, without a way down from the root for each slot.
     #[inline]
     pub(in crate::backend::radix) fn pages_of(&self, area: MemoryArea) -> Option<Pages<'_>> {
         let block = span(1);
@@ -95,10 +99,12 @@ impl<F: Format, P: Platform> Radix<F, P> {
     }
 }
 
-/// A word, what it was when it was looked at, and its level.
+/// The end of a way down: a place, its word when it was read, and its level.
 #[derive(Clone, Copy)]
 pub(crate) struct Found<'a> {
+    /// The place. Other CPUs and the MMU may write it.
     pub(crate) word: &'a AtomicU64,
+    /// The word that was read there.
     pub(crate) value: u64,
     pub(crate) level: usize,
 }
@@ -111,13 +117,13 @@ pub(crate) struct Pages<'a> {
 }
 
 impl Pages<'_> {
-    /// Where the table is.
+    /// The address of the table.
     pub(crate) fn at<F: Format>(self) -> PhysAddr {
         F::child(self.pointer.load(Relaxed))
     }
 }
 
-/// Where `leaf`, a word at `level` that is no pointer, leads `addr`; `None` unless it is valid.
+/// The physical address of `addr` in `leaf`, a word at `level` that is no pointer; `None` unless it is valid.
 #[inline]
 fn leads_to<F: Format>(leaf: u64, addr: VirtAddr, level: usize) -> Option<PhysAddr> {
     // A leaf is aligned to its size, so this is their sum.
@@ -125,7 +131,7 @@ fn leads_to<F: Format>(leaf: u64, addr: VirtAddr, level: usize) -> Option<PhysAd
     (leaf & F::VALID != 0).then(|| PhysAddr::new(F::addr(leaf).get() | offset))
 }
 
-/// What `word`, on the way to `addr` at `level`, says. A pointer says nothing.
+/// The entry that `word`, on the way to `addr` at `level`, is to a caller. A pointer has no leaf yet: it is empty.
 pub(crate) fn entry<F: Format>(word: u64, addr: VirtAddr, level: usize) -> Entry {
     let run = Run {
         area: MemoryArea::block(addr, span(level)),
@@ -138,9 +144,4 @@ pub(crate) fn entry<F: Format>(word: u64, addr: VirtAddr, level: usize) -> Entry
         Word::RetiredLeaf(_) | Word::RetiredTable(_) => Entry::Busy,
         Word::Empty | Word::Table(_) => Entry::Empty,
     }
-}
-
-/// Whether `word` is a leaf of `run`'s, whatever of it was used.
-pub(crate) fn is_run<F: Format>(word: u64, run: Run) -> bool {
-    is_leaf::<F>(word) && F::addr(word) == run.first && F::attributes(word) == run.attributes
 }

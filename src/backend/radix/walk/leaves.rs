@@ -1,11 +1,12 @@
-//! Walking over what is there.
+//! Going over the leaves of an area.
 
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Acquire;
 
 use arrayvec::ArrayVec;
 
-use super::table::{Table, index, slots, span};
+use super::slot::slots;
+use super::table::{Table, index, span};
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::backend::radix::entry::format::Format;
@@ -14,19 +15,21 @@ use crate::backend::radix::memory::Radix;
 use crate::backend::run::Run;
 use crate::platform::Platform;
 
-/// A leaf, or the part of one that was asked for.
+/// A leaf, or the part of one that lies in the area that was asked for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Leaf<'a> {
+pub(crate) struct LeafPart<'a> {
+    /// The part in the area, with the frames that it leads to.
     pub(crate) run: Run,
-    /// All that it maps.
+    /// The pages of the leaf, those outside of the area too.
     pub(crate) whole: MemoryArea,
-    /// What it was when it was looked at, and where it is.
+    /// The word of the leaf when it was read.
     pub(crate) word: u64,
+    /// The place of that word. The MMU may have set bits there since.
     pub(crate) place: &'a AtomicU64,
 }
 
-impl<'a> Leaf<'a> {
-    /// What `area` has of the leaf at `level` that `word`, at `place`, is for `addr`.
+impl<'a> LeafPart<'a> {
+    /// The part in `area` of the leaf at `level` for `addr`, whose word at `place` was `word`.
     #[inline]
     fn new<F: Format>(
         addr: VirtAddr,
@@ -54,23 +57,25 @@ impl<'a> Leaf<'a> {
 /// one for each larger leaf.
 pub(crate) struct Leaves<'a, F: Format, P: Platform> {
     radix: &'a Radix<F, P>,
-    /// What is left of the table of pages at hand.
+    /// The table of pages at hand, and the part of the area in it that is still to be gone over.
     pages: Option<(&'a Table, MemoryArea)>,
-    /// What is left behind it.
+    /// The part of the area behind that table, in the half at hand.
     area: Option<MemoryArea>,
-    /// What is left behind that, in the other half.
+    /// The part of the area in the other half.
     parts: ArrayVec<MemoryArea, 2>,
 }
 
-/// What a slot has, above the tables of pages.
+/// A slot above the tables of pages that is not empty.
 enum Filled<'a> {
-    Leaf(Leaf<'a>),
-    /// A table of pages, and the part of it that was asked for.
+    Leaf(LeafPart<'a>),
+    /// A table of pages, and the part of the area in it.
     Pages(&'a Table, MemoryArea),
 }
 
 impl<F: Format, P: Platform> Radix<F, P> {
-    /// The leaves in `area`, cut at its borders.
+    /// The leaves in `area`, valid or hidden, cut at its borders, in address order. `area` may be any area.
+    ///
+    /// Leaves that other CPUs add meanwhile may be seen or missed. O(leaves + tables).
     pub(in crate::backend::radix) fn leaves(&self, area: MemoryArea) -> Leaves<'_, F, P> {
         let mut parts = self.canonical(area);
         parts.reverse();
@@ -82,7 +87,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
         }
     }
 
-    /// The first that `area` has in a table; empty entries are passed over without a look below.
+    /// The first slot of `area` in a table that is not empty. Empty entries are passed over without a look below.
     fn first_filled<'a>(
         &'a self,
         table: &'a Table,
@@ -99,7 +104,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
                 }
                 Word::Table(child) => Some(Filled::Pages(self.table(child), part)),
                 Word::Leaf(word) => {
-                    Leaf::new::<F>(part.start(), level, word, place, part).map(Filled::Leaf)
+                    LeafPart::new::<F>(part.start(), level, word, place, part).map(Filled::Leaf)
                 }
                 Word::Empty | Word::RetiredTable(_) | Word::RetiredLeaf(_) => None,
             }
@@ -107,22 +112,22 @@ impl<F: Format, P: Platform> Radix<F, P> {
     }
 }
 
-/// The first leaf that `area` has in a table of pages.
+/// The first leaf of `area` in a table of pages.
 #[inline]
-fn first_page<F: Format>(table: &Table, area: MemoryArea) -> Option<Leaf<'_>> {
+fn first_page<F: Format>(table: &Table, area: MemoryArea) -> Option<LeafPart<'_>> {
     let words = table.get(index(area.start(), 0)..=index(area.end(), 0))?;
     let mut addr = Some(area.start());
     for place in words {
         let word = place.load(Acquire);
         if is_leaf::<F>(word) {
-            return Leaf::new::<F>(addr?, 0, word, place, area);
+            return LeafPart::new::<F>(addr?, 0, word, place, area);
         }
         addr = addr.and_then(|addr| addr.checked_add(span(0)));
     }
     None
 }
 
-/// What `area` has behind `done`, which begins in it.
+/// The rest of `area` behind `done`, which begins in it.
 #[inline]
 fn behind(area: MemoryArea, done: MemoryArea) -> Option<MemoryArea> {
     let next = done.next().filter(|&next| next <= area.end())?;
@@ -130,10 +135,10 @@ fn behind(area: MemoryArea, done: MemoryArea) -> Option<MemoryArea> {
 }
 
 impl<'a, F: Format, P: Platform> Iterator for Leaves<'a, F, P> {
-    type Item = Leaf<'a>;
+    type Item = LeafPart<'a>;
 
     #[inline]
-    fn next(&mut self) -> Option<Leaf<'a>> {
+    fn next(&mut self) -> Option<LeafPart<'a>> {
         loop {
             if let Some((table, part)) = self.pages.take() {
                 if let Some(leaf) = first_page::<F>(table, part) {

@@ -1,23 +1,28 @@
-//! What a page table can map.
+//! The addresses that a page table can map.
 
 use arrayvec::ArrayVec;
 
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 
-/// One range of addresses, or the two halves of the space.
+/// The addresses that a page table can map: one range, or the two halves of the space.
+///
+/// Every walk begins with a question to this value. A table does not know which half it is in: an address that is not
+/// canonical would be taken for its alias.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ranges {
-    /// Where there is one, it stands twice.
+    /// The ranges in address order. A range that is alone stands twice.
     areas: [MemoryArea; 2],
     count: usize,
-    /// Where all of it begins, and its size less one. The upper half ends where the space does, and the lower begins
-    /// there, so the two are one stretch, too, that goes on at 0 behind the last address.
+    /// The first address of the one stretch that the ranges make. The upper half ends where the space does, and the
+    /// lower begins there: together they are one stretch, which goes on at 0 behind the last address.
     start: usize,
+    /// The size of that stretch in bytes, less one.
     span: usize,
 }
 
 impl Ranges {
+    /// One range.
     pub(crate) const fn one(area: MemoryArea) -> Self {
         let (start, end) = (area.start().get(), area.end().get());
         Self {
@@ -28,8 +33,8 @@ impl Ranges {
         }
     }
 
-    /// The lower half, from address 0 on, and the upper, up to the last address. Others do not compile where this is a
-    /// constant.
+    /// The lower half, from address 0 on, and the upper, up to the last address. In a constant, other areas do not
+    /// compile.
     pub(crate) const fn halves([lower, upper]: [MemoryArea; 2]) -> Self {
         let (start, end) = (upper.start().get(), lower.end().get());
         assert!(lower.start().get() == 0 && upper.end().get() == usize::MAX && end < start);
@@ -41,6 +46,7 @@ impl Ranges {
         }
     }
 
+    /// The ranges, ascending.
     pub(crate) fn as_slice(&self) -> &[MemoryArea] {
         self.areas.get(..self.count).unwrap_or_default()
     }

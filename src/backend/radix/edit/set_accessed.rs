@@ -1,0 +1,45 @@
+//! Setting the accessed and dirty bits for an MMU that faults on a clear one.
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use crate::addr::VirtAddr;
+use crate::area::MemoryArea;
+use crate::backend::radix::entry::format::Format;
+use crate::backend::radix::entry::word::Word;
+use crate::backend::radix::hooks::New;
+use crate::backend::radix::memory::Radix;
+use crate::backend::radix::walk::find::{Found, entry};
+use crate::backend::radix::walk::table::span;
+use crate::backend::run::Entry;
+use crate::permissions::Access;
+use crate::platform::Platform;
+
+impl<F: Format, P: Platform> Radix<F, P> {
+    /// Sets the accessed bit of the leaf that holds `addr`, and the dirty bit for a write, as the MMU would.
+    ///
+    /// For a kernel whose MMU faults on a clear bit (RISC-V's Svade; Privileged, 'Virtual Address Translation Process',
+    /// step 9). Many CPUs may do so at once. O(levels).
+    ///
+    /// # Errors
+    /// The entry, unchanged, when it is no valid leaf that allows `access`: the fault has another reason. Whether user
+    /// mode may use the page is not asked.
+    pub fn set_accessed(&self, addr: VirtAddr, access: Access) -> Result<(), Entry> {
+        let Found { word, level, .. } = self.find(addr).ok_or(Entry::Empty)?;
+        let allows = |word: u64| {
+            let permissions = F::attributes(word).permissions;
+            matches!(Word::read::<F>(word, level), Word::Leaf(_))
+                && word & F::VALID != 0
+                && permissions.allow(access)
+        };
+        let set = word.fetch_update(Relaxed, Relaxed, |word| {
+            allows(word).then_some(word | F::used(access))
+        });
+        match set {
+            Ok(_) => {
+                self.made_valid(MemoryArea::block(addr, span(level)), New::Leaves);
+                Ok(())
+            }
+            Err(found) => Err(entry::<F>(found, addr, level)),
+        }
+    }
+}
