@@ -3,7 +3,8 @@
 
 use core::arch::asm;
 
-use super::satp::{Mode, Satp};
+use super::mode::Mode;
+use super::satp::Satp;
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::asid::Asid;
 
@@ -14,8 +15,8 @@ use crate::asid::Asid;
 /// updates nor forgets translations).
 ///
 /// # Safety
-/// - The page table at that root maps the code that runs now, its stack and all memory that Rust code uses from here on, each as it
-///   was mapped before or elsewhere as nobody notices.
+/// - The page table at that root maps the code that runs now, its stack and all memory that Rust code uses from here
+///   on, each as it was mapped before or elsewhere as nobody notices.
 /// - It is of that mode, which this CPU has, and lives until this CPU has left it and has been fenced; so does the
 ///   kernel's page table whose upper half it shares.
 pub unsafe fn activate(satp: Satp) {
@@ -23,7 +24,7 @@ pub unsafe fn activate(satp: Satp) {
     unsafe { asm!("csrw satp, {}", in(reg) satp.bits(), options(nostack, preserves_flags)) };
 }
 
-/// What `satp` of this CPU holds.
+/// The value of this CPU's `satp`.
 #[must_use]
 pub fn current() -> Satp {
     let bits;
@@ -63,23 +64,26 @@ pub fn sfence_vma_all() {
     unsafe { asm!("sfence.vma zero, zero", options(nostack, preserves_flags)) };
 }
 
-/// The same for leaves that translate `addr`, in all spaces (`sfence.vma addr, x0`).
+/// Orders earlier stores to page tables before later translations of `addr` on this CPU, and forgets the leaves for it
+/// that it has cached, in all spaces (`sfence.vma addr, x0`).
 pub fn sfence_vma_addr(addr: VirtAddr) {
-    // SAFETY: as in `sfence_vma_all`.
+    // SAFETY: a fence only makes translations be looked up again.
     unsafe { asm!("sfence.vma {}, zero", in(reg) addr.get(), options(nostack, preserves_flags)) };
 }
 
-/// The same for all that was cached under `asid`; global translations may stay (`sfence.vma x0, asid`).
+/// Orders earlier stores to page tables before later translations under `asid` on this CPU, and forgets all that it has
+/// cached under it. Global translations may stay (`sfence.vma x0, asid`).
 pub fn sfence_vma_asid(asid: Asid) {
-    // SAFETY: as in `sfence_vma_all`.
+    // SAFETY: a fence only makes translations be looked up again.
     unsafe {
         asm!("sfence.vma zero, {}", in(reg) usize::from(asid.get()), options(nostack, preserves_flags))
     };
 }
 
-/// The same for leaves that translate `addr` under `asid`; global ones may stay (`sfence.vma addr, asid`).
+/// Orders earlier stores to page tables before later translations of `addr` under `asid` on this CPU, and forgets the
+/// leaves for it that it has cached under `asid`. Global ones may stay (`sfence.vma addr, asid`).
 pub fn sfence_vma(addr: VirtAddr, asid: Asid) {
-    // SAFETY: as in `sfence_vma_all`.
+    // SAFETY: a fence only makes translations be looked up again.
     unsafe {
         asm!("sfence.vma {}, {}", in(reg) addr.get(), in(reg) usize::from(asid.get()), options(nostack, preserves_flags));
     }

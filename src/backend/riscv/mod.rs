@@ -1,7 +1,8 @@
-//! What is RISC-V's: entries, the `satp` register and its fences.
+//! RISC-V: entries, the `satp` register and its fences.
 
 #[cfg(any(target_arch = "riscv64", doc))]
 mod csr;
+mod mode;
 mod satp;
 mod word;
 
@@ -10,5 +11,6 @@ pub use csr::{
     activate, current, probe_asid_bits, sfence_vma, sfence_vma_addr, sfence_vma_all,
     sfence_vma_asid,
 };
-pub use satp::{Mode, Satp};
+pub use mode::Mode;
+pub use satp::Satp;
 pub(super) use word::Riscv;

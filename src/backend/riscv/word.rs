@@ -3,7 +3,7 @@
 //! After the RISC-V Privileged Architecture, 'Sv39: Page-Based 39-bit Virtual-Memory System' and, for what the bits
 //! mean, 'Addressing and Memory Protection' of Sv32, to which it refers.
 
-use super::satp::Mode;
+use super::mode::Mode;
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::attributes::{Attributes, MemoryType};
@@ -12,11 +12,11 @@ use crate::error::MapError;
 use crate::frame::FRAME_SIZE;
 use crate::permissions::Permissions;
 
-/// What sets one of the formats apart.
+/// The differences between the formats.
 pub trait Riscv {
-    /// What `satp` calls it.
+    /// The mode in which a CPU walks page tables of this format.
     const MODE: Mode;
-    /// How many levels of tables there are.
+    /// The number of levels of tables.
     const LEVELS: usize;
     /// The canonical halves.
     const RANGES: &'static [MemoryArea; 2];
@@ -53,11 +53,12 @@ bitflags::bitflags! {
     }
 }
 
-/// Where V is clear, the places of R and W say what waits for its flush.
+/// The mark of a retired word, in the place of R. V is clear there, so the MMU does not read it.
 const RETIRED: Bits = Bits::R;
+/// The mark of a retired pointer, in the place of W.
 const POINTER: Bits = Bits::W;
 
-/// R, W, X and U, in this order.
+/// The permissions and their bits: R, W, X and U, in this order.
 const PERMISSIONS: [(Permissions, Bits); 4] = [
     (Permissions::READ, Bits::R),
     (Permissions::WRITE, Bits::W),
@@ -94,8 +95,8 @@ impl<R: Riscv> Format for R {
 
     const ONE_ROOT: bool = true;
 
-    /// It is not predictable which of the two a CPU uses, and well-defined otherwise ('Supervisor Memory-Management
-    /// Fence Instruction').
+    /// Not needed on RISC-V: until the flush a CPU may use the old entry or the new one, and nothing else happens
+    /// ('Supervisor Memory-Management Fence Instruction').
     const BREAK_BEFORE_MAKE: bool = false;
 
     const RANGES: &'static [MemoryArea; 2] = R::RANGES;

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::format::ArmLike;
 use super::platform::Platform;
-use super::tests::{ASID, LARGE, PAGE, READ, area, attributes, run};
+use super::edits::{ASID, LARGE, PAGE, READ, area, attributes, run};
 use crate::addr::VirtAddr;
 use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::radix::Radix;
