@@ -1,7 +1,73 @@
 //! Page tables as a radix tree of 512-entry tables, for any format of such entries.
 //!
-//! What is the tree's is here; what is a format's (bits, levels, which addresses are canonical) is behind [`Format`],
-//! one file a format.
+//! The tree is here; bits, levels and canonical addresses are behind [`Format`], one file a format.
+//!
+//! # The life of an entry
+//!
+//! An entry is a word of a table. This CPU, other CPUs and the MMU touch it at once, so there are few states, and each
+//! step between two has one owner:
+//!
+//! ```text
+//!            map, install                 protect
+//!  ┌───────┐ ─────────────► ┌────────┐ ◄───────────► ┌────────┐
+//!  │ empty │                │  leaf  │               │ hidden │
+//!  └───────┘ ◄───────────── └────────┘               └────────┘
+//!    ▲   │   unmap              │ │ unmap: it owns its     │
+//!    │   │   (not owned)        │ │ frame, or the format   │
+//!    │   │              split   │ │ breaks before it makes │
+//!    │   │ map        ┌─────────┘ ▼                        │
+//!    │   │            │       ┌─────────┐     unmap        │
+//!    │   │            │       │ retired │ ◄────────────────┘
+//!    │   │            ▼       └─────────┘
+//!    │   │       ┌─────────┐       │    unmap, of a table that is left empty
+//!    │   └─────► │ pointer │ ──────┼──────────────► ┌─────────────────┐
+//!    │           └─────────┘ ◄─────┼─────────────── │ retired pointer │
+//!    │                             │ map_exclusive  └─────────────────┘
+//!    └─────────────────────────────┴────────────────────────┘
+//!                                  retire, after the flush
+//! ```
+//!
+//! | borrow | from | to | by |
+//! |---|---|---|---|
+//! | `&self` | empty | leaf, hidden | `map`, [`install`](Radix::install): with a compare-and-swap, so the first CPU wins |
+//! | `&self` | empty | pointer | `map`, `install`: the table is filled first, and published with one store |
+//! | `&self` | leaf | used leaf | [`set_accessed`](Radix::set_accessed), or the MMU |
+//! | `&self` | leaf, hidden | leaf of another frame | [`exchange`](Radix::exchange): through a retired word where the format breaks before it makes |
+//! | `&mut self` | leaf, hidden | hidden, leaf | `protect` |
+//! | `&mut self` | leaf, hidden | empty | `unmap`, if nothing waits for the flush; `shift`, of a page with a frame of the page table's own |
+//! | `&mut self` | leaf, hidden | retired | `unmap`, if its frame is the page table's own, or the format breaks before it makes |
+//! | `&mut self` | leaf, hidden | pointer | any edit that wants a part of a large leaf |
+//! | `&mut self` | pointer | retired pointer | any edit that leaves its table empty |
+//! | `&mut self` | retired pointer | pointer | `map_exclusive`, `shift`: the table is emptied, filled and put back |
+//! | `&mut self` | retired, retired pointer | empty | `retire`, after the flush; then the frame goes back |
+//!
+//! A retired word is invalid to the MMU, and keeps the address that a TLB may still have. It is *busy* to all `&self`
+//! methods: [`Entry::Busy`](crate::backend::Entry::Busy). Under `&self` no table is ever taken out, so a CPU may follow
+//! every pointer that it reads.
+//!
+//! # One munmap, from top to bottom
+//!
+//! ```text
+//! VirtualMemoryManager::unmap                               manager/unmap.rs
+//! ├─ reserve: no later step can fail                        backend.rs
+//! │  ├─ cost: tables for leaves that the borders cut        reservation/cost.rs, cut_cost.rs
+//! │  └─ set_aside: that many frames, or none                reservation/stack.rs
+//! ├─ unmap                                                  backend.rs
+//! │  └─ change: the page table owes all that follows        retire/change.rs
+//! │     └─ unmap_area                                       edit/unmap.rs
+//! │        ├─ pages_of, or down from the root by slots      walk/find.rs, walk/slot.rs
+//! │        ├─ split_part: a leaf that a border cuts         edit/split.rs
+//! │        ├─ take_out: a table with nothing left in it     retire/take_out.rs
+//! │        └─ tell: ranges for the flush, areas that wait   retire/changed.rs
+//! ├─ unreserve: frames that were not needed                 reservation/stack.rs
+//! └─ retire                                                 backend.rs
+//!    └─ settle_told, flush_and_reap                         retire/settle.rs
+//!       ├─ flush: one call to the platform, and a wait      hooks.rs
+//!       └─ reap: retired words emptied, frames given back   retire/reap.rs
+//! ```
+//!
+//! The page table itself is in `memory.rs`, its constructors in `new.rs`. Methods that rest on promises of this folder
+//! are seen in this folder alone.
 //!
 //! # What is not flushed
 //!
@@ -11,16 +77,16 @@
 //!
 //! | change | why it needs no flush |
 //! |---|---|
-//! | a leaf where nothing was, or where one was hidden | a CPU may have cached that nothing is there, and faults at worst; then it is soon enough to fence. [`Tlb::made_valid`](crate::Tlb::made_valid) is told, for who would rather fence at once; with Svvptc nobody need ('Svvptc') |
-//! | a table where nothing was | the same, but an entry that is no leaf was cached: only a fence without an address covers that, so `made_valid` is told of tables |
-//! | a table of smaller leaves for a large one (where [`Format::BREAK_BEFORE_MAKE`] is not set, as on RISC-V) | until the verb's own flush, either may be used, and both say the same; that flush names pages of the large leaf, and so covers it |
+//! | a leaf where the entry was empty or hidden | a CPU may have cached the invalid entry, and faults at worst; then it is soon enough to fence. [`Tlb::made_valid`](crate::Tlb::made_valid) is told, for who would rather fence at once; with Svvptc nobody need ('Svvptc') |
+//! | a table where the entry was empty | a CPU may have cached an entry that is no leaf, and faults at worst. Only a fence without an address covers that, so `made_valid` is told of tables |
+//! | a table of smaller leaves for a large one (where [`Format::BREAK_BEFORE_MAKE`] is not set, as on RISC-V) | until the verb's own flush, either may be used, and both have equal translations; that flush names pages of the large leaf, and so covers it |
 //! | an accessed or dirty bit set by [`set_accessed`](Radix::set_accessed) | a CPU that has cached the leaf without it faults once more ('Virtual Address Translation Process'); `made_valid` is told |
-//! | what takes the place of a leaf that the same verb has taken out (where `BREAK_BEFORE_MAKE` is not set) | the verb's flush is yet to come, and covers both; until then either may be used |
+//! | a leaf in the place of one that its own verb has taken out (where `BREAK_BEFORE_MAKE` is not set) | the verb's flush is yet to come, and covers both; until then either may be used |
 //! | marks in pointers, of owned leaves below, and accessed and dirty bits that are carried over to leaves just made | the MMU ignores the first; who has cached a leaf without the second sets them again ('Virtual Address Translation Process') |
 //! | permissions that are as before | no entry has changed |
 //! | a hidden leaf that is unmapped, moved or given other permissions that hide it | it was not valid: no translation was cached ('Addressing and Memory Protection') |
 //! | words that wait for a flush, when their frames are given back | they were made invalid before that flush |
-//! | a page table that is dropped empty, with nothing to retire | what was there has been flushed |
+//! | a page table that is dropped empty, with nothing to retire | its leaves were flushed when they went |
 //!
 //! # When a hook panics
 //!
@@ -30,8 +96,8 @@
 //! [`retire`](crate::backend::PageTableBackend::retire), or the drop, flushes everything under every ASID before it
 //! gives any of it back. It costs O(tables).
 //!
-//! A verb that is left so may be half done: entries are missing at worst, and what is there is right. Whether the MMU
-//! has used physical memory may be lost. These frames leak, and no others:
+//! A verb that is left so may be half done: entries are missing at worst, and those that are there are right. Whether the
+//! MMU has used physical memory may be lost. These frames leak, and no others:
 //!
 //! | verb | what leaks |
 //! |---|---|
@@ -39,9 +105,9 @@
 //! | [`install`](Radix::install) | the frame that it was given, unless its entry was written |
 //! | [`exchange`](Radix::exchange) | the frame that it was given, unless its entry was written; else the old one, if it was the page table's own. Where [`Format::BREAK_BEFORE_MAKE`] is set, a flush that panics leaves the page as it was |
 //! | `shift` | the frame of one page of the page table's own, which was on its way |
-//! | `unreserve` | what it had not given back yet |
-//! | `retire`, and what retires in the same call | what hung below one pointer that was taken out |
-//! | drop | all that was not given back yet |
+//! | `unreserve` | frames that it had not given back yet |
+//! | `retire`, and `edit`, which retires in one call | the tables and frames below one retired pointer |
+//! | drop | all frames that were not given back yet |
 //!
 //! Where [`Format::BREAK_BEFORE_MAKE`] is set, a large leaf that was to be split may be gone. Entries that were made
 //! valid may be there although [`Tlb::made_valid`](crate::Tlb::made_valid) was not told of them. A second panic, while

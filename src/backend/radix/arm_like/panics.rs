@@ -4,9 +4,9 @@ extern crate std;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use super::edits::{ASID, LARGE, PAGE, READ, area, attributes, run};
 use super::format::ArmLike;
 use super::platform::Platform;
-use super::edits::{ASID, LARGE, PAGE, READ, area, attributes, run};
 use crate::addr::VirtAddr;
 use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::radix::Radix;

@@ -31,6 +31,7 @@ pub(crate) struct Cut {
 
 impl Cut {
     /// The cut of `area`, which lies within one table at `level`. O(1).
+    #[inline]
     pub(crate) const fn new(area: MemoryArea, level: usize) -> Self {
         let mask = span(level) - 1;
         let (start, end) = (area.start().get(), area.end().get());
@@ -71,6 +72,7 @@ impl Cut {
         }
     }
 
+    #[inline]
     const fn without_body(area: MemoryArea) -> Self {
         Self {
             head: Some(area),
@@ -82,11 +84,13 @@ impl Cut {
     }
 
     /// The parts before and behind the body, those that there are.
+    #[inline]
     pub(crate) fn ends(self) -> impl Iterator<Item = MemoryArea> {
         [self.head, self.tail].into_iter().flatten()
     }
 
     /// The numbers of the slots that are covered.
+    #[inline]
     pub(crate) const fn slots(self) -> Range<usize> {
         self.first..self.first + self.count
     }
