@@ -1,4 +1,7 @@
-//! The contract between the manager and an MMU's page tables, and who keeps it.
+//! The contract between the manager and an MMU's page tables, and the page tables that keep it.
+//!
+//! [`PageTableBackend`] is the contract. [`radix`] keeps it for tables of 512 words, in the formats of [`sv39`],
+//! [`sv48`] and [`sv57`]. Only they need 64-bit addresses, and only the mocks and the contract's checks need a heap.
 
 mod check;
 #[cfg(feature = "alloc")]

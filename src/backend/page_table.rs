@@ -45,8 +45,8 @@ pub enum Edit {
 /// *For backend authors.* The laws are these; `backend::contract` checks them:
 /// - Areas are page-aligned, and lie inside one of [`ranges`](Self::ranges): `reserve` refuses others, and so do the
 ///   checks that the manager makes first ([`check_edit`](crate::backend::check_edit)).
-/// - No edit panics, not even one that was not reserved. `map` then leaves pages out; `unmap` and `protect` may take out
-///   more than they were asked for, never less. That is safe: the page table is a cache of the maps.
+/// - No edit panics, not even one that was not reserved. `map` then leaves pages out; `unmap` and `protect` may take
+///   out more than they were asked for, never less. That is safe: the page table is a cache of the maps.
 /// - `&self` methods may run on many CPUs at once. They only turn empty entries into leaves; tables are never removed
 ///   or replaced by them. `&mut self` methods have the page table to themselves (the MMU aside).
 /// - A leaf without permissions ([`Permissions::allow_any`] is false) is *hidden*: invalid to the MMU, but it keeps
@@ -63,8 +63,8 @@ pub enum Edit {
 ///   owners, and no page table that is not sound: other verbs go on as ever, and the next `retire` makes up for the
 ///   flush.
 ///
-/// A method that is added to this trait has a default, which works by the older methods or refuses, or stands in a trait
-/// of its own. So a backend that keeps these laws goes on compiling, and keeping them.
+/// A method that is added to this trait has a default, which works by the older methods or refuses, or stands in a
+/// trait of its own. So a backend that keeps these laws goes on compiling, and keeping them.
 pub trait PageTableBackend: Sized {
     /// Memory that [`reserve`](Self::reserve) sets aside. The default is none. A value that is lost leaks its memory.
     type Reserved: Default;
@@ -91,12 +91,12 @@ pub trait PageTableBackend: Sized {
     /// The entry of the page that holds `addr`, whatever `addr` is. O(levels).
     fn entry(&self, addr: VirtAddr) -> Entry;
 
-    /// The leaves in `area`, hidden ones included, in address order: each leaf as one run, cut at the borders of `area`,
-    /// which may be any area. O(populated): empty entries are skipped by whole tables.
+    /// The leaves in `area`, hidden ones included, in address order: each leaf as one run, cut at the borders of
+    /// `area`, which may be any area. O(populated): empty entries are skipped by whole tables.
     fn populated(&self, area: MemoryArea) -> impl Iterator<Item = Run>;
 
-    /// Makes one edit in one call, whole: reserves, edits, flushes and gives memory back. A shift empties `from`. Costs as
-    /// the edit.
+    /// Makes one edit in one call, whole: reserves, edits, flushes and gives memory back. A shift empties `from`. Costs
+    /// as the edit.
     ///
     /// For callers who use a page table by itself. A manager makes the edits of a verb in steps, so that they share one
     /// reservation and one flush.
@@ -166,12 +166,12 @@ pub trait PageTableBackend: Sized {
         out: &mut Retired,
     );
 
-    /// Maps the leaves of `from`, hidden ones too, at `to`, which is empty: cut at the borders, and as large as alignment
-    /// and size allow. Reserved as [`Edit::Shift`]. `O(leaves + tables)`.
+    /// Maps the leaves of `from`, hidden ones too, at `to`, which is empty: cut at the borders, and as large as
+    /// alignment and size allow. Reserved as [`Edit::Shift`]. `O(leaves + tables)`.
     ///
     /// Frames that the page table owns have moved then. Physical memory may be mapped at both until `from` is unmapped,
-    /// which must follow in the same verb. A use of one page counts as one of all physical memory that continues it with
-    /// the same attributes.
+    /// which must follow in the same verb. A use of one page counts as one of all physical memory that continues it
+    /// with the same attributes.
     ///
     /// Pages at `to` that the same verb has unmapped may wait for their flush there. Where [entries](Retired::entries)
     /// do, they must be retired first, or their pages stay empty.

@@ -81,6 +81,7 @@ impl<F: Format, P: Platform> PageTableBackend for Radix<F, P> {
         self.give_back(reserved);
     }
 
+    /// Maps nothing for a run that [`check_edit`] refuses: its pages may be another's aliases.
     fn map(&self, run: Run, reserved: &mut Reserved) {
         if check_edit(self, Edit::Map(run)).is_ok() {
             self.map_shared(&run, 0, reserved);
@@ -97,6 +98,7 @@ impl<F: Format, P: Platform> PageTableBackend for Radix<F, P> {
         self.change(out, |table, out| table.unmap_area(area, reserved, out));
     }
 
+    /// Unmaps the area where [`check_edit`] refuses the edit: leaves must not allow more than was asked for.
     fn protect(
         &mut self,
         area: MemoryArea,

@@ -42,8 +42,8 @@ pub(super) fn words<P: FrameAllocator>(platform: &P, at: PhysAddr) -> &Table {
     // - The frame at `at` was handed out by an allocator with this platform's id, and was not released since. For `at`
     //   comes from one of three places. The first is a page table's `root`. The second is a word in such a table: only
     //   this folder writes those, in a format that is this crate's own.
-    // - The third is a `Reserved` with our root and our allocator's id. Its frames are handed out, and nobody else's, as
-    //   long as it has them. That holds even when the page table that reserved them has gone and ours has its root
+    // - The third is a `Reserved` with our root and our allocator's id. Its frames are handed out, and nobody else's,
+    //   as long as it has them. That holds even when the page table that reserved them has gone and ours has its root
     //   frame, or when its allocator has gone: no other may have that id meanwhile.
     // - No borrow outlives its frame: `release_table` is called with `&mut self`, in `drop`, or for tables that were
     //   never published, and no borrow of those is alive.

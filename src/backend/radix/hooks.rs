@@ -48,8 +48,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
         self.platform().made_valid(&self.in_all_spaces(made));
     }
 
-    /// Tells the platform, if `permissions` let code run, that the frames from `first` on, of `size` bytes, are about to
-    /// become executable. Before their leaf is written: whoever jumps there finds its bytes.
+    /// Tells the platform, if `permissions` let code run, that the frames from `first` on, of `size` bytes, are about
+    /// to become executable. Before their leaf is written: whoever jumps there finds its bytes.
     #[inline]
     pub(super) fn made_code(&self, first: PhysAddr, size: usize, permissions: Permissions) {
         if permissions.contains(Permissions::EXECUTE) {

@@ -1,8 +1,8 @@
 //! The page table itself: its root, its platform, and the one way to its memory.
 //!
 //! Tables are frames of physical memory, reached through [`FrameAllocator::reach`]. Every access goes through
-//! [`table`](Radix::table), [`write_new`](Radix::write_new) or [`alike`](Radix::alike), and every frame that leaves a word
-//! through [`take_frame`](Radix::take_frame). Their preconditions are kept by this folder, so none of them is seen
+//! [`table`](Radix::table), [`write_new`](Radix::write_new) or [`alike`](Radix::alike), and every frame that leaves a
+//! word through [`take_frame`](Radix::take_frame). Their preconditions are kept by this folder, so none of them is seen
 //! outside of it.
 //!
 //! [`FrameAllocator::reach`]: crate::FrameAllocator::reach
@@ -54,7 +54,7 @@ pub struct Radix<F: Format, P: Platform> {
     pub(super) ranges: Ranges,
     /// Entries that were taken out or changed, and not settled yet.
     pub(super) owed: Owed,
-    /// Whether it is the kernel half of others. Its root's entries stay then, and its leaves are global.
+    /// The page table is the kernel half of others: its root's entries stay, and its leaves are global.
     is_kernel: bool,
     format: PhantomData<fn() -> F>,
 }
@@ -146,8 +146,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
         self.ranges.parts(area)
     }
 
-    /// The words of the table in the frame at `at`. It must be a frame that this page table owns: the root, a table that
-    /// one of its entries points to, retired or not, or a table that is set aside for it.
+    /// The words of the table in the frame at `at`. It must be a frame that this page table owns: the root, a table
+    /// that one of its entries points to, retired or not, or a table that is set aside for it.
     #[inline]
     pub(super) fn table(&self, at: PhysAddr) -> &Table {
         words(&self.platform, at)
@@ -174,8 +174,9 @@ impl<F: Format, P: Platform> Radix<F, P> {
     /// The first word in `slots` of the table at `at` (see [`table`](Self::table)), if all others there differ from it
     /// only in bits of `but_for`. O(slots).
     ///
-    /// Where accessed and dirty bits are preset, the table is read as plain memory, of which a CPU takes several words at
-    /// a time. Elsewhere the words are read one by one: the MMU may write, if only because the kernel is wrong about it.
+    /// Where accessed and dirty bits are preset, the table is read as plain memory, of which a CPU takes several words
+    /// at a time. Elsewhere the words are read one by one: the MMU may write, if only because the kernel is wrong about
+    /// it.
     #[inline]
     #[expect(unsafe_code, reason = "a table is a frame of physical memory")]
     pub(super) fn alike(&mut self, at: PhysAddr, slots: Range<usize>, but_for: u64) -> Option<u64> {

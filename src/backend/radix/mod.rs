@@ -96,8 +96,8 @@
 //! [`retire`](crate::backend::PageTableBackend::retire), or the drop, flushes everything under every ASID before it
 //! gives any of it back. It costs O(tables).
 //!
-//! A verb that is left so may be half done: entries are missing at worst, and those that are there are right. Whether the
-//! MMU has used physical memory may be lost. These frames leak, and no others:
+//! A verb that is left so may be half done: entries are missing at worst, and those that are there are right. Whether
+//! the MMU has used physical memory may be lost. These frames leak, and no others:
 //!
 //! | verb | what leaks |
 //! |---|---|

@@ -10,9 +10,9 @@ use crate::asid::Asid;
 
 /// Makes this CPU translate as `satp` says.
 ///
-/// Nothing is fenced: what this CPU has cached under that ASID must be of this space, or must have been fenced
-/// (Privileged, 'Supervisor Address Translation and Protection Register': changing `satp` neither orders page-table
-/// updates nor forgets translations).
+/// Nothing is fenced: translations that this CPU has cached under that ASID must be of this space, or must have been
+/// fenced. Changing `satp` neither orders page-table updates nor forgets translations (Privileged, 'Supervisor Address
+/// Translation and Protection Register').
 ///
 /// # Safety
 /// - The page table at that root maps the code that runs now, its stack and all memory that Rust code uses from here

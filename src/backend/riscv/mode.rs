@@ -18,8 +18,8 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// Whether `addr` is canonical in this mode: the bits above those that are translated all equal the highest of them.
-    /// In `Bare` any address is. O(1).
+    /// Whether `addr` is canonical in this mode: the bits above those that are translated all equal the highest of
+    /// them. In `Bare` any address is. O(1).
     ///
     /// A CPU may run in another mode than the one that has cached an address. The address may not be canonical there,
     /// and `sfence.vma` with it then has no effect (Privileged, 'Supervisor Memory-Management Fence Instruction').

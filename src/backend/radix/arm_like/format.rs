@@ -1,6 +1,8 @@
 //! Entries as Arm has them, as far as the tests need it (Arm Architecture Reference Manual, 'VMSAv8-64 descriptor
-//! formats', stage 1, granules of 4 KiB): what a page is and what a block depends on the level, what is forbidden and
-//! what is not global has a bit, each half has its own root, and entries are broken before others are made.
+//! formats', stage 1, granules of 4 KiB).
+//!
+//! A page and a block have different bits. There are bits for leaves that forbid, and for those that are not global.
+//! Each half has its own root, and entries are broken before others are made.
 
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;

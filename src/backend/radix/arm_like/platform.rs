@@ -15,22 +15,22 @@ use crate::backend::mock::HostFrames;
 use crate::flush::{Flush, Tlb};
 use crate::frame::{AllocatorId, Frame, FrameAllocator};
 
-/// What the platform was told.
+/// The hooks of the TLB, as the platform notes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Told {
     Flush,
     Valid,
 }
 
-/// What a panic carries.
+/// The payload of a panic that a test has asked for.
 pub(super) struct Struck;
 
 pub(super) struct Platform {
     pub(super) frames: HostFrames,
-    /// What was told, and the watched word at that moment.
+    /// The calls so far, each with the watched word at that moment.
     notes: Mutex<Vec<(Told, u64)>>,
     watched: Mutex<Option<PhysAddr>>,
-    /// Which call from now on panics; 0: none.
+    /// The number of the call, from now on, that panics; 0: none.
     struck: AtomicUsize,
 }
 

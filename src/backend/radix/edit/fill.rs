@@ -1,4 +1,8 @@
 //! Filling tables that nobody has seen yet, with plain stores.
+//!
+//! A new table is filled from the bottom up, and published by its caller with one store: neither the MMU nor another
+//! CPU ever sees it half filled. Its frame has junk in it before, so every word is written once, and none is cleared
+//! first.
 
 use core::ops::Range;
 use core::sync::atomic::AtomicU64;
@@ -13,8 +17,8 @@ use crate::backend::radix::walk::table::{Table, index};
 use crate::platform::Platform;
 
 impl<F: Format, P: Platform> Radix<F, P> {
-    /// A new table at `level` with `area` in it, which lies within it. `None`, and no frame is lost, when no entry could
-    /// be written for want of a reservation. O(leaves + tables).
+    /// A new table at `level` with `area` in it, which lies within it. `None`, and no frame is lost, when no entry
+    /// could be written for want of a reservation. O(leaves + tables).
     pub(super) fn new_table(
         &self,
         level: usize,

@@ -1,4 +1,9 @@
 //! Mapping: writing leaves where entries are empty.
+//!
+//! Two doors lead to one walk: [`map_shared`](Radix::map_shared), where other CPUs may map at once, and
+//! [`map_alone`](Radix::map_alone), inside a verb that has the page table to itself. They differ in how an entry is
+//! claimed, and in that only the second may use a table that waits for its flush. An edit of one page in one call takes
+//! neither if it can help it: see `one_page`.
 
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -18,8 +23,8 @@ use crate::backend::run::Run;
 use crate::platform::Platform;
 
 impl<F: Format, P: Platform> Radix<F, P> {
-    /// Maps `run`, with `bits` in every leaf beside the usual ones, while other CPUs may be mapping. Answers whether any
-    /// page was mapped: pages whose entries are not empty stay as they are. O(leaves + tables).
+    /// Maps `run`, with `bits` in every leaf beside the usual ones, while other CPUs may be mapping. Answers whether
+    /// any page was mapped: pages whose entries are not empty stay as they are. O(leaves + tables).
     pub(in crate::backend::radix) fn map_shared(
         &self,
         run: &Run,
@@ -48,7 +53,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
             Some(pages) => self.map_in::<C>(pages.table, 0, run.area, &mut edit),
             None => self.map_in::<C>(self.root_table(), Self::TOP, run.area, &mut edit),
         };
-        // A table is valid even where no leaf in it is yet.
+        // Hidden leaves are not valid, but a new table with nothing else in it is.
         let is_valid = run.attributes.permissions.allow_any() || edit.new == New::Tables;
         if wrote && is_valid {
             self.made_valid(run.area, edit.new);
@@ -72,6 +77,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
         let Some(body) = cut.body else {
             return wrote;
         };
+        // A slot that a leaf would fill is not always empty: where it has a table, the pages are mapped in there.
         let words = table.get(cut.slots()).unwrap_or_default();
         let mut next = edit.leaf::<F>(body.start(), level);
         for (index, word) in words.iter().enumerate() {

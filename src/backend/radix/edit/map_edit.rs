@@ -51,8 +51,8 @@ impl<'a> MapEdit<'a> {
         F::table(at, level) | (self.common & F::OWNED)
     }
 
-    /// Marks a pointer if leaves of this edit own their frames. Before the leaves are there: whoever takes the table out
-    /// later looks for owned leaves only below a mark.
+    /// Marks a pointer if leaves of this edit own their frames. Before the leaves are there: whoever takes the table
+    /// out later looks for owned leaves only below a mark.
     #[inline]
     pub(crate) fn mark<F: Format>(&self, pointer: &AtomicU64) {
         if !self.is_marked::<F>(pointer) {

@@ -25,8 +25,10 @@ const PLAIN: Permissions = Permissions::READ
     .union(Permissions::WRITE)
     .union(Permissions::USER);
 
-/// Whether `area` is one page, and so all of it is in a range if its start is: one comparison, as the bits of its first
-/// address that must be 0 stand where those of a size that is too large would.
+/// Whether `area` is one page, and so all of it is in a range if its start is.
+///
+/// This is one comparison: the low bits of the start, which must be 0, are moved to the top, where those of a size that
+/// is too large would be.
 #[inline]
 const fn is_page(area: MemoryArea) -> bool {
     let (start, span) = (area.start().get(), area.end().get() - area.start().get());

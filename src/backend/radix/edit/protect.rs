@@ -1,4 +1,8 @@
 //! Protecting: giving leaves other permissions.
+//!
+//! A leaf that a change leaves without permissions becomes hidden: invalid to the MMU, with its address kept. A later
+//! change makes it valid again. Both are one rewrite of the bits that are not [`Format::KEPT`], so this file never asks
+//! which it is. Changes of valid leaves are flushed, even those that allow more.
 
 use core::ops::Range;
 use core::sync::atomic::AtomicU64;

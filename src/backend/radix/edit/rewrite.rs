@@ -36,8 +36,8 @@ impl Seen {
 }
 
 impl<F: Format, P: Platform> Radix<F, P> {
-    /// Gives the leaves in these slots of the table at `at` the permissions that the format makes `bits` of. Words that are
-    /// no leaves stay as they are. O(slots).
+    /// Gives the leaves in these slots of the table at `at` the permissions that the format makes `bits` of. Words that
+    /// are no leaves stay as they are. O(slots).
     pub(in crate::backend::radix) fn rewrite(
         &mut self,
         at: PhysAddr,
@@ -86,7 +86,8 @@ fn rewrite_each<F: Format>(words: &[AtomicU64], bits: u64, seen: &mut Seen) {
     }
 }
 
-/// Rewrites words in which the MMU sets A and D meanwhile. Each is read and written in one step, so that no bit is lost.
+/// Rewrites words in which the MMU sets A and D meanwhile. Each is read and written in one step, so that no bit is
+/// lost.
 fn rewrite_shared<F: Format>(words: &[AtomicU64], bits: u64, seen: &mut Seen) {
     for word in words {
         let change = |old| Some(with_permissions::<F>(old, bits));

@@ -1,4 +1,8 @@
 //! Shifting: mapping the leaves of one area at another.
+//!
+//! A frame of the page table's own must have one leaf at any time, so its page is moved: out of the old entry first,
+//! then into the new. Physical memory may have two, so it is mapped at the new place, and the caller unmaps the old.
+//! Where the MMU sets bits meanwhile, the old leaves are taken out at once, and the new ones catch up with those bits.
 
 use core::sync::atomic::Ordering::{Relaxed, Release};
 
@@ -15,8 +19,8 @@ use crate::flush::Retired;
 use crate::platform::Platform;
 
 impl<F: Format, P: Platform> Radix<F, P> {
-    /// Maps the leaves of one area at another, and tells `out`. Frames of the page table's own have moved then; physical
-    /// memory is mapped at both places until the caller unmaps the old one. O(leaves + tables).
+    /// Maps the leaves of one area at another, and tells `out`. Frames of the page table's own have moved then;
+    /// physical memory is mapped at both places until the caller unmaps the old one. O(leaves + tables).
     pub(in crate::backend::radix) fn shift_area(
         &mut self,
         relocation: Relocation,
@@ -69,8 +73,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
         }
     }
 
-    /// Takes out the leaves of `old`, and answers how they were used. A leaf that reaches past `old` is split later. The
-    /// MMU may write through it until then, so its memory counts as used.
+    /// Takes out the leaves of `old`, and answers how they were used. A leaf that reaches past `old` is split later.
+    /// The MMU may write through it until then, so its memory counts as used.
     fn take_used(&self, old: MemoryArea, changed: &mut Changed) -> Used {
         let mut used = Used::default();
         for leaf in self.leaves(old) {

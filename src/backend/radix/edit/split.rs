@@ -34,10 +34,10 @@ impl<F: Format, P: Platform> Radix<F, P> {
 
     /// Puts a table of leaves one below `level` in place of `leaf`, which is in `slot`, and answers its address.
     ///
-    /// The translations stay as they were, so nothing is flushed for this, unless the format breaks before it makes. Old
-    /// and new may both be used until the edit that asked for it is flushed (Privileged, 'Supervisor Memory-Management
-    /// Fence Instruction'). A hidden leaf was not valid, and the table is: whoever has cached that nothing is there must
-    /// hear of it.
+    /// The translations stay as they were, so nothing is flushed for this, unless the format breaks before it makes.
+    /// Old and new may both be used until the edit that asked for it is flushed (Privileged, 'Supervisor
+    /// Memory-Management Fence Instruction'). A hidden leaf was not valid, and the table is: whoever has cached that
+    /// nothing is there must hear of it.
     fn split(
         &self,
         slot: Slot,
@@ -90,8 +90,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
         Some(at)
     }
 
-    /// Makes a valid leaf invalid, waits until no CPU uses it, and answers its last word. A retired word is in its place
-    /// meanwhile, and stays if the flush panics.
+    /// Makes a valid leaf invalid, waits until no CPU uses it, and answers its last word. A retired word is in its
+    /// place meanwhile, and stays if the flush panics.
     fn break_leaf(&self, word: &AtomicU64, leaf: u64, area: MemoryArea) -> u64 {
         let last = word.swap(retired_leaf::<F>(leaf), Relaxed);
         let ranges = [area];

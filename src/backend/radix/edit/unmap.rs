@@ -1,4 +1,7 @@
 //! Unmapping: taking leaves and tables out.
+//!
+//! A table that the area covers goes as one: its pointer is retired, and its words stay. So unmapping a gigabyte of
+//! pages touches a word for each table, and the reaping, after the flush, the tables themselves.
 
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -106,8 +109,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
     /// Empties a run of pages, in one of three ways.
     ///
     /// - No leaf can wait: 0 is stored in each word. Nobody else adds or removes leaves, so load and store stand apart.
-    /// - The MMU may set D of an owned leaf, or all leaves wait (break-before-make): each word is swapped for 0 first, so
-    ///   that no bit is lost.
+    /// - The MMU may set D of an owned leaf, or all leaves wait (break-before-make): each word is swapped for 0 first,
+    ///   so that no bit is lost.
     /// - Otherwise some leaves wait, and nobody else writes: load and store, with a retired word for those that do.
     fn unmap_pages(&self, table: &Table, owned: bool, area: MemoryArea, changed: &mut Changed) {
         let Some((slots, area)) = populated(table, area) else {

@@ -52,8 +52,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
         Ok(needed)
     }
 
-    /// Finds out whether entries wait where earlier edits unmap, as those of owned pages do. Asked once, by the first map
-    /// behind an unmap. `O(populated)`.
+    /// Finds out whether entries wait where earlier edits unmap, as those of owned pages do. Asked once, by the first
+    /// map behind an unmap. `O(populated)`.
     fn find_waiting(&self, earlier: &mut EarlierEdits) {
         earlier.learn_waiting(|area| {
             F::BREAK_BEFORE_MAKE || self.leaves(area).any(|leaf| leaf.word & F::OWNED != 0)

@@ -20,8 +20,8 @@ use crate::area::MemoryArea;
 pub(super) struct EarlierEdits {
     /// The last byte of the last run, if nothing was unmapped since. Tables that hold it have been counted.
     last: Option<VirtAddr>,
-    /// The hull of all unmaps: leaves in there may be gone. Tables stay, or come back when they are wanted again, unless
-    /// entries in them wait.
+    /// The hull of all unmaps: leaves in there may be gone. Tables stay, or come back when they are wanted again,
+    /// unless entries in them wait.
     unmapped: Option<MemoryArea>,
     /// Whether entries in `unmapped` wait for their flush; `None` until it was found out. They are flushed before
     /// anything else is mapped there, and tables that nothing else is in are given back.

@@ -1,4 +1,7 @@
 //! The number of tables that a run needs.
+//!
+//! The count takes the way that [`map`](crate::backend::radix::edit::map) will take, with the same cuts, and adds one
+//! wherever that will find no table. It differs only where earlier edits of the verb will have changed the tables.
 
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Acquire;
@@ -154,8 +157,8 @@ impl<F: Format, P: Platform> MapCost<'_, F, P> {
         }
     }
 
-    /// Whether the table in `slot` is given back before the run is mapped: entries that wait are flushed in between, and
-    /// nothing else is in it.
+    /// Whether the table in `slot` is given back before the run is mapped: entries that wait are flushed in between,
+    /// and nothing else is in it.
     fn goes(&self, slot: Slot, level: usize) -> bool {
         let Some(area) = self.earlier.waiting() else {
             return false;

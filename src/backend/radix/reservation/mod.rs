@@ -15,8 +15,8 @@
 //!                       split             taken out whole   split
 //! ```
 //!
-//! Several edits of one verb do not simply add up ([`earlier_edits`]). After the unmap above, a map of its area finds the
-//! two tables of the splits, and needs none. Where entries wait for their flush, as those of owned pages do, the
+//! Several edits of one verb do not simply add up ([`earlier_edits`]). After the unmap above, a map of its area finds
+//! the two tables of the splits, and needs none. Where entries wait for their flush, as those of owned pages do, the
 //! verb flushes in between. Then tables with nothing else in them are given back, and the map needs new ones.
 //!
 //! [`cost`] adds the edits of a verb up, with [`cut_cost`] for leaves that are split and [`map_cost`] for runs.

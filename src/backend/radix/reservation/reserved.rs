@@ -10,9 +10,9 @@ pub(crate) const LAST: u64 = 1;
 ///
 /// It is a stack, linked through the first words of the frames themselves, so it needs no memory beside them.
 ///
-/// The frames are for the page table that they were reserved for. Another that is given them leaves them where they are,
-/// and has none. Only a later page table may take them whose root is in the same frame of the same allocator: they are
-/// frames of its own allocator, handed out and nobody else's.
+/// The frames are for the page table that they were reserved for. Another that is given them leaves them where they
+/// are, and has none. Only a later page table may take them whose root is in the same frame of the same allocator: they
+/// are frames of its own allocator, handed out and nobody else's.
 #[derive(Debug)]
 #[must_use = "reserved frames must be given back with `unreserve`"]
 pub struct Reserved {

@@ -78,8 +78,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
         };
     }
 
-    /// Takes the top frame off the stack. Frames that were reserved for another page table stay where they are: they may
-    /// be another allocator's.
+    /// Takes the top frame off the stack. Frames that were reserved for another page table stay where they are: they
+    /// may be another allocator's.
     #[inline]
     fn pop(&self, reserved: &mut Reserved) -> Option<PhysAddr> {
         let is_own = reserved.root == self.root_addr() && reserved.allocator == self.allocator();

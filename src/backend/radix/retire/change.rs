@@ -7,7 +7,8 @@ use crate::flush::Retired;
 use crate::platform::Platform;
 
 impl<F: Format, P: Platform> Radix<F, P> {
-    /// Makes `edit`, which takes entries out or changes them. All that it tells is owed from then on, and told to `out`.
+    /// Makes `edit`, which takes entries out or changes them. All that it tells is owed from then on, and told to
+    /// `out`.
     ///
     /// The page table counts as torn while the edit runs. So a hook that panics in there leaves it marked, at the cost
     /// of two stores and without a guard.

@@ -5,8 +5,8 @@ use crate::flush::Retired;
 
 /// The changes of one edit within one canonical range.
 ///
-/// An edit meets thousands of words, and a [`Retired`] looks for neighbours at each note. Here a note only grows a hull;
-/// the caller is told once, at the end. The hull of two areas in a canonical range lies in it.
+/// An edit meets thousands of words, and a [`Retired`] looks for neighbours at each note. Here a note only grows a
+/// hull; the caller is told once, at the end. The hull of two areas in a canonical range lies in it.
 #[derive(Default)]
 pub(crate) struct Changed {
     /// The hull of translations that were valid, and so may be cached.
@@ -15,7 +15,8 @@ pub(crate) struct Changed {
     tables: bool,
     /// The hull of retired words.
     waiting: Option<MemoryArea>,
-    /// Whether any of those is where a caller may want to map, and not in a table that was taken out whole.
+    /// Whether nothing can be mapped at some of those before the flush: owned frames wait there, or leaves that must be
+    /// flushed first. A table that waits without such leaves can be filled and put back.
     entries: bool,
 }
 

@@ -6,10 +6,10 @@
 //!                    (the page table owes a flush)       (frame released)
 //! ```
 //!
-//! An edit notes its changes in a [`changed`] value and takes entries out by [`take_out`]. [`change`] is the frame around
-//! it: the changes are told to the caller, and [`owed`] by the page table itself. [`settle`] ends the verb: one flush,
-//! then [`reap`] empties the retired words and gives their frames back. A verb that a panic has left is made up for by
-//! [`own_up`], and [`drop`](mod@drop) is the end of it all.
+//! An edit notes its changes in a [`changed`] value and takes entries out by [`take_out`]. [`change`] is the frame
+//! around it: the changes are told to the caller, and [`owed`] by the page table itself. [`settle`] ends the verb: one
+//! flush, then [`reap`] empties the retired words and gives their frames back. A verb that a panic has left is made up
+//! for by [`own_up`], and [`drop`](mod@drop) is the end of it all.
 
 pub(super) mod change;
 pub(super) mod changed;

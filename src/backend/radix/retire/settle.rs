@@ -17,8 +17,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
         self.settle(is_all.then_some(asid));
     }
 
-    /// Flushes all that is owed, and gives back all that waits for that. Under `asid`, if it is known that nothing of it
-    /// was cached under another.
+    /// Flushes all that is owed, and gives back all that waits for that. Under `asid`, if it is known that nothing of
+    /// it was cached under another.
     ///
     /// It is owed until the last frame is back: after a panic in here, the next call begins anew.
     pub(super) fn settle(&mut self, asid: Option<Asid>) {

@@ -1,4 +1,6 @@
 //! Taking out single entries: a retired word stays, or nothing.
+//!
+//! Stores are relaxed. The flush that must follow orders them before any other CPU forgets its translation.
 
 use core::sync::atomic::Ordering::Relaxed;
 

@@ -1,4 +1,7 @@
 //! Going over the leaves of an area.
+//!
+//! The iterator borrows the page table and no more: other CPUs may map meanwhile, and an edit with `&mut self` cannot
+//! begin before it is dropped. It needs no memory of its own, however deep the tables are.
 
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Acquire;
