@@ -95,6 +95,14 @@ pub trait Tlb {
         let _ = made;
     }
 
+    /// This CPU forgets what `stale` names, and no other need: an access has faulted here although the page table allows
+    /// it, so this CPU had cached less. The default is [`flush`](Self::flush), which does more than it must.
+    ///
+    /// On RISC-V: `sfence.vma`, with the words of [`flush`](Self::flush) on tables and addresses.
+    fn fence(&self, stale: &Flush<'_>) {
+        self.flush(stale);
+    }
+
     /// Tells CPUs that the frames in `area` are about to become executable somewhere. The default does nothing.
     ///
     /// Instruction caches must see the bytes of these frames before the hook returns: on RISC-V by `fence.i` on every
@@ -111,6 +119,10 @@ impl<P: Tlb + ?Sized> Tlb for &P {
 
     fn made_valid(&self, made: &Flush<'_>) {
         (**self).made_valid(made);
+    }
+
+    fn fence(&self, stale: &Flush<'_>) {
+        (**self).fence(stale);
     }
 
     fn made_code(&self, area: MemoryArea<PhysAddr>) {

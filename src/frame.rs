@@ -1,8 +1,9 @@
 //! Physical frames, and the half of the platform that hands them out.
 //!
 //! A frame is a value with one owner: the allocator, a page table, or the kernel between the two. So who owns memory is
-//! seen in the types, and nothing counts references here.
+//! seen in the types. An allocator may count references, and hand out more than one of such values for a frame.
 
+use core::fmt;
 use core::num::NonZeroUsize;
 use core::ptr::NonNull;
 
@@ -140,6 +141,30 @@ impl Frame {
     }
 }
 
+/// Why there is no further reference to a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ShareError {
+    /// The allocator does not count references: each frame has one.
+    Uncounted,
+    /// The frame has been given back meanwhile.
+    Free,
+    /// The count is as high as it goes.
+    TooMany,
+}
+
+impl fmt::Display for ShareError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Uncounted => "the allocator does not count references to frames",
+            Self::Free => "the frame has been given back",
+            Self::TooMany => "the frame has as many references as can be counted",
+        })
+    }
+}
+
+impl core::error::Error for ShareError {}
+
 /// The source of frames, and the way to their bytes: half of the platform (the other is [`Tlb`]).
 ///
 /// All methods take `&self` and may be called on several CPUs at once. None is called under a lock of this crate.
@@ -236,6 +261,45 @@ pub unsafe trait FrameAllocator {
     ///
     /// Any other address is the caller's mistake, who then does not use the answer; an implementation may panic.
     fn reach(&self, at: PhysAddr) -> NonNull<u8>;
+
+    /// One more reference to the frame that holds `at`, for an allocator that counts them, as
+    /// [`Counted`](crate::Counted) does. The default counts none. O(1).
+    ///
+    /// *For who implements it:* the frame may have been given back a moment ago, by another CPU. Then the answer is
+    /// [`ShareError::Free`]: a count never goes from 0 to 1 here.
+    ///
+    /// # Errors
+    /// No count has changed: [`ShareError::Uncounted`], [`ShareError::Free`], [`ShareError::TooMany`].
+    ///
+    /// # Safety
+    /// The frame is none of a page table's own tables, nor any whose bytes somebody has to himself, if it is in use: the
+    /// caller has read its address in an entry, or holds a [`Frame`] (then [`share_frame`](Self::share_frame) is safe).
+    unsafe fn share(&self, at: PhysAddr) -> Result<Frame, ShareError> {
+        let _ = at;
+        Err(ShareError::Uncounted)
+    }
+
+    /// One more reference to a frame that the caller holds: for a page cache, or a second space. O(1).
+    ///
+    /// # Errors
+    /// As [`share`](Self::share); [`ShareError::Free`] also for a frame of another allocator.
+    fn share_frame(&self, frame: &Frame) -> Result<Frame, ShareError> {
+        if frame.allocator() != self.id() {
+            return Err(ShareError::Free);
+        }
+        // SAFETY: whoever holds a `Frame` owns a reference to it, so nobody has the frame to himself as a table.
+        unsafe { self.share(frame.addr()) }
+    }
+
+    /// Whether the frame that holds `at` has no more than one reference. True by default: where nobody counts, each
+    /// [`Frame`] is the only reference. O(1).
+    ///
+    /// *For who implements it:* read the count with Acquire, and subtract from it with Release. So the reads and writes
+    /// of whoever has given a reference back have ended when this answers true.
+    fn is_unique(&self, at: PhysAddr) -> bool {
+        let _ = at;
+        true
+    }
 }
 
 #[expect(
@@ -260,5 +324,14 @@ unsafe impl<P: FrameAllocator + ?Sized> FrameAllocator for &P {
 
     fn reach(&self, at: PhysAddr) -> NonNull<u8> {
         (**self).reach(at)
+    }
+
+    unsafe fn share(&self, at: PhysAddr) -> Result<Frame, ShareError> {
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { (**self).share(at) }
+    }
+
+    fn is_unique(&self, at: PhysAddr) -> bool {
+        (**self).is_unique(at)
     }
 }

@@ -18,6 +18,8 @@ mod area_error;
 mod asid;
 mod attributes;
 pub mod backend;
+#[cfg(target_has_atomic = "64")]
+mod counted;
 mod error;
 mod flush;
 mod frame;
@@ -38,9 +40,11 @@ pub use asid::Asid;
 #[cfg(target_has_atomic = "64")]
 pub use asid::{Activation, AsidAllocator, AsidCpu, AsidSlot};
 pub use attributes::{Attributes, MemoryType};
+#[cfg(target_has_atomic = "64")]
+pub use counted::Counted;
 pub use error::MapError;
 pub use flush::{Flush, Retired, Tlb};
-pub use frame::{AllocatorId, FRAME_SIZE, Frame, FrameAllocator};
+pub use frame::{AllocatorId, FRAME_SIZE, Frame, FrameAllocator, ShareError};
 pub use free_search::FreeSearch;
 pub use manager::{Refused, RemovedMaps, Unrestored, VirtualMemoryManager};
 pub use map::{MapRef, Payload, VirtualMemoryMap};

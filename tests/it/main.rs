@@ -10,6 +10,7 @@ mod asid;
 mod bytes;
 mod concurrent;
 mod contract;
+mod counted;
 mod failure;
 mod flush;
 mod host_frames;
