@@ -159,6 +159,10 @@ unsafe impl<P: FrameAllocator> FrameAllocator for Counted<P> {
         self.inner.reach(at)
     }
 
+    fn counts(&self, at: PhysAddr) -> bool {
+        self.word(at).is_some()
+    }
+
     unsafe fn share(&self, at: PhysAddr) -> Result<Frame, ShareError> {
         let word = self.word(at).ok_or(ShareError::Uncounted)?;
         let counted = word.fetch_update(Acquire, Relaxed, |word| match word & COUNT {

@@ -121,6 +121,13 @@ pub enum MapError {
         /// Where the frame is, in that allocator's memory.
         addr: PhysAddr,
     },
+    /// The frame of a page was to be replaced, and its allocator counts no references.
+    ///
+    /// Another CPU might be reading its bytes: without a count, nobody can tell.
+    Uncounted {
+        /// Where the frame is.
+        addr: PhysAddr,
+    },
     /// The page table that was to be shared as a kernel half is none.
     NotKernelHalf,
     /// A verb was ended by a panic, and entries in this area may disagree with the maps.
@@ -182,6 +189,9 @@ impl fmt::Display for MapError {
             }
             Self::OutOfFrames { needed } => {
                 write!(f, "out of frames: {needed} needed for the page table")
+            }
+            Self::Uncounted { addr } => {
+                write!(f, "references to the frame at {addr} are not counted")
             }
             Self::ForeignFrame { addr } => {
                 write!(f, "frame at {addr} is of another allocator")

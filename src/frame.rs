@@ -262,6 +262,13 @@ pub unsafe trait FrameAllocator {
     /// Any other address is the caller's mistake, who then does not use the answer; an implementation may panic.
     fn reach(&self, at: PhysAddr) -> NonNull<u8>;
 
+    /// Whether references to the frame that holds `at` are counted, so that there may be more than one: the same answer
+    /// as long as the frame is handed out. False by default. O(1).
+    fn counts(&self, at: PhysAddr) -> bool {
+        let _ = at;
+        false
+    }
+
     /// One more reference to the frame that holds `at`, for an allocator that counts them, as
     /// [`Counted`](crate::Counted) does. The default counts none. O(1).
     ///
@@ -272,8 +279,9 @@ pub unsafe trait FrameAllocator {
     /// No count has changed: [`ShareError::Uncounted`], [`ShareError::Free`], [`ShareError::TooMany`].
     ///
     /// # Safety
-    /// The frame is none of a page table's own tables, nor any whose bytes somebody has to himself, if it is in use: the
-    /// caller has read its address in an entry, or holds a [`Frame`] (then [`share_frame`](Self::share_frame) is safe).
+    /// The caller holds a [`Frame`] of it (then [`share_frame`](Self::share_frame) is safe), or has read its address in
+    /// an entry that owns it, and looks at that entry again: unless it still owns the frame, the reference is given back
+    /// and nothing else is done with it. The frame may be a table's by then.
     unsafe fn share(&self, at: PhysAddr) -> Result<Frame, ShareError> {
         let _ = at;
         Err(ShareError::Uncounted)
@@ -324,6 +332,10 @@ unsafe impl<P: FrameAllocator + ?Sized> FrameAllocator for &P {
 
     fn reach(&self, at: PhysAddr) -> NonNull<u8> {
         (**self).reach(at)
+    }
+
+    fn counts(&self, at: PhysAddr) -> bool {
+        (**self).counts(at)
     }
 
     unsafe fn share(&self, at: PhysAddr) -> Result<Frame, ShareError> {

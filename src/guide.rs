@@ -18,6 +18,7 @@ macro_rules! page {
 page!(words);
 page!(platform);
 page!(from_trap_to_munmap);
+page!(faults);
 page!(life_of_an_entry);
 page!(early_boot);
 page!(how_fast);

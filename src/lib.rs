@@ -18,9 +18,11 @@ mod area_error;
 mod asid;
 mod attributes;
 pub mod backend;
+mod bytes;
 #[cfg(target_has_atomic = "64")]
 mod counted;
 mod error;
+mod fault;
 mod flush;
 mod frame;
 mod free_search;
@@ -30,6 +32,8 @@ mod manager;
 mod map;
 mod permissions;
 mod platform;
+#[cfg(feature = "alloc")]
+mod shared_pages;
 mod tree;
 mod violation;
 
@@ -40,15 +44,22 @@ pub use asid::Asid;
 #[cfg(target_has_atomic = "64")]
 pub use asid::{Activation, AsidAllocator, AsidCpu, AsidSlot};
 pub use attributes::{Attributes, MemoryType};
+pub use bytes::Held;
 #[cfg(target_has_atomic = "64")]
 pub use counted::Counted;
 pub use error::MapError;
+pub use fault::{Done, FaultError, Privilege};
 pub use flush::{Flush, Retired, Tlb};
 pub use frame::{AllocatorId, FRAME_SIZE, Frame, FrameAllocator, ShareError};
 pub use free_search::FreeSearch;
-pub use manager::{Refused, RemovedMaps, Unrestored, VirtualMemoryManager};
-pub use map::{MapRef, Payload, VirtualMemoryMap};
+pub use manager::{
+    Answer, Chunk, Refused, RemovedMaps, Stop, Stopped, Ticket, Unrestored, Unsupplied,
+    VirtualMemoryManager,
+};
+pub use map::{Backing, MapRef, Payload, VirtualMemoryMap};
 pub use permissions::{Access, Permissions};
 pub use platform::Platform;
+#[cfg(feature = "alloc")]
+pub use shared_pages::SharedPages;
 pub use tree::Node;
 pub use violation::Violation;

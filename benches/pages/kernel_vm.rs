@@ -2,6 +2,7 @@
 
 use std::iter::once;
 
+use kernel_vm::backend::Paging;
 use kernel_vm::backend::radix::{AccessedDirty, Features};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run, sv39::Sv39};
 use kernel_vm::{Asid, Attributes, MemoryType, Permissions, PhysAddr, VirtAddr};

@@ -6,9 +6,11 @@
 mod check;
 #[cfg(feature = "alloc")]
 pub mod contract;
+mod lost;
 #[cfg(feature = "alloc")]
 pub mod mock;
 mod page_table;
+mod paging;
 #[cfg(target_pointer_width = "64")]
 pub mod radix;
 #[cfg(target_pointer_width = "64")]
@@ -24,5 +26,7 @@ pub mod sv48;
 pub mod sv57;
 
 pub use check::{check_area, check_edit};
+pub use lost::{Lost, Replaced};
 pub use page_table::{Edit, PageTableBackend};
+pub use paging::{Paging, Unheld};
 pub use run::{Entry, Run};

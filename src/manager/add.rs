@@ -4,9 +4,9 @@
 
 use super::refused::Refused;
 use super::space::VirtualMemoryManager;
-use super::steps::run;
+use super::steps::check_map;
 use super::unfinished::Unfinished;
-use crate::backend::{Edit, PageTableBackend, check_edit};
+use crate::backend::PageTableBackend;
 use crate::error::MapError;
 use crate::map::{Payload, VirtualMemoryMap};
 
@@ -37,7 +37,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// - [`MapError::OutOfNodes`].
     pub fn add_memory_map(&mut self, map: VirtualMemoryMap<T>) -> Result<(), Refused<T>> {
         self.recover();
-        let checked: Result<(), MapError> = check_edit(&self.backend, Edit::Map(run(map.view())));
+        let checked: Result<(), MapError> = check_map(&self.backend, map.view());
         let added = match checked {
             Ok(()) => {
                 self.begin(Unfinished::Joins);

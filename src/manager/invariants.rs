@@ -6,7 +6,8 @@
 use super::space::VirtualMemoryManager;
 use super::unfinished::Unfinished;
 use crate::backend::{PageTableBackend, Run, check_area};
-use crate::map::Payload;
+use crate::map::{Backing, Payload};
+use crate::permissions::Permissions;
 use crate::violation::Violation;
 
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
@@ -67,7 +68,11 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// Checks that one map holds all of `leaf` and agrees with it.
     fn check_leaf(&self, leaf: Run) -> Result<(), Violation> {
         let area = leaf.area;
-        if matches!(self.unfinished, Unfinished::Entries(stale) if stale.overlaps(&area)) {
+        if self
+            .unfinished
+            .area()
+            .is_some_and(|stale| stale.overlaps(&area))
+        {
             return Ok(());
         }
         let map = self
@@ -75,9 +80,23 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
             .find(area.start())
             .filter(|map| map.vmarea().contains_area(area));
         let map = map.ok_or(Violation::Stray { area })?;
-        if map.translate(area.start()) != Some(leaf.first) || map.attributes() != leaf.attributes {
-            return Err(Violation::Disagrees { area });
+        let agrees = match map.backing() {
+            Backing::Physical => {
+                map.translate(area.start()) == Some(leaf.first)
+                    && map.attributes() == leaf.attributes
+            }
+            // Single pages, and the next write decides what a write to them does.
+            Backing::Anonymous | Backing::Provided => {
+                let without = map.permissions() - Permissions::WRITE;
+                area.size() == B::PAGE_SIZE
+                    && [map.attributes(), map.attributes().allowing(without)]
+                        .contains(&leaf.attributes)
+            }
+        };
+        if agrees {
+            Ok(())
+        } else {
+            Err(Violation::Disagrees { area })
         }
-        Ok(())
     }
 }

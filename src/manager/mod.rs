@@ -17,6 +17,7 @@ mod space;
 
 // Maps come.
 mod add;
+mod map;
 mod replace;
 mod restore;
 
@@ -27,10 +28,27 @@ mod remove;
 
 // Maps change where they are, or move.
 mod protect;
+
 mod remap;
 
-// Maps get their entries.
+// Pages come, at once or when they are touched, and go while the maps stay.
 mod populate;
+
+mod handle_fault;
+
+mod supply;
+
+mod prefault;
+
+mod discard;
+mod resident;
+
+// The kernel reads and writes for a program.
+mod read;
+mod write;
+
+mod chunks;
+mod pin;
 
 // Questions: where is room, which map is where, is all well?
 mod free;
@@ -44,11 +62,15 @@ mod hardware;
 
 // Values that verbs answer, and the steps that verbs share.
 mod display;
+mod grow;
 mod refused;
 mod steps;
 mod unfinished;
 
+pub use chunks::{Chunk, Stop, Stopped};
+pub use handle_fault::Answer;
 pub use refused::Refused;
 pub use remove::RemovedMaps;
 pub use restore::Unrestored;
 pub use space::VirtualMemoryManager;
+pub use supply::{Ticket, Unsupplied};

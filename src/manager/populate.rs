@@ -5,7 +5,6 @@
 
 use super::space::VirtualMemoryManager;
 use super::steps::run;
-use super::unfinished::Unfinished;
 use crate::area::MemoryArea;
 use crate::backend::{Edit, PageTableBackend, Run, check_area};
 use crate::error::MapError;
@@ -14,8 +13,9 @@ use crate::map::Payload;
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// Writes the page-table entries of all maps in `area`, where they are not there yet.
     ///
-    /// Leaves are as large as alignment and size allow. Holes, and maps without permissions, are passed over. Many CPUs
-    /// may populate at once. No flush; the platform hears of new leaves by [`Tlb::made_valid`](crate::Tlb::made_valid).
+    /// Leaves are as large as alignment and size allow. Holes, maps without permissions, and memory that comes when it is
+    /// touched ([`prefault`](Self::prefault)) are passed over. Many CPUs may populate at once. No flush; the platform
+    /// hears of new leaves by [`Tlb::made_valid`](crate::Tlb::made_valid).
     /// O(log n + maps touched + leaves + tables).
     ///
     /// ```
@@ -38,15 +38,41 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// - [`MapError::Unfinished`], where a verb has panicked.
     pub fn populate(&self, area: MemoryArea) -> Result<(), MapError> {
         check_area(&self.backend, area)?;
-        match self.unfinished {
-            Unfinished::Entries(stale) if stale.overlaps(&area) => {
-                return Err(MapError::Unfinished { area: stale });
-            }
-            _ => {}
+        if let Some(stale) = self.unfinished.area().filter(|stale| stale.overlaps(&area)) {
+            return Err(MapError::Unfinished { area: stale });
         }
-        let mut reserved = self.backend.reserve(self.runs(area).map(Edit::Map))?;
-        self.runs(area)
-            .for_each(|run| self.backend.map(run, &mut reserved));
+        self.populate_runs(|| self.runs(area))
+    }
+
+    /// Writes the page-table entries of all maps, as [`populate`](Self::populate) does for those in an area.
+    /// O(maps + leaves + tables).
+    ///
+    /// ```
+    /// # use kernel_vm::{backend::mock::MockBackend, *};
+    /// # let mut space = VirtualMemoryManager::new(MockBackend::new());
+    /// # let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x3000)?;
+    /// space.add_memory_map(VirtualMemoryMap::identity(area, Permissions::READ)?)?;
+    /// space.populate_all()?;
+    /// assert!(space.backend().access(0, area.start(), Access::Read).is_ok());
+    /// # Ok::<(), MapError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// No entry has been written then:
+    /// - [`MapError::OutOfFrames`], with the number of frames that the tables need;
+    /// - [`MapError::Unfinished`], where a verb has panicked.
+    pub fn populate_all(&self) -> Result<(), MapError> {
+        if let Some(area) = self.unfinished.area() {
+            return Err(MapError::Unfinished { area });
+        }
+        let ranges = self.backend.ranges();
+        self.populate_runs(|| ranges.iter().flat_map(|&range| self.runs(range)))
+    }
+
+    /// Writes the entries of these runs, or none of them.
+    fn populate_runs<I: Iterator<Item = Run>>(&self, runs: impl Fn() -> I) -> Result<(), MapError> {
+        let mut reserved = self.backend.reserve(runs().map(Edit::Map))?;
+        runs().for_each(|run| self.backend.map(run, &mut reserved));
         self.backend.unreserve(reserved);
         Ok(())
     }
@@ -55,6 +81,6 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     fn runs(&self, area: MemoryArea) -> impl Iterator<Item = Run> {
         let maps = self.memory_maps_in(area);
         maps.filter(|map| map.permissions().allow_any())
-            .filter_map(move |map| run(map).intersection(area))
+            .filter_map(move |map| run(map)?.intersection(area))
     }
 }

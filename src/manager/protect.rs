@@ -49,7 +49,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         check_edit(&self.backend, edit)?;
         let (spot, mut reserved) =
             self.reserve(|tree| tree.reserve_protect(area, permissions), edit)?;
-        self.begin(Unfinished::Entries(area));
+        self.begin(Unfinished::Permissions(area));
         let mut out = Retired::new();
         self.backend
             .protect(area, permissions, &mut reserved, &mut out);

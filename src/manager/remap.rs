@@ -79,7 +79,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         check_area(&self.backend, old)?;
         check_area(&self.backend, new)?;
         if new.size() > old.size() {
-            return Err(MapError::CannotGrow { old, new });
+            return self.grow(old, new, out);
         }
         let (head, tail) = match old.split_at(new.size()) {
             Some((head, tail)) => (head, Some(tail)),

@@ -7,6 +7,7 @@ use core::iter::FusedIterator;
 
 use super::space::VirtualMemoryManager;
 use super::unfinished::Unfinished;
+use crate::addr::VirtAddr;
 use crate::backend::PageTableBackend;
 use crate::flush::Retired;
 use crate::map::{Payload, VirtualMemoryMap};
@@ -46,6 +47,24 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         map
     }
 
+    /// Takes out the map that holds `vaddr`, or answers `None` where none is.
+    ///
+    /// At the cost of [`remove_memory_map`](Self::remove_memory_map), and O(log n).
+    ///
+    /// ```
+    /// # use kernel_vm::{backend::mock::MockBackend, *};
+    /// # let mut space = VirtualMemoryManager::new(MockBackend::new());
+    /// # let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x3000)?;
+    /// space.add_memory_map(VirtualMemoryMap::identity(area, Permissions::READ)?)?;
+    /// let map = space.remove_memory_map_at(VirtAddr::new(0x2345));
+    /// assert_eq!(map.map(|map| map.vmarea()), Some(area));
+    /// # Ok::<(), MapError>(())
+    /// ```
+    pub fn remove_memory_map_at(&mut self, vaddr: VirtAddr) -> Option<VirtualMemoryMap<T>> {
+        self.recover_entries();
+        self.remove_memory_map(self.tree.rank(vaddr)?)
+    }
+
     /// Takes out all maps and answers them in address order.
     ///
     /// When it returns, the page table is empty, flushed once unless nothing was valid, and every frame of it but the
@@ -71,7 +90,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
             ranges += 1;
         }
         self.finish(reserved, out);
-        if matches!(self.unfinished, Unfinished::Entries(_)) {
+        if self.unfinished.area().is_some() {
             self.unfinished = Unfinished::Joins;
         }
         RemovedMaps {

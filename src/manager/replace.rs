@@ -4,10 +4,10 @@
 
 use super::refused::Refused;
 use super::space::VirtualMemoryManager;
-use super::steps::run;
+use super::steps::check_map;
 use super::unfinished::Unfinished;
 use super::unmap::Discard;
-use crate::backend::{Edit, PageTableBackend, check_edit};
+use crate::backend::{Edit, PageTableBackend};
 use crate::error::MapError;
 use crate::map::{Payload, VirtualMemoryMap};
 use crate::tree::{Relief, Spot};
@@ -89,7 +89,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// Checks `map`, and sets memory aside: nodes for the cut and the map, frames for leaves that are split.
     fn reserve_replace(&mut self, map: &VirtualMemoryMap<T>) -> Result<B::Reserved, MapError> {
         let area = map.vmarea();
-        check_edit(&self.backend, Edit::Map(run(map.view())))?;
+        check_map(&self.backend, map.view())?;
         let ((), reserved) = self.reserve(|tree| tree.reserve_replace(area), Edit::Unmap(area))?;
         Ok(reserved)
     }

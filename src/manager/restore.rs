@@ -7,9 +7,9 @@ use core::error::Error;
 use core::fmt;
 
 use super::space::VirtualMemoryManager;
-use super::steps::run;
+use super::steps::check_map;
 use super::unfinished::Unfinished;
-use crate::backend::{Edit, PageTableBackend, check_edit};
+use crate::backend::PageTableBackend;
 use crate::error::MapError;
 use crate::map::{Payload, VirtualMemoryMap};
 use crate::tree::Scratch;
@@ -85,7 +85,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         let mut taken = Scratch::new(tree);
         let mut rest = maps.into_iter();
         while let Some(map) = rest.next() {
-            let checked: Result<(), MapError> = check_edit(backend, Edit::Map(run(map.view())));
+            let checked: Result<(), MapError> = check_map(backend, map.view());
             let refused = match checked {
                 Ok(()) => taken.put(map).err(),
                 Err(error) => Some((error, map)),

@@ -5,8 +5,8 @@
 use super::space::VirtualMemoryManager;
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::area::MemoryArea;
-use crate::backend::PageTableBackend;
-use crate::map::{MapRef, Payload};
+use crate::backend::{Entry, PageTableBackend};
+use crate::map::{Backing, MapRef, Payload};
 
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// The map at position `index` in address order, or `None` past the last. O(log n).
@@ -60,9 +60,11 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         self.tree.rank(vaddr)
     }
 
-    /// Where `vaddr` leads by the map that holds it, or `None` where no map is. O(log n).
+    /// Where `vaddr` leads, or `None` where no map is, or no page yet. O(log n), and O(levels) where the page table is
+    /// asked.
     ///
-    /// The answer is the map's, whatever its permissions and whether it is populated or not.
+    /// Of physical memory the map answers, whatever its permissions and whether it is populated or not. Memory that comes
+    /// when it is touched is somewhere once it is resident.
     ///
     /// ```
     /// # use kernel_vm::{backend::mock::MockBackend, *};
@@ -76,7 +78,14 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// ```
     #[must_use]
     pub fn translate_vaddr(&self, vaddr: VirtAddr) -> Option<PhysAddr> {
-        self.tree.find(vaddr)?.translate(vaddr)
+        let map = self.tree.find(vaddr)?;
+        match map.backing() {
+            Backing::Physical => map.translate(vaddr),
+            Backing::Anonymous | Backing::Provided => match self.backend.entry(vaddr) {
+                Entry::Leaf(run) | Entry::Hidden(run) => run.translate(vaddr),
+                Entry::Empty | Entry::Busy => None,
+            },
+        }
     }
 
     /// All maps in address order. O(log n), and O(1) a step.

@@ -141,6 +141,10 @@ pub struct VirtualMemoryManager<B: PageTableBackend, T: Payload = ()> {
     pub(super) asid: Asid,
     /// Work that a verb has left behind when a panic ended it.
     pub(super) unfinished: Unfinished,
+    /// How many edits of entries there were: tickets of before are stale. It never comes round.
+    pub(super) epoch: u64,
+    /// How many bytes of physical memory a fault maps.
+    pub(super) fault_around: usize,
 }
 
 impl<B: PageTableBackend> VirtualMemoryManager<B> {
@@ -200,6 +204,8 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
             tree: Tree::new(),
             asid: Asid::new(0),
             unfinished: Unfinished::Nothing,
+            epoch: 0,
+            fault_around: B::PAGE_SIZE,
         }
     }
 
@@ -240,6 +246,8 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
             tree: Tree::fixed(nodes),
             asid: Asid::new(0),
             unfinished: Unfinished::Nothing,
+            epoch: 0,
+            fault_around: B::PAGE_SIZE,
         }
     }
 

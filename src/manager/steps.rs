@@ -5,7 +5,7 @@
 
 use super::space::VirtualMemoryManager;
 use crate::area::MemoryArea;
-use crate::backend::{Edit, PageTableBackend, Run};
+use crate::backend::{Edit, PageTableBackend, Run, check_edit};
 use crate::error::MapError;
 use crate::flush::Retired;
 use crate::map::{MapRef, Payload};
@@ -45,16 +45,35 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     ///
     /// From here on nobody reaches the memory that the edit has taken out: maps may be handed to the caller.
     pub(super) fn finish(&mut self, left: B::Reserved, out: Retired) {
+        self.epoch = self.epoch.wrapping_add(1);
         self.backend.unreserve(left);
         self.backend.retire(out, self.asid);
     }
 }
 
-/// The entries that `map` is to have, as one run.
-pub(super) fn run<T>(map: MapRef<'_, T>) -> Run {
-    Run {
-        area: map.vmarea(),
-        first: map.first(),
-        attributes: map.attributes(),
+/// The entries that `map` is to have, as one run; `None` where its memory comes page by page.
+pub(super) fn run<T>(map: MapRef<'_, T>) -> Option<Run> {
+    let (area, attributes) = (map.vmarea(), map.attributes());
+    map.first().map(|first| Run {
+        area,
+        first,
+        attributes,
+    })
+}
+
+/// Checks that `backend` can map what `map` says. An offset in the kernel's object is no physical address.
+///
+/// # Errors
+/// Those of [`check_edit`].
+pub(super) fn check_map<B: PageTableBackend, T>(
+    backend: &B,
+    map: MapRef<'_, T>,
+) -> Result<(), MapError> {
+    match run(map) {
+        Some(run) => check_edit(backend, Edit::Map(run)),
+        None => {
+            check_edit(backend, Edit::Protect(map.vmarea(), map.permissions()))?;
+            backend.supports(map.attributes())
+        }
     }
 }

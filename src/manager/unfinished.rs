@@ -10,6 +10,7 @@
 use super::space::VirtualMemoryManager;
 use crate::area::MemoryArea;
 use crate::backend::PageTableBackend;
+use crate::flush::Retired;
 use crate::map::Payload;
 
 /// Work that a verb leaves behind when a panic ends it.
@@ -19,8 +20,20 @@ pub(super) enum Unfinished {
     Nothing,
     /// Maps that have become one may be apart.
     Joins,
-    /// Maps may be apart, and entries in this area may disagree with its maps.
+    /// That, and entries in this area may lead elsewhere than its maps do.
     Entries(MemoryArea),
+    /// That, and entries in this area may allow something else than its maps do.
+    Permissions(MemoryArea),
+}
+
+impl Unfinished {
+    /// Where entries may disagree with their maps.
+    pub(super) const fn area(self) -> Option<MemoryArea> {
+        match self {
+            Self::Nothing | Self::Joins => None,
+            Self::Entries(area) | Self::Permissions(area) => Some(area),
+        }
+    }
 }
 
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
@@ -34,15 +47,34 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         }
     }
 
-    /// Empties the entries that may disagree with their maps, which stay as they are.
-    ///
-    /// The page table is a cache of the maps: it is made again when they are populated.
+    /// Empties the entries that may lead elsewhere than their maps, which faults and `populate` make anew, and lets
+    /// others allow as much as their maps. Maps stay as they are.
     #[cold]
     pub(super) fn recover_entries(&mut self) {
-        if let Unfinished::Entries(area) = self.unfinished {
-            self.clear(area, B::Reserved::default());
-            self.unfinished = Unfinished::Joins;
+        match self.unfinished {
+            Unfinished::Nothing | Unfinished::Joins => return,
+            Unfinished::Entries(area) => self.clear(area, B::Reserved::default()),
+            Unfinished::Permissions(area) => self.recover_permissions(area),
         }
+        self.unfinished = Unfinished::Joins;
+    }
+
+    /// Pages that the space owns keep their data. A leaf of physical memory may reach past the area, and be split only
+    /// with a reservation: it is emptied.
+    fn recover_permissions(&mut self, area: MemoryArea) {
+        let Self { backend, tree, .. } = self;
+        let (mut none, mut out) = (B::Reserved::default(), Retired::new());
+        for map in tree.iter_from(area.start()) {
+            let Some(part) = map.vmarea().intersection(area) else {
+                break;
+            };
+            if map.first().is_some() {
+                backend.unmap(part, &mut none, &mut out);
+            } else {
+                backend.protect(part, map.permissions(), &mut none, &mut out);
+            }
+        }
+        self.finish(none, out);
     }
 
     /// Notes the work that is left to be done if the verb does not come to its [end](Self::end).

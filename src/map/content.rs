@@ -2,16 +2,19 @@
 //!
 //! A map that moves, or whose neighbours are cut away, keeps its content: only the area beside it changes.
 
+use super::backing::Backing;
 use super::payload::Payload;
-use crate::addr::PhysAddr;
 use crate::attributes::Attributes;
 use crate::permissions::Permissions;
 
 /// The facts about a map that do not depend on its virtual addresses, and its payload.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Content<T> {
-    /// The physical address of the first byte. The others follow in order.
-    pub(super) first: PhysAddr,
+    /// The physical address of the first byte, or its offset in the kernel's object; the others follow in order. 0 for
+    /// anonymous memory.
+    pub(super) first: u64,
+    /// The kind of memory, which says what `first` means.
+    pub(super) backing: Backing,
     /// The permissions and the memory type.
     pub(super) attributes: Attributes,
     /// The kernel's word on sharing, which the crate keeps and compares.
@@ -32,13 +35,23 @@ impl<T> Content<T> {
     }
 }
 
+impl<T> Content<T> {
+    /// The address or offset of the byte `offset` bytes behind the first; `None` where that would overflow.
+    pub(super) fn first_behind(&self, offset: u64) -> Option<u64> {
+        match self.backing {
+            Backing::Physical | Backing::Provided => self.first.checked_add(offset),
+            Backing::Anonymous => Some(0),
+        }
+    }
+}
+
 impl<T: Payload> Content<T> {
     /// Splits the content of a map of more than `offset` bytes: `self` keeps the first `offset` bytes, and the answer
-    /// has the rest. `None`, and nothing has changed, where the physical address would overflow. O(1), and one
+    /// has the rest. `None`, and nothing has changed, where the address or offset would overflow. O(1), and one
     /// [`Payload::split_at`].
     pub(crate) fn split_at(&mut self, offset: usize) -> Option<Self> {
         // Before the payload is asked: it cannot take a split back.
-        let first = self.first.checked_add(offset)?;
+        let first = self.first_behind(offset as u64)?;
         let payload = self.payload.split_at(offset);
         Some(Self {
             first,

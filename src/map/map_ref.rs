@@ -4,6 +4,7 @@
 
 use core::fmt;
 
+use super::backing::Backing;
 use super::content::Content;
 use super::payload::Payload;
 use crate::addr::{PhysAddr, VirtAddr};
@@ -34,10 +35,26 @@ impl<'a, T> MapRef<'a, T> {
         self.vmarea
     }
 
+    /// The kind of memory behind the map.
+    #[must_use]
+    pub const fn backing(self) -> Backing {
+        self.content.backing
+    }
+
     /// The physical memory that backs the map; see [`VirtualMemoryMap::pmarea`](super::VirtualMemoryMap::pmarea).
     #[must_use]
     pub fn pmarea(self) -> Option<MemoryArea<PhysAddr>> {
-        MemoryArea::from_start_size(self.content.first, self.vmarea.size()).ok()
+        MemoryArea::from_start_size(self.first()?, self.vmarea.size()).ok()
+    }
+
+    /// The offset in the kernel's object of the byte that `vaddr` shows; `None` outside the map, or unless the map is
+    /// [provided](Backing::Provided). O(1).
+    #[must_use]
+    pub fn offset_of(self, vaddr: VirtAddr) -> Option<u64> {
+        match self.content.backing {
+            Backing::Provided => self.behind(vaddr),
+            Backing::Physical | Backing::Anonymous => None,
+        }
     }
 
     /// The accesses that the map allows, and to whom.
@@ -70,17 +87,27 @@ impl<'a, T> MapRef<'a, T> {
         &self.content.payload
     }
 
-    /// The physical address of the map's first byte.
-    pub(crate) const fn first(self) -> PhysAddr {
-        self.content.first
+    /// The physical address of the map's first byte, if its memory is physical.
+    pub(crate) const fn first(self) -> Option<PhysAddr> {
+        match self.content.backing {
+            Backing::Physical => Some(PhysAddr::new(self.content.first)),
+            Backing::Anonymous | Backing::Provided => None,
+        }
     }
 
-    /// The physical address that `vaddr` leads to; `None` outside the map. O(1), and no look at the page table.
+    /// The physical address that `vaddr` leads to; `None` outside the map, or unless its memory is
+    /// [physical](Backing::Physical): of other memory the page table alone knows. O(1), and no look at the page table.
     #[must_use]
     pub fn translate(self, vaddr: VirtAddr) -> Option<PhysAddr> {
-        self.content
-            .first
-            .checked_add(self.vmarea.offset_of(vaddr)?)
+        match self.content.backing {
+            Backing::Physical => self.behind(vaddr).map(PhysAddr::new),
+            Backing::Anonymous | Backing::Provided => None,
+        }
+    }
+
+    fn behind(self, vaddr: VirtAddr) -> Option<u64> {
+        let offset = self.vmarea.offset_of(vaddr)?;
+        self.content.first_behind(offset as u64)
     }
 }
 
@@ -98,7 +125,8 @@ impl<T: Payload> MapRef<'_, T> {
     /// The last test but one refuses two maps that cover all 2^64 bytes together: no area has that size.
     pub(crate) fn continues_in(self, right: MapRef<'_, T>) -> bool {
         self.vmarea.next() == Some(right.vmarea.start())
-            && self.content.first.checked_add(self.vmarea.size()) == Some(right.content.first)
+            && self.content.backing == right.content.backing
+            && self.content.first_behind(self.vmarea.size() as u64) == Some(right.content.first)
             && self.attributes().allowing(right.permissions()) == right.attributes()
             && self.content.is_shared == right.content.is_shared
             && self.vmarea.hull(right.vmarea).is_ok()
@@ -129,7 +157,8 @@ impl<T> fmt::Debug for MapRef<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MapRef")
             .field("vmarea", &self.vmarea)
-            .field("first", &self.content.first)
+            .field("backing", &self.content.backing)
+            .field("first", &format_args!("{:#x}", self.content.first))
             .field("attributes", &self.content.attributes)
             .field("is_shared", &self.content.is_shared)
             .finish_non_exhaustive()
@@ -137,8 +166,8 @@ impl<T> fmt::Debug for MapRef<'_, T> {
 }
 
 impl<T> fmt::Display for MapRef<'_, T> {
-    /// One line of `/proc/PID/maps`: `start-end rwxs offset dev inode`, hexadecimal, the end exclusive; the offset is
-    /// the physical address.
+    /// One line of `/proc/PID/maps`: `start-end rwxs offset dev inode`, hexadecimal, the end exclusive. The offset is
+    /// the physical address, or that in the kernel's object; 0 for anonymous memory.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (area, permissions) = (self.vmarea(), self.permissions());
         // The exclusive end of the last page is 2^64, which is not a `usize`.
@@ -159,7 +188,7 @@ impl<T> fmt::Display for MapRef<'_, T> {
             letter(Permissions::WRITE, 'w'),
             letter(Permissions::EXECUTE, 'x'),
             if self.is_shared() { 's' } else { 'p' },
-            self.pmarea().map_or(0, |pmarea| pmarea.start().get()),
+            self.content.first,
         )
     }
 }

@@ -4,11 +4,13 @@
 //! [`MapRef`] is a look at a map that stays in its tree. Both are an area and a [`Content`], which the tree keeps
 //! apart: it searches areas, and moves contents about without looking at them.
 
+mod backing;
 mod content;
 mod map_ref;
 mod payload;
 mod virtual_memory_map;
 
+pub use backing::Backing;
 pub(crate) use content::Content;
 pub use map_ref::MapRef;
 pub use payload::Payload;

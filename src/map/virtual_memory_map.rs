@@ -2,11 +2,13 @@
 
 use core::fmt;
 
+use super::backing::Backing;
 use super::content::Content;
 use super::map_ref::MapRef;
 use super::payload::Payload;
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::area::MemoryArea;
+use crate::area_error::AreaError;
 use crate::attributes::{Attributes, MemoryType};
 use crate::error::MapError;
 use crate::permissions::Permissions;
@@ -57,16 +59,71 @@ impl VirtualMemoryMap {
         if sizes.0 != sizes.1 {
             return Err(MapError::SizesDiffer { vmarea, pmarea });
         }
+        Self::backed(
+            vmarea,
+            Backing::Physical,
+            pmarea.start().get(),
+            permissions,
+            is_shared,
+        )
+    }
+
+    /// Maps `area` onto the physical memory at the same addresses: device registers, or what runs before and after
+    /// translation is switched on. Not shared.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub const fn identity(area: MemoryArea, permissions: Permissions) -> Result<Self, MapError> {
+        let first = area.start().get() as u64;
+        Self::backed(area, Backing::Physical, first, permissions, false)
+    }
+
+    /// Memory that comes when it is touched, zeroed, and belongs to the space: heaps and stacks. It is private.
+    /// Without permissions it is a reservation, or a guard.
+    ///
+    /// # Errors
+    /// [`MapError::UnknownPermissions`] for bits without a meaning.
+    pub const fn anonymous(vmarea: MemoryArea, permissions: Permissions) -> Result<Self, MapError> {
+        Self::backed(vmarea, Backing::Anonymous, 0, permissions, false)
+    }
+
+    /// Memory that the kernel supplies page by page, from `offset` bytes on in an object of its own, which the payload
+    /// names: a file, shared memory. The offset follows every split, join and move.
+    ///
+    /// Where `is_shared`, writes reach the object's own frames. Otherwise a page is copied before it is written.
+    ///
+    /// # Errors
+    /// [`MapError::Area`] when the last byte's offset is more than 2^64; [`MapError::UnknownPermissions`] for bits
+    /// without a meaning.
+    pub const fn provided(
+        vmarea: MemoryArea,
+        offset: u64,
+        permissions: Permissions,
+        is_shared: bool,
+    ) -> Result<Self, MapError> {
+        let span = vmarea.end().get() - vmarea.start().get();
+        if offset.checked_add(span as u64).is_none() {
+            // The size of an area is a `usize`, so this does not wrap.
+            let (start, size) = (offset, span.wrapping_add(1));
+            return Err(MapError::Area(AreaError::Overflow { start, size }));
+        }
+        Self::backed(vmarea, Backing::Provided, offset, permissions, is_shared)
+    }
+
+    const fn backed(
+        vmarea: MemoryArea,
+        backing: Backing,
+        first: u64,
+        permissions: Permissions,
+        is_shared: bool,
+    ) -> Result<Self, MapError> {
         if !Permissions::all().contains(permissions) {
             return Err(MapError::UnknownPermissions { permissions });
         }
-        let attributes = Attributes {
-            permissions,
-            memory_type: MemoryType::Normal,
-        };
         let content = Content {
-            first: pmarea.start(),
-            attributes,
+            first,
+            backing,
+            attributes: Attributes::new(permissions, MemoryType::Normal),
             is_shared,
             payload: (),
         };
@@ -78,20 +135,18 @@ impl<T> VirtualMemoryMap<T> {
     /// Replaces the payload, which is dropped, and may change its type. The rest of the map stays. O(1).
     #[must_use]
     pub fn with_payload<U>(self, payload: U) -> VirtualMemoryMap<U> {
-        let Self {
-            vmarea,
-            content:
-                Content {
-                    first,
-                    attributes,
-                    is_shared,
-                    payload: _,
-                },
-        } = self;
+        let Content {
+            first,
+            backing,
+            attributes,
+            is_shared,
+            payload: _,
+        } = self.content;
         VirtualMemoryMap {
-            vmarea,
+            vmarea: self.vmarea,
             content: Content {
                 first,
+                backing,
                 attributes,
                 is_shared,
                 payload,
@@ -121,8 +176,13 @@ impl<T> VirtualMemoryMap<T> {
         self.vmarea
     }
 
-    /// The physical memory that backs the map, of the virtual area's size. `None` for maps that are backed otherwise;
-    /// there are none of those yet. O(1).
+    /// The kind of memory behind the map. O(1).
+    #[must_use]
+    pub const fn backing(&self) -> Backing {
+        self.content.backing
+    }
+
+    /// The physical memory that backs the map, of the virtual area's size. `None` for maps that are backed otherwise. O(1).
     #[must_use]
     pub fn pmarea(&self) -> Option<MemoryArea<PhysAddr>> {
         self.view().pmarea()
@@ -164,7 +224,13 @@ impl<T> VirtualMemoryMap<T> {
         self.content.payload
     }
 
-    /// The physical address that `vaddr` leads to; `None` outside the map. O(1).
+    /// The offset in the kernel's object of the byte that `vaddr` shows; see [`MapRef::offset_of`]. O(1).
+    #[must_use]
+    pub fn offset_of(&self, vaddr: VirtAddr) -> Option<u64> {
+        self.view().offset_of(vaddr)
+    }
+
+    /// The physical address that `vaddr` leads to; see [`MapRef::translate`]. O(1).
     #[must_use]
     pub fn translate(&self, vaddr: VirtAddr) -> Option<PhysAddr> {
         self.view().translate(vaddr)

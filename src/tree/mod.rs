@@ -121,6 +121,7 @@ mod spot;
 mod cut;
 mod drop_all;
 mod edit;
+mod extend;
 mod insert;
 mod insert_leaf;
 mod join;

@@ -34,6 +34,7 @@ fn sv57_keeps_the_laws_and_leaks_nothing() {
 fn keeps_the_laws<F: Format>() {
     let frames = HostFrames::new(4096);
     contract::check(|| radix::<F>(&frames), |_| frames.frames_in_use());
+    contract::check_paging(|| radix::<F>(&frames), |_| frames.frames_in_use());
     assert_eq!(frames.frames_in_use(), 0);
 }
 

@@ -145,7 +145,7 @@ fn without_counts_nothing_changes() {
     let counted = Counted::new(host.clone(), PhysAddr::new(0), &mut []);
     assert_eq!(counted.id(), host.id());
     let frame = counted.alloc().unwrap();
-    assert_eq!(host.share_frame(&frame), Err(ShareError::Uncounted));
+    assert_eq!(counted.share_frame(&frame), Err(ShareError::Uncounted));
     host.release(frame, false); // either side takes it back
     assert_eq!(host.frames_in_use(), 0);
 }

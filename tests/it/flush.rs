@@ -8,7 +8,7 @@ use kernel_vm::backend::mock::HostFrames;
 use kernel_vm::backend::sv39::Sv39;
 use kernel_vm::{
     AllocatorId, Asid, Flush, Frame, FrameAllocator, MemoryArea, Payload, Permissions, PhysAddr,
-    Tlb, VirtualMemoryManager, VirtualMemoryMap,
+    ShareError, Tlb, VirtualMemoryManager, VirtualMemoryMap,
 };
 
 use crate::subject::{PAGE, area, map};
@@ -61,6 +61,19 @@ unsafe impl FrameAllocator for Diary {
 
     fn reach(&self, at: PhysAddr) -> NonNull<u8> {
         self.frames.reach(at)
+    }
+
+    fn counts(&self, at: PhysAddr) -> bool {
+        self.frames.counts(at)
+    }
+
+    unsafe fn share(&self, at: PhysAddr) -> Result<Frame, ShareError> {
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { self.frames.share(at) }
+    }
+
+    fn is_unique(&self, at: PhysAddr) -> bool {
+        self.frames.is_unique(at)
     }
 }
 

@@ -12,6 +12,7 @@ mod concurrent;
 mod contract;
 mod counted;
 mod failure;
+mod faults;
 mod flush;
 mod host_frames;
 #[cfg(target_os = "linux")]

@@ -1,7 +1,7 @@
 //! The laws of [`PageTableBackend`] as a suite that panics where one is broken, for any backend's author.
 //!
-//! [`check`] runs all laws but one. [`failed_reservations_change_nothing`] is the one: it needs a backend that fails on
-//! demand. Both ask for a backend by `make`, as often as they need one, and drop it before they ask for the next.
+//! [`check`] runs the laws that every backend keeps, but for one: [`failed_reservations_change_nothing`] needs a backend
+//! that fails on demand. [`check_paging`] runs those of [`Paging`], for a backend that owns frames. All ask for a backend by `make`, as often as they need one, and drop it before they ask for the next.
 //!
 //! `in_use` answers how many frames a backend holds at this time, or whatever else it sets aside. The laws compare that
 //! number with the one that a new backend had, and nothing else. A backend that cannot tell answers 0.
@@ -29,6 +29,7 @@
 mod failing;
 mod looking;
 mod mapping;
+mod owning;
 mod pages;
 mod place;
 mod protecting;
@@ -42,12 +43,20 @@ mod verbs;
 pub use failing::failed_reservations_change_nothing;
 
 use crate::backend::page_table::PageTableBackend;
+use crate::backend::paging::Paging;
 use space::Space;
 
 /// A law: it works on a space in which nothing is mapped, and panics where the space does not keep it.
 ///
 /// Whatever a law leaves mapped is unmapped for it, and then nothing more may be in use than at first.
 type Law<B> = fn(&mut Space<'_, B>);
+
+/// Laws by room, each with its name.
+macro_rules! named {
+    ($($room:ident: $($law:ident)*;)*) => {
+        [$($((stringify!($law), $room::$law as Law<B>)),*),*]
+    };
+}
 
 /// All laws, one after the other, but for [`failed_reservations_change_nothing`], which needs to know how to fail.
 ///
@@ -56,29 +65,60 @@ type Law<B> = fn(&mut Space<'_, B>);
 /// # Panics
 /// Where a law is broken, with its name and both sides of the comparison that has failed.
 pub fn check<B: PageTableBackend>(make: impl Fn() -> B, in_use: impl Fn(&B) -> usize) {
-    let keeps = |name, law: &dyn Fn(&mut Space<'_, B>)| {
-        let mut space = Space::new(name, make(), &in_use);
-        law(&mut space);
-        space.end();
-    };
     for (name, law) in laws() {
-        keeps(name, &law);
+        keeps(name, make(), &in_use, law);
     }
     for seed in random::SEEDS {
-        keeps("random_edits_agree_with_a_model", &|space| {
-            random::edits_agree_with_a_model(space, seed);
-        });
+        keeps(
+            "random_edits_agree_with_a_model",
+            make(),
+            &in_use,
+            |space| {
+                random::edits_agree_with_a_model(space, seed);
+            },
+        );
+    }
+}
+
+/// The laws of [`Paging`], one after the other. The platform's frames are counted, and their bytes are there.
+///
+/// # Panics
+/// Where a law is broken, with its name and both sides of the comparison that has failed.
+pub fn check_paging<B: Paging>(make: impl Fn() -> B, in_use: impl Fn(&B) -> usize) {
+    for (name, law) in paging_laws() {
+        keeps(name, make(), &in_use, law);
+    }
+}
+
+/// Runs a law on a new backend.
+fn keeps<B: PageTableBackend>(
+    name: &'static str,
+    backend: B,
+    in_use: &dyn Fn(&B) -> usize,
+    law: impl Fn(&mut Space<'_, B>),
+) {
+    let mut space = Space::new(name, backend, in_use);
+    law(&mut space);
+    space.end();
+}
+
+/// The laws of [`check_paging`], each with the name under which it is reported.
+fn paging_laws<B: Paging>() -> [(&'static str, Law<B>); 7] {
+    named! {
+        owning:
+            an_installed_frame_goes_back_when_its_page_goes
+            a_frame_is_not_installed_over_another
+            a_leaf_is_permitted_more_only_as_it_was_read
+            an_exchange_answers_the_old_frame
+            protecting_lets_no_owned_leaf_be_written
+            held_bytes_are_the_pages
+            an_access_is_marked_only_where_it_is_allowed;
     }
 }
 
 /// The laws of [`check`] but for the random ones, each with the name under which it is reported.
 fn laws<B: PageTableBackend>() -> [(&'static str, Law<B>); 24] {
-    macro_rules! laws {
-        ($($room:ident: $($law:ident)*;)*) => {
-            [$($((stringify!($law), $room::$law as Law<B>)),*),*]
-        };
-    }
-    laws! {
+    named! {
         mapping:
             a_new_page_table_is_empty
             what_is_mapped_is_there

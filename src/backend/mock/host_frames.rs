@@ -7,7 +7,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use core::sync::atomic::{AtomicU32, AtomicUsize};
 
 use spin::Mutex;
 
@@ -15,7 +16,7 @@ use super::countdown::Countdown;
 use super::host_memory::HostMemory;
 use crate::addr::PhysAddr;
 use crate::flush::{Flush, Tlb};
-use crate::frame::{AllocatorId, FRAME_SIZE, Frame, FrameAllocator};
+use crate::frame::{AllocatorId, FRAME_SIZE, Frame, FrameAllocator, ShareError};
 
 /// The byte that fills a frame that is not in use.
 ///
@@ -23,7 +24,7 @@ use crate::frame::{AllocatorId, FRAME_SIZE, Frame, FrameAllocator};
 const POISON: u8 = 0xdb;
 
 /// Physical memory in the memory of the host, and a platform for tests: it hands frames out, counts them and the
-/// flushes, and catches who frees twice, or uses what was freed.
+/// flushes, and catches who frees twice, or uses what was freed. It counts the references to each frame.
 ///
 /// It is a handle: clones share the frames. Physical addresses are the host's own, so frames of one are never taken for
 /// another's. The host's memory is touched when a frame is handed out, so frames that are never used cost nothing.
@@ -80,7 +81,14 @@ impl HostFrames {
         pool.fresh - pool.free.len()
     }
 
-    /// The number of flushes so far. O(1).
+    /// How many references to the frame that holds `at` there are; 0 for one that is not handed out. O(1).
+    #[must_use]
+    pub fn references(&self, at: PhysAddr) -> u32 {
+        let found = self.host.locate(at);
+        found.map_or(0, |(index, _)| self.host.references(index))
+    }
+
+    /// How many flushes there were. O(1).
     #[must_use]
     pub fn flushes(&self) -> usize {
         self.host.flushes.load(Relaxed)
@@ -112,7 +120,7 @@ impl Host {
             return Some(index);
         }
         let index = pool.fresh;
-        self.memory.mark(index)?;
+        self.memory.count(index)?;
         // SAFETY: frames from `fresh` on were never handed out, and the pool is locked.
         unsafe { self.memory.fill(index, POISON) };
         pool.fresh += 1;
@@ -122,15 +130,20 @@ impl Host {
     /// Whether the frame with this number is handed out.
     #[inline]
     pub(super) fn is_in_use(&self, index: usize) -> bool {
-        self.memory
-            .mark(index)
-            .is_some_and(|mark| mark.load(Relaxed))
+        self.references(index) > 0
     }
 
-    fn mark(&self, index: usize, in_use: bool) {
-        let mark = self.memory.mark(index);
-        mark.into_iter()
-            .for_each(|mark| mark.store(in_use, Relaxed));
+    #[inline]
+    fn references(&self, index: usize) -> u32 {
+        let count = self.memory.count(index);
+        count.map_or(0, |count| count.load(Acquire))
+    }
+
+    /// The number and the count of the frame that holds `at`, if that is in use.
+    fn counted(&self, at: PhysAddr) -> Option<(usize, &AtomicU32)> {
+        let (index, _) = self.locate(at)?;
+        let count = self.memory.count(index)?;
+        (count.load(Relaxed) > 0).then_some((index, count))
     }
 
     /// The identity of this memory: its place, which no other memory has while frames are handed out.
@@ -156,7 +169,8 @@ impl Host {
 
 #[expect(unsafe_code, reason = "the promises of the trait")]
 // SAFETY:
-// - `alloc` hands each frame out once: `take` answers free ones under the pool's lock, and `release` alone frees them.
+// - `alloc` hands out free frames: `take` answers those under the pool's lock, and the `release` that takes the last
+//   reference alone frees them.
 // - The frames lie in memory of this value's own. While a frame is handed out, nothing here touches its bytes.
 // - Clones of the handle share the memory, which lives as long as any of them, or for ever if a frame is still out.
 // - `reach` answers pointers into that memory, with the provenance of all of it.
@@ -176,7 +190,8 @@ unsafe impl FrameAllocator for HostFrames {
             return None;
         }
         let index = self.host.take(&mut pool)?;
-        self.host.mark(index, true);
+        let count = self.host.memory.count(index);
+        count.into_iter().for_each(|count| count.store(1, Relaxed));
         let at = self.host.addr(index);
         // SAFETY: the frame was free, and is not handed out again before it is released. Who has this id shares this
         // memory: no other memory is at the same place while a frame of this one is handed out.
@@ -194,22 +209,21 @@ unsafe impl FrameAllocator for HostFrames {
             frame.addr()
         );
         let mut pool = self.host.pool.lock();
-        let index = self
+        let found = self
             .host
-            .locate(frame.addr())
-            .filter(|&(_, within)| within == 0)
-            .map(|(index, _)| index);
-        let index = index.filter(|&index| self.host.is_in_use(index));
+            .counted(frame.addr())
+            .filter(|_| frame.addr().is_aligned(FRAME_SIZE));
         assert!(
-            index.is_some(),
+            found.is_some(),
             "double free: no frame is in use at {}",
             frame.addr()
         );
-        index.into_iter().for_each(|index| {
-            self.host.mark(index, false);
-            // SAFETY: the frame was in use, its one reference was given up with `frame`, and the pool is locked.
-            unsafe { self.host.memory.fill(index, POISON) };
-            pool.free.push(index);
+        found.into_iter().for_each(|(index, count)| {
+            if count.fetch_sub(1, AcqRel) == 1 {
+                // SAFETY: its last reference was given up with `frame`, and the pool is locked.
+                unsafe { self.host.memory.fill(index, POISON) };
+                pool.free.push(index);
+            }
         });
     }
 
@@ -223,6 +237,29 @@ unsafe impl FrameAllocator for HostFrames {
             .filter(|&(index, _)| self.host.is_in_use(index));
         let byte = found.and_then(|(index, within)| self.host.memory.byte(index, within));
         byte.unwrap_or_else(|| unreachable_frame(at))
+    }
+
+    fn counts(&self, _at: PhysAddr) -> bool {
+        true
+    }
+
+    unsafe fn share(&self, at: PhysAddr) -> Result<Frame, ShareError> {
+        let (index, count) = self.host.counted(at).ok_or(ShareError::Free)?;
+        let counted = count.fetch_update(Acquire, Relaxed, |count| match count {
+            0 => None,
+            _ => count.checked_add(1),
+        });
+        match counted {
+            // SAFETY: the reference was counted just now, and is given to nobody else.
+            Ok(_) => Ok(unsafe { Frame::of(self.host.id(), self.host.addr(index)) }),
+            Err(0) => Err(ShareError::Free),
+            Err(_) => Err(ShareError::TooMany),
+        }
+    }
+
+    fn is_unique(&self, at: PhysAddr) -> bool {
+        let found = self.host.locate(at);
+        found.is_none_or(|(index, _)| self.host.references(index) <= 1)
     }
 }
 

@@ -1,14 +1,14 @@
-//! Memory of the host, cut into frames, with a mark for each frame that says whether it is in use.
+//! Memory of the host, cut into frames, with a count for each.
 
 use alloc::alloc::{alloc_zeroed, dealloc};
 use core::alloc::Layout;
 use core::num::NonZeroUsize;
 use core::ptr::NonNull;
-use core::sync::atomic::AtomicBool;
+use core::sync::atomic::AtomicU32;
 
 use crate::frame::FRAME_SIZE;
 
-/// One allocation: bytes that are skipped to reach a multiple of [`FRAME_SIZE`], the frames, a byte for the mark of
+/// One allocation: bytes that are skipped to reach a multiple of [`FRAME_SIZE`], the frames, a word for the count of
 /// each.
 ///
 /// It is asked for as zeroed bytes without alignment, because the host has such memory without touching it: what
@@ -27,8 +27,8 @@ pub(super) struct HostMemory {
 unsafe impl Send for HostMemory {}
 
 // SAFETY:
-// - `&self` reaches the marks, which are atomic.
-// - `&self` answers pointers into frames, and only the owner of a frame uses those.
+// - `&self` reaches the counts, which are atomic.
+// - `&self` answers pointers into frames, and only the owners of a frame use those.
 #[expect(unsafe_code, reason = "pointers are not `Sync` by themselves")]
 unsafe impl Sync for HostMemory {}
 
@@ -49,7 +49,7 @@ impl HostMemory {
         // SAFETY: the layout's size is more than `frames` bytes, which were checked not to be 0.
         let start = NonNull::new(unsafe { alloc_zeroed(layout) })?;
         let skipped = start.addr().get().wrapping_neg() % FRAME_SIZE;
-        // SAFETY: that is less than `FRAME_SIZE`, which `layout` has added to what frames and marks need.
+        // SAFETY: that is less than `FRAME_SIZE`, which `layout` has added to what frames and counts need.
         let base = unsafe { start.add(skipped) };
         Some(Self {
             start,
@@ -65,7 +65,7 @@ impl HostMemory {
 
     fn layout(frames: usize) -> Option<Layout> {
         let size = frames
-            .checked_mul(FRAME_SIZE + 1)?
+            .checked_mul(FRAME_SIZE + size_of::<AtomicU32>())?
             .checked_add(FRAME_SIZE)?;
         Layout::array::<u8>(size).ok()
     }
@@ -93,17 +93,20 @@ impl HostMemory {
         Some(unsafe { self.base.add(index * FRAME_SIZE + within) })
     }
 
-    /// A mark for whoever hands the frame with this number out; false at first.
+    /// How many references whoever hands the frame with this number out has counted; 0 at first.
     #[inline]
-    pub(super) fn mark(&self, index: usize) -> Option<&AtomicBool> {
+    pub(super) fn count(&self, index: usize) -> Option<&AtomicU32> {
         if index >= self.frames {
             return None;
         }
-        // SAFETY: behind the frames there is a byte for each of them, and `index` was checked to be one of them.
-        let mark = unsafe { self.base.add(self.frames * FRAME_SIZE + index) };
-        // SAFETY: the byte was zeroed, lives as long as `self`, and is only ever used as this atomic: so it is a
-        // `bool`.
-        Some(unsafe { AtomicBool::from_ptr(mark.cast().as_ptr()) })
+        // SAFETY: behind the frames there is a word for each of them, and `index` was checked to be one of them.
+        let count = unsafe {
+            self.base
+                .add(self.frames * FRAME_SIZE + index * size_of::<AtomicU32>())
+        };
+        // SAFETY: the word was zeroed, lives as long as `self`, and is only ever used as this atomic. It is aligned, since
+        // the frames are, and their size is a multiple of its own.
+        Some(unsafe { AtomicU32::from_ptr(count.cast().as_ptr()) })
     }
 
     /// Fills the frame with this number.

@@ -61,7 +61,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
     }
 
     #[inline]
-    fn in_all_spaces<'a>(&self, flush: Flush<'a>) -> Flush<'a> {
+    pub(super) fn in_all_spaces<'a>(&self, flush: Flush<'a>) -> Flush<'a> {
         if self.is_kernel() {
             flush.global()
         } else {

@@ -32,7 +32,7 @@ use crate::platform::Platform;
 /// split where an edit wants a part. There is no table without entries, the root aside.
 ///
 /// Physical memory is mapped by [ranges](crate::backend::PageTableBackend::map), and stays its owner's; single pages
-/// are [installed](Self::install) with a [`Frame`] each, which is then the page table's own, and given back when the
+/// are [installed](crate::backend::Paging::install) with a [`Frame`] each, which is then the page table's own, and given back when the
 /// page is unmapped.
 ///
 /// `Display` prints its entries, level by level.
@@ -214,7 +214,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
         self.platform.release(self.take_frame(at), false);
     }
 
-    /// The one reference to the frame at `at`: of a table, or of a page that was [installed](Self::install). The caller
+    /// The one reference to the frame at `at`: of a table, or of a page that was [installed](crate::backend::Paging::install). The caller
     /// has just taken it out of a word (or a variable) of this page table.
     #[expect(
         unsafe_code,

@@ -29,10 +29,11 @@
 //!
 //! | borrow | from | to | by |
 //! |---|---|---|---|
-//! | `&self` | empty | leaf, hidden | `map`, [`install`](Radix::install): with a compare-and-swap, so the first CPU wins |
+//! | `&self` | empty | leaf, hidden | `map`, [`install`](crate::backend::Paging::install): with a compare-and-swap, so the first CPU wins |
 //! | `&self` | empty | pointer | `map`, `install`: the table is filled first, and published with one store |
-//! | `&self` | leaf | used leaf | [`set_accessed`](Radix::set_accessed), or the MMU |
-//! | `&self` | leaf, hidden | leaf of another frame | [`exchange`](Radix::exchange): through a retired word where the format breaks before it makes |
+//! | `&self` | leaf | used leaf | [`touch`](crate::backend::Paging::touch), or the MMU |
+//! | `&self` | leaf, hidden | leaf that allows more | [`permit`](crate::backend::Paging::permit), for the frame of before |
+//! | `&self` | leaf, hidden | leaf of another frame | [`exchange`](crate::backend::Paging::exchange): a valid leaf goes through a retired word and its flush |
 //! | `&mut self` | leaf, hidden | hidden, leaf | `protect` |
 //! | `&mut self` | leaf, hidden | empty | `unmap`, if nothing waits for the flush; `shift`, of a page with a frame of the page table's own |
 //! | `&mut self` | leaf, hidden | retired | `unmap`, if its frame is the page table's own, or the format breaks before it makes |
@@ -80,7 +81,7 @@
 //! | a leaf where the entry was empty or hidden | a CPU may have cached the invalid entry, and faults at worst; then it is soon enough to fence. [`Tlb::made_valid`](crate::Tlb::made_valid) is told, for who would rather fence at once; with Svvptc nobody need ('Svvptc') |
 //! | a table where the entry was empty | a CPU may have cached an entry that is no leaf, and faults at worst. Only a fence without an address covers that, so `made_valid` is told of tables |
 //! | a table of smaller leaves for a large one (where [`Format::BREAK_BEFORE_MAKE`] is not set, as on RISC-V) | until the verb's own flush, either may be used, and both have equal translations; that flush names pages of the large leaf, and so covers it |
-//! | an accessed or dirty bit set by [`set_accessed`](Radix::set_accessed) | a CPU that has cached the leaf without it faults once more ('Virtual Address Translation Process'); `made_valid` is told |
+//! | an accessed or dirty bit set by [`touch`](crate::backend::Paging::touch) | a CPU that has cached the leaf without it faults once more ('Virtual Address Translation Process'); `made_valid` is told |
 //! | a leaf in the place of one that its own verb has taken out (where `BREAK_BEFORE_MAKE` is not set) | the verb's flush is yet to come, and covers both; until then either may be used |
 //! | marks in pointers, of owned leaves below, and accessed and dirty bits that are carried over to leaves just made | the MMU ignores the first; who has cached a leaf without the second sets them again ('Virtual Address Translation Process') |
 //! | permissions that are as before | no entry has changed |
@@ -102,8 +103,8 @@
 //! | verb | what leaks |
 //! |---|---|
 //! | all | the frame that the hook was asked for or given, if it had not done that yet; frames set aside in the verb itself, as those of [`edit`](crate::backend::PageTableBackend::edit) are; tables that were being filled, with those below |
-//! | [`install`](Radix::install) | the frame that it was given, unless its entry was written |
-//! | [`exchange`](Radix::exchange) | the frame that it was given, unless its entry was written; else the old one, if it was the page table's own. Where [`Format::BREAK_BEFORE_MAKE`] is set, a flush that panics leaves the page as it was |
+//! | [`install`](crate::backend::Paging::install) | the frame that it was given, unless its entry was written |
+//! | [`exchange`](crate::backend::Paging::exchange) | the frame that it was given, unless its entry was written; else the old one, if it was the page table's own. Where [`Format::BREAK_BEFORE_MAKE`] is set, a flush that panics leaves the page as it was |
 //! | `shift` | the frame of one page of the page table's own, which was on its way |
 //! | `unreserve` | frames that it had not given back yet |
 //! | `retire`, and `edit`, which retires in one call | the tables and frames below one retired pointer |
@@ -125,12 +126,12 @@ mod frames;
 mod hooks;
 mod memory;
 mod new;
+mod paging;
 mod reservation;
 mod retire;
 mod walk;
 
 pub use edit::harvest::Usage;
-pub use edit::lost::{Lost, Replaced};
 pub use entry::features::{AccessedDirty, Features};
 pub use entry::format::Format;
 pub(super) use entry::format::sealed::Sealed;

@@ -6,8 +6,8 @@ use kernel_vm::backend::mock::machine::{Extensions, Machine};
 use kernel_vm::backend::riscv::Mode;
 use kernel_vm::backend::sv39::Sv39;
 use kernel_vm::{
-    Access, AllocatorId, FRAME_SIZE, Flush, Frame, FrameAllocator, Permissions, PhysAddr, Tlb,
-    VirtAddr, VirtualMemoryManager,
+    Access, AllocatorId, FRAME_SIZE, Flush, Frame, FrameAllocator, Permissions, PhysAddr,
+    ShareError, Tlb, VirtAddr, VirtualMemoryManager,
 };
 
 use super::tables::machine;
@@ -56,6 +56,19 @@ unsafe impl FrameAllocator for OneHart {
 
     fn reach(&self, at: PhysAddr) -> NonNull<u8> {
         self.machine.reach(at)
+    }
+
+    fn counts(&self, at: PhysAddr) -> bool {
+        self.machine.counts(at)
+    }
+
+    unsafe fn share(&self, at: PhysAddr) -> Result<Frame, ShareError> {
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { self.machine.share(at) }
+    }
+
+    fn is_unique(&self, at: PhysAddr) -> bool {
+        self.machine.is_unique(at)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a CPU does when a flush is missing, and how that is found.
 
+use kernel_vm::backend::Paging;
 use kernel_vm::backend::mock::machine::{Call, Extensions, Stale};
 use kernel_vm::backend::radix::{self, AccessedDirty};
 use kernel_vm::backend::riscv::Mode;
@@ -115,7 +116,7 @@ fn a_dirty_bit_of_which_made_valid_did_not_tell_is_spurious() {
     table.unreserve(reserved);
     cpu.prefetch(page);
     machine.skip(Call::MadeValid, 1);
-    table.set_accessed(page, Access::Write).unwrap();
+    table.touch(page, Access::Write).unwrap();
     assert!(machine.stale().unwrap().is_spurious);
     assert_eq!(cpu.outcomes(page, Access::Write)[0], Ok(run.first));
     cpu.write_satp(0);

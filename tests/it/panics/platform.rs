@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Acquire};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use kernel_vm::backend::mock::HostFrames;
-use kernel_vm::{AllocatorId, Flush, Frame, FrameAllocator, MemoryArea, PhysAddr, Tlb};
+use kernel_vm::{AllocatorId, Flush, Frame, FrameAllocator, MemoryArea, PhysAddr, ShareError, Tlb};
 
 /// What a platform is called for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,6 +175,19 @@ unsafe impl FrameAllocator for Panicky {
 
     fn reach(&self, at: PhysAddr) -> NonNull<u8> {
         self.called(Hook::Reach, || self.frames.reach(at))
+    }
+
+    fn counts(&self, at: PhysAddr) -> bool {
+        self.frames.counts(at)
+    }
+
+    unsafe fn share(&self, at: PhysAddr) -> Result<Frame, ShareError> {
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { self.frames.share(at) }
+    }
+
+    fn is_unique(&self, at: PhysAddr) -> bool {
+        self.frames.is_unique(at)
     }
 }
 

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
+use kernel_vm::backend::Paging;
 use kernel_vm::backend::mock::HostFrames;
 use kernel_vm::backend::radix::{AccessedDirty, Format, Radix, Reserved};
 use kernel_vm::backend::sv39::Sv39Format;

@@ -1,5 +1,6 @@
 //! Replacing the frame of a page: the old one comes back after one flush.
 
+use kernel_vm::backend::Paging;
 use kernel_vm::backend::radix::{AccessedDirty, Radix};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};
 use kernel_vm::{Frame, FrameAllocator, MapError, Permissions, PhysAddr, VirtAddr};

@@ -1,6 +1,7 @@
 //! Golden words: every field of every format, as the manual has it ('Sv39', 'Sv48' and 'Sv57: Page-Based ...
 //! Virtual-Memory System', 'Svpbmt'), read from the frames themselves.
 
+use kernel_vm::backend::Paging;
 use kernel_vm::backend::radix::{AccessedDirty, Features, Radix};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};
 use kernel_vm::{Access, Attributes, MapError, MemoryType, Permissions, PhysAddr, VirtAddr};
@@ -120,9 +121,7 @@ fn setting_accessed_sets_what_the_access_wants_and_no_more<F: Shape>() {
         let mut table = table::<F>(AccessedDirty::Software);
         let all = RW | Permissions::EXECUTE;
         make(&mut table, Edit::Map(run(size, 0xc000_0000, size, all)));
-        table
-            .set_accessed(VirtAddr::new(2 * size - 1), access)
-            .unwrap();
+        table.touch(VirtAddr::new(2 * size - 1), access).unwrap();
         assert_eq!(last(&table, size), 0x3000_0000 | low, "{access:?}");
     }
 }

@@ -1,7 +1,8 @@
 //! Giving a page table single frames: what is refused comes back, and changes nothing.
 
-use kernel_vm::backend::radix::{AccessedDirty, Lost, Radix, Reserved};
+use kernel_vm::backend::radix::{AccessedDirty, Radix, Reserved};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend};
+use kernel_vm::backend::{Lost, Paging};
 use kernel_vm::{
     Attributes, Frame, FrameAllocator, MapError, MemoryType, Permissions, PhysAddr, VirtAddr,
 };

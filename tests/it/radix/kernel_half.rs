@@ -1,5 +1,6 @@
 //! The kernel half: one page table that every space shares, whatever is mapped when.
 
+use kernel_vm::backend::Paging;
 use kernel_vm::backend::radix::{AccessedDirty, Features, Radix};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend};
 use kernel_vm::{FrameAllocator, MapError, MemoryArea, PhysAddr, VirtAddr, VirtualMemoryManager};
@@ -177,7 +178,7 @@ fn a_space_neither_edits_nor_reads_the_kernel_half<F: Shape>() {
         (Entry::Empty, None)
     );
     assert_eq!(space.populated(upper::<F>()).count(), 0);
-    assert!(space.set_accessed(page, kernel_vm::Access::Read).is_err());
+    assert!(space.touch(page, kernel_vm::Access::Read).is_err());
     // Even unchecked.
     let mut out = kernel_vm::Retired::new();
     let mut none = Default::default();

@@ -1,5 +1,6 @@
 //! Pages that the page table owns: what keeps them, what gives them back, when, and how dirty.
 
+use kernel_vm::backend::Paging;
 use kernel_vm::backend::radix::{AccessedDirty, Radix};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend};
 use kernel_vm::{FrameAllocator, MemoryType, Permissions, PhysAddr, VirtAddr};

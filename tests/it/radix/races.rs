@@ -4,6 +4,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
+use kernel_vm::backend::Paging;
 use kernel_vm::backend::mock::HostFrames;
 use kernel_vm::backend::radix::{AccessedDirty, Radix};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};
@@ -212,7 +213,7 @@ fn bits_that_are_set_meanwhile_are_not_lost<F: Shape>() {
             } else {
                 Access::Write
             };
-            table.set_accessed(VirtAddr::new(PAGE), access).unwrap();
+            table.touch(VirtAddr::new(PAGE), access).unwrap();
         }
     });
     let mut out = kernel_vm::Retired::new();

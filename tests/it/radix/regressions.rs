@@ -1,5 +1,6 @@
 //! What once went wrong.
 
+use kernel_vm::backend::Paging;
 use kernel_vm::backend::mock::HostFrames;
 use kernel_vm::backend::radix::{AccessedDirty, Features, Reserved};
 use kernel_vm::backend::sv39::Sv39;
@@ -185,9 +186,7 @@ fn a_page_that_was_written_is_dirty_where_it_moves() {
         table
             .edit(Edit::Map(run(GIB, 0x8000_0000, PAGE)), ASID)
             .unwrap();
-        table
-            .set_accessed(VirtAddr::new(GIB), Access::Write)
-            .unwrap();
+        table.touch(VirtAddr::new(GIB), Access::Write).unwrap();
         let (from, to) = (area(GIB, PAGE), area(2 * GIB, PAGE));
         table.edit(Edit::Shift { from, to }, ASID).unwrap();
         let (mut out, mut dirty) = (Retired::new(), Vec::new());

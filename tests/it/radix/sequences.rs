@@ -3,6 +3,7 @@
 
 use std::mem::replace;
 
+use kernel_vm::backend::Paging;
 use kernel_vm::backend::radix::{AccessedDirty, Radix};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};
 use kernel_vm::{FrameAllocator, MapError, MemoryArea, Permissions, PhysAddr, Retired, VirtAddr};

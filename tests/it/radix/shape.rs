@@ -1,10 +1,11 @@
 //! What the manual says of the formats, and their tables read as the hardware reads them.
 
-use kernel_vm::backend::radix::{AccessedDirty, Features, Format, Lost, Radix};
+use kernel_vm::backend::radix::{AccessedDirty, Features, Format, Radix};
 use kernel_vm::backend::sv39::Sv39Format;
 use kernel_vm::backend::sv48::Sv48Format;
 use kernel_vm::backend::sv57::Sv57Format;
 use kernel_vm::backend::{Edit, PageTableBackend, Run};
+use kernel_vm::backend::{Lost, Paging};
 use kernel_vm::{
     Asid, Attributes, Frame, FrameAllocator, MapError, MemoryType, Permissions, PhysAddr, Platform,
     VirtAddr,

@@ -1,5 +1,6 @@
 //! Accessed and dirty: who sets them, who reads and clears them.
 
+use kernel_vm::backend::Paging;
 use kernel_vm::backend::radix::{AccessedDirty, Radix, Usage};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend};
 use kernel_vm::{Access, MemoryArea, Permissions, Retired, VirtAddr};
@@ -50,7 +51,7 @@ fn set_accessed_refuses_what_the_leaf_does_not_allow<F: Shape>() {
         (4 * GIB, Access::Read, Entry::Empty),
         (F::LAST_LOW + 1, Access::Read, Entry::Empty),
     ] {
-        let refused = table.set_accessed(VirtAddr::new(addr), access);
+        let refused = table.touch(VirtAddr::new(addr), access);
         assert_eq!(refused, Err(found), "{addr:#x}");
     }
     assert_eq!([0, PAGE].map(|page| last(&table, page)), words);
@@ -61,9 +62,7 @@ fn set_accessed_says_that_the_page_can_be_used_now<F: Shape>() {
     let table = table::<F>(AccessedDirty::Software);
     install(&table, PAGE, RW);
     table.platform().take();
-    table
-        .set_accessed(VirtAddr::new(PAGE + 9), Access::Write)
-        .unwrap();
+    table.touch(VirtAddr::new(PAGE + 9), Access::Write).unwrap();
     let events = table.platform().take();
     let [Event::Valid(made)] = &events[..] else {
         panic!("{events:?}")
@@ -160,12 +159,10 @@ fn frames_are_dirty_only_since_the_last_harvest<F: Shape>() {
     let [one, other] = [0, 1].map(|page| install(&table, page * PAGE, RW));
     for page in [0, 1] {
         let addr = VirtAddr::new(page * PAGE);
-        table.set_accessed(addr, Access::Write).unwrap();
+        table.touch(addr, Access::Write).unwrap();
     }
     assert_eq!(used(&harvest(&mut table, area(0, GIB))), [(true, true); 2]);
-    table
-        .set_accessed(VirtAddr::new(PAGE), Access::Write)
-        .unwrap();
+    table.touch(VirtAddr::new(PAGE), Access::Write).unwrap();
     table.platform().take();
     make(&mut table, Edit::Unmap(area(0, 2 * PAGE)));
     let events = table.platform().take();

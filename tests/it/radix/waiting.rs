@@ -3,6 +3,7 @@
 use std::sync::Barrier;
 use std::thread;
 
+use kernel_vm::backend::Paging;
 use kernel_vm::backend::mock::HostFrames;
 use kernel_vm::backend::radix::{AccessedDirty, Format, Radix, Reserved};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use kernel_vm::backend::mock::HostFrames;
 use kernel_vm::{
-    AllocatorId, Asid, FRAME_SIZE, Flush, Frame, FrameAllocator, MemoryArea, PhysAddr, Tlb,
+    AllocatorId, Asid, FRAME_SIZE, Flush, Frame, FrameAllocator, MemoryArea, PhysAddr, ShareError,
+    Tlb,
 };
 
 use super::shape::{set_word, word};
@@ -137,6 +138,19 @@ unsafe impl FrameAllocator for Witness {
     fn reach(&self, at: PhysAddr) -> NonNull<u8> {
         self.notes.reached.fetch_add(1, Relaxed);
         self.frames.reach(at)
+    }
+
+    fn counts(&self, at: PhysAddr) -> bool {
+        self.frames.counts(at)
+    }
+
+    unsafe fn share(&self, at: PhysAddr) -> Result<Frame, ShareError> {
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { self.frames.share(at) }
+    }
+
+    fn is_unique(&self, at: PhysAddr) -> bool {
+        self.frames.is_unique(at)
     }
 }
 

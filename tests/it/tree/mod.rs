@@ -4,7 +4,7 @@
 //! [`look`] asks the space and the model each question there is; [`dense`] fills leaves to their bound.
 
 mod dense;
-mod edits;
+pub mod edits;
 mod look;
 
 use std::collections::BTreeMap;

@@ -13,7 +13,7 @@ use super::state::State;
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::area::MemoryArea;
 use crate::flush::{Flush, Tlb};
-use crate::frame::{AllocatorId, FRAME_SIZE, Frame, FrameAllocator};
+use crate::frame::{AllocatorId, FRAME_SIZE, Frame, FrameAllocator, ShareError};
 
 /// The most pages that are fenced one by one; for more, everything is forgotten.
 const FEW: usize = 64;
@@ -55,7 +55,9 @@ unsafe impl FrameAllocator for Machine {
     /// When [`HostFrames`](crate::backend::mock::HostFrames) does: the frame is another allocator's, or not in use.
     fn release(&self, frame: Frame, dirty: bool) {
         self.moment();
-        self.note_release(frame.addr());
+        if self.frames().is_unique(frame.addr()) {
+            self.note_release(frame.addr());
+        }
         self.frames().release(frame, dirty);
     }
 
@@ -64,6 +66,19 @@ unsafe impl FrameAllocator for Machine {
     fn reach(&self, at: PhysAddr) -> NonNull<u8> {
         self.moment();
         self.frames().reach(at)
+    }
+
+    fn counts(&self, at: PhysAddr) -> bool {
+        self.frames().counts(at)
+    }
+
+    unsafe fn share(&self, at: PhysAddr) -> Result<Frame, ShareError> {
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { self.frames().share(at) }
+    }
+
+    fn is_unique(&self, at: PhysAddr) -> bool {
+        self.frames().is_unique(at)
     }
 }
 

@@ -6,6 +6,7 @@ use crate::addr::{PhysAddr, VirtAddr};
 use crate::area::MemoryArea;
 use crate::asid::Asid;
 use crate::attributes::{Attributes, MemoryType};
+use crate::backend::Paging;
 use crate::backend::contract;
 use crate::backend::mock::HostFrames;
 use crate::backend::page_table::{Edit, PageTableBackend};
@@ -69,6 +70,10 @@ fn last(table: &Table, addr: usize) -> u64 {
 #[test]
 fn the_contract_holds() {
     contract::check(
+        || Radix::<ArmLike, _>::new(HostFrames::new(1024)).unwrap(),
+        |table| table.platform().frames_in_use(),
+    );
+    contract::check_paging(
         || Radix::<ArmLike, _>::new(HostFrames::new(1024)).unwrap(),
         |table| table.platform().frames_in_use(),
     );

@@ -8,6 +8,7 @@ use super::edits::{ASID, LARGE, PAGE, READ, area, attributes, run};
 use super::format::ArmLike;
 use super::platform::Platform;
 use crate::addr::VirtAddr;
+use crate::backend::Paging;
 use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::radix::Radix;
 use crate::backend::run::Entry;

@@ -13,7 +13,7 @@ use spin::Mutex;
 use crate::addr::PhysAddr;
 use crate::backend::mock::HostFrames;
 use crate::flush::{Flush, Tlb};
-use crate::frame::{AllocatorId, Frame, FrameAllocator};
+use crate::frame::{AllocatorId, Frame, FrameAllocator, ShareError};
 
 /// The hooks of the TLB, as the platform notes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +95,19 @@ unsafe impl FrameAllocator for Platform {
 
     fn reach(&self, at: PhysAddr) -> NonNull<u8> {
         self.frames.reach(at)
+    }
+
+    fn counts(&self, at: PhysAddr) -> bool {
+        self.frames.counts(at)
+    }
+
+    unsafe fn share(&self, at: PhysAddr) -> Result<Frame, ShareError> {
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { self.frames.share(at) }
+    }
+
+    fn is_unique(&self, at: PhysAddr) -> bool {
+        self.frames.is_unique(at)
     }
 }
 

@@ -3,13 +3,13 @@
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
-use super::lost::{Lost, Replaced};
 use crate::addr::VirtAddr;
 use crate::asid::Asid;
 use crate::attributes::Attributes;
+use crate::backend::lost::{Lost, Replaced};
 use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::entry::retired::retired_leaf;
-use crate::backend::radix::entry::word::{Word, is_leaf};
+use crate::backend::radix::entry::word::{Word, is_run};
 use crate::backend::radix::hooks::New;
 use crate::backend::radix::memory::Radix;
 use crate::backend::radix::walk::find::entry;
@@ -33,21 +33,8 @@ impl Drop for Broken<'_> {
 }
 
 impl<F: Format, P: Platform> Radix<F, P> {
-    /// Maps the page of `old` to `frame` instead, which becomes the page table's own, if the page still is as `old`
-    /// says. Many CPUs may do so at once. O(levels), and one flush.
-    ///
-    /// `old` is an answer of [`entry`](crate::backend::PageTableBackend::entry); accessed and dirty bits are not
-    /// compared. The page is flushed, and then the old frame comes back, if it was the page table's own: nobody reaches
-    /// it any more through this page.
-    ///
-    /// # Errors
-    /// The frame comes back, and the page is as it was:
-    /// - with its entry, when that is not `old`, or [`Entry::Busy`](crate::backend::Entry::Busy), while another CPU is
-    ///   at it;
-    /// - with [`MapError::NotMapped`], when `old` is no single page;
-    /// - with [`MapError::ForeignFrame`], when the frame is another allocator's;
-    /// - with the errors of [`check_edit`](crate::backend::check_edit).
-    pub fn exchange(
+    /// As [`Paging::exchange`](crate::backend::Paging::exchange).
+    pub(in crate::backend::radix) fn exchange_frame(
         &self,
         old: Run,
         frame: Frame,
@@ -61,6 +48,11 @@ impl<F: Format, P: Platform> Radix<F, P> {
         let Some(word) = self.find_page(page) else {
             return Err(Lost::raced(frame, self.find_entry(page)));
         };
+        if word.load(Relaxed) & F::OWNED != 0 && !self.platform().counts(old.first) {
+            // Another CPU may be reading its bytes without a reference: see `hold`.
+            let addr = old.first;
+            return Err(Lost::refused(frame, MapError::Uncounted { addr }));
+        }
         self.made_code(frame.addr(), FRAME_SIZE, attributes.permissions);
         self.mark_owned(page);
         let new = F::leaf(frame.addr(), attributes, 0) | self.common_bits() | F::OWNED;
@@ -92,31 +84,32 @@ impl<F: Format, P: Platform> Radix<F, P> {
         Ok(())
     }
 
-    /// Puts `new` in the place of the leaf of `old`, and makes every CPU see it. Answers the word that was there, or,
-    /// as an error, the word that is there instead.
+    /// Puts `new` in the place of the leaf of `old`, and makes every CPU see it. Answers the word that was there, or, as
+    /// an error, the word that is there instead.
+    ///
+    /// A valid leaf is broken first, by every format. Were `new` there before the flush, one CPU could write the new
+    /// frame while another still reads the old one.
     fn swap_leaf(&self, word: &AtomicU64, old: Run, new: u64, asid: Asid) -> Result<u64, u64> {
-        let breaks = |leaf| F::BREAK_BEFORE_MAKE && leaf & F::VALID != 0;
+        let is_valid = |leaf| leaf & F::VALID != 0;
         // The MMU may set bits of the old leaf until another word is there: it is tried again then.
         let before = word.fetch_update(AcqRel, Acquire, |found| {
-            let next = if breaks(found) {
+            let next = if is_valid(found) {
                 retired_leaf::<F>(found)
             } else {
+                // A hidden leaf was in no TLB.
                 new
             };
             is_run::<F>(found, old).then_some(next)
         })?;
-        if breaks(before) {
+        if is_valid(before) {
             let leaf = before;
             let broken = Broken { word, leaf };
             self.flush_leaves(old.area, asid);
             core::mem::forget(broken);
             // The word is still retired: nobody takes that for a leaf, or for empty.
             word.store(new, Release);
-        } else if before & F::VALID != 0 {
-            // A hidden leaf was in no TLB.
-            self.flush_leaves(old.area, asid);
         }
-        if new & F::VALID != 0 && (breaks(before) || before & F::VALID == 0) {
+        if is_valid(new) {
             self.made_valid(old.area, New::Leaves);
         }
         Ok(before)
@@ -138,9 +131,4 @@ impl<F: Format, P: Platform> Radix<F, P> {
             table = self.table(child);
         }
     }
-}
-
-/// Whether `word` is the leaf of `run`, whatever its accessed and dirty bits are.
-fn is_run<F: Format>(word: u64, run: Run) -> bool {
-    is_leaf::<F>(word) && F::addr(word) == run.first && F::attributes(word) == run.attributes
 }

@@ -1,8 +1,8 @@
 //! Giving the page table single frames of its own, from many CPUs at once.
 
-use super::lost::Lost;
 use crate::addr::VirtAddr;
 use crate::attributes::Attributes;
+use crate::backend::lost::Lost;
 use crate::backend::page_table::Edit;
 use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::memory::Radix;
@@ -13,19 +13,8 @@ use crate::frame::Frame;
 use crate::platform::Platform;
 
 impl<F: Format, P: Platform> Radix<F, P> {
-    /// Maps the page at `page` to `frame`, which becomes the page table's own. It is given back when the page is
-    /// unmapped, after the flush, and moves along when the page is [shifted](crate::backend::PageTableBackend::shift).
-    /// Reserved as [`Edit::Map`] of that page; many CPUs may install at once. O(levels).
-    ///
-    /// Nothing is flushed, since nothing was valid there.
-    ///
-    /// # Errors
-    /// The frame comes back, and the page is as it was:
-    /// - with its entry, when another CPU was first, or [`Entry::Busy`], where a retired word waits for its flush;
-    /// - with [`MapError::OutOfFrames`], when no table was reserved;
-    /// - with [`MapError::ForeignFrame`], when the frame is another allocator's;
-    /// - with the errors of [`check_edit`](crate::backend::check_edit).
-    pub fn install(
+    /// As [`Paging::install`](crate::backend::Paging::install).
+    pub(in crate::backend::radix) fn install_frame(
         &self,
         page: VirtAddr,
         frame: Frame,

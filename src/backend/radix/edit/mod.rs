@@ -5,7 +5,8 @@
 //! | [`map`] | `&self` or `&mut self` | writes leaves where entries are empty, with [`fill`] for new tables |
 //! | [`install`] | `&self` | maps one page to a frame that becomes the page table's own |
 //! | [`exchange`] | `&self` | puts another frame in the place of a page's |
-//! | [`set_accessed`] | `&self` | sets the accessed and dirty bits of a leaf |
+//! | [`permit`] | `&self` | lets a leaf allow more |
+//! | [`touch`] | `&self` | sets the accessed and dirty bits of a leaf |
 //! | [`unmap`] | `&mut self` | takes leaves and tables out |
 //! | [`protect`] | `&mut self` | gives leaves other permissions, with [`rewrite`] for leaves in a row |
 //! | [`shift`] | `&mut self` | maps leaves elsewhere, after [`moved`] |
@@ -24,15 +25,15 @@ pub(super) mod exchange;
 pub(super) mod fill;
 pub(super) mod harvest;
 pub(super) mod install;
-pub(super) mod lost;
 pub(super) mod map;
 pub(super) mod map_edit;
 pub(super) mod moved;
 pub(super) mod one_page;
+pub(super) mod permit;
 pub(super) mod protect;
 pub(super) mod rewrite;
-pub(super) mod set_accessed;
 pub(super) mod shift;
 pub(super) mod split;
+pub(super) mod touch;
 pub(super) mod unmap;
 pub(super) mod used;

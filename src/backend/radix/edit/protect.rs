@@ -8,6 +8,7 @@ use core::ops::Range;
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
 
+use super::rewrite::Allowed;
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::backend::radix::entry::format::Format;
@@ -27,8 +28,7 @@ use crate::platform::Platform;
 /// A change of permissions under way.
 struct ProtectEdit<'a> {
     permissions: Permissions,
-    /// The bits that the format makes of them.
-    bits: u64,
+    allowed: Allowed,
     reserved: &'a mut Reserved,
     changed: Changed,
 }
@@ -44,7 +44,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
     ) {
         let mut edit = ProtectEdit {
             permissions,
-            bits: F::permissions(permissions),
+            allowed: Allowed::new::<F>(permissions),
             reserved,
             changed: Changed::default(),
         };
@@ -130,11 +130,11 @@ impl<F: Format, P: Platform> Radix<F, P> {
             let words = self.table(at).get(slots.clone());
             self.made_code_of(words.unwrap_or_default(), level);
         }
-        let seen = self.rewrite(at, slots, edit.bits);
+        let seen = self.rewrite(at, slots, edit.allowed);
         if seen.difference != 0 {
             edit.changed.leaves(area);
         }
-        if seen.words & F::HIDDEN != 0 && edit.bits & F::VALID != 0 {
+        if seen.words & F::HIDDEN != 0 && edit.allowed.bits & F::VALID != 0 {
             self.made_valid(area, New::Leaves);
         }
     }

@@ -9,6 +9,7 @@ use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::entry::word::is_leaf;
 use crate::backend::radix::memory::Radix;
 use crate::backend::radix::walk::table::Table;
+use crate::permissions::Permissions;
 use crate::platform::Platform;
 
 /// The number of words that are compared together. It is as many as make the comparison worth it, and few enough that
@@ -24,6 +25,35 @@ pub(crate) struct Seen {
     pub(crate) difference: u64,
 }
 
+/// The bits that a format makes of the permissions which leaves are to have.
+#[derive(Clone, Copy)]
+pub(super) struct Allowed {
+    pub(super) bits: u64,
+    /// The bits of an owned leaf that could not be written before. Its frame may have other owners, so the next write
+    /// faults, and decides.
+    unwritable: u64,
+}
+
+impl Allowed {
+    pub(super) fn new<F: Format>(permissions: Permissions) -> Self {
+        Self {
+            bits: F::permissions(permissions),
+            unwritable: F::permissions(permissions - Permissions::WRITE),
+        }
+    }
+
+    /// The bits that `leaf` is to have.
+    #[inline]
+    fn of<F: Format>(self, leaf: u64) -> u64 {
+        let is_writable = || F::attributes(leaf).permissions.contains(Permissions::WRITE);
+        if leaf & F::OWNED == 0 || is_writable() {
+            self.bits
+        } else {
+            self.unwritable
+        }
+    }
+}
+
 impl Seen {
     /// Notes words that were `old` and have changed in these bits. A word that was not valid is in no TLB.
     #[inline]
@@ -36,26 +66,21 @@ impl Seen {
 }
 
 impl<F: Format, P: Platform> Radix<F, P> {
-    /// Gives the leaves in these slots of the table at `at` the permissions that the format makes `bits` of. Words that
-    /// are no leaves stay as they are. O(slots).
-    pub(in crate::backend::radix) fn rewrite(
-        &mut self,
-        at: PhysAddr,
-        slots: Range<usize>,
-        bits: u64,
-    ) -> Seen {
+    /// Gives the leaves in these slots of the table at `at` these permissions. An owned leaf that could not be written
+    /// stays so, and words that are no leaves stay as they are. O(slots).
+    pub(super) fn rewrite(&mut self, at: PhysAddr, slots: Range<usize>, allowed: Allowed) -> Seen {
         let mut seen = Seen::default();
         if self.is_written_by_hardware() {
-            rewrite_shared::<F>(part(self.table(at), slots), bits, &mut seen);
+            rewrite_shared::<F>(part(self.table(at), slots), allowed, &mut seen);
             return seen;
         }
         for first in slots.clone().step_by(GROUP) {
             let group = first..slots.end.min(first + GROUP);
-            let alike = self.alike(at, group.clone(), F::KEPT);
+            let alike = self.alike(at, group.clone(), F::KEPT & !F::OWNED);
             let words = part(self.table(at), group);
             match alike.filter(|&word| is_leaf::<F>(word)) {
-                Some(old) => rewrite_alike::<F>(words, old, bits, &mut seen),
-                None => rewrite_each::<F>(words, bits, &mut seen),
+                Some(old) => rewrite_alike::<F>(words, old, allowed, &mut seen),
+                None => rewrite_each::<F>(words, allowed, &mut seen),
             }
         }
         seen
@@ -68,8 +93,8 @@ fn part(table: &Table, slots: Range<usize>) -> &[AtomicU64] {
 
 /// Rewrites leaves that all have the permissions of `old`, as those in a row mostly do: one difference does for each.
 /// Nobody else writes these words, so they are loaded and stored apart.
-fn rewrite_alike<F: Format>(words: &[AtomicU64], old: u64, bits: u64, seen: &mut Seen) {
-    let difference = (old ^ bits) & !F::KEPT;
+fn rewrite_alike<F: Format>(words: &[AtomicU64], old: u64, allowed: Allowed, seen: &mut Seen) {
+    let difference = (old ^ allowed.of::<F>(old)) & !F::KEPT;
     for word in words {
         word.store(word.load(Relaxed) ^ difference, Relaxed);
     }
@@ -77,32 +102,31 @@ fn rewrite_alike<F: Format>(words: &[AtomicU64], old: u64, bits: u64, seen: &mut
 }
 
 /// Rewrites words that differ in more than their kept bits, one by one. Nobody else writes them.
-fn rewrite_each<F: Format>(words: &[AtomicU64], bits: u64, seen: &mut Seen) {
+fn rewrite_each<F: Format>(words: &[AtomicU64], allowed: Allowed, seen: &mut Seen) {
     for word in words {
         let old = word.load(Relaxed);
-        let new = with_permissions::<F>(old, bits);
+        let new = with_permissions::<F>(old, allowed);
         word.store(new, Relaxed);
         seen.note::<F>(old, old ^ new);
     }
 }
 
-/// Rewrites words in which the MMU sets A and D meanwhile. Each is read and written in one step, so that no bit is
-/// lost.
-fn rewrite_shared<F: Format>(words: &[AtomicU64], bits: u64, seen: &mut Seen) {
+/// Rewrites words in which the MMU sets A and D meanwhile. Each is read and written in one step, so that no bit is lost.
+fn rewrite_shared<F: Format>(words: &[AtomicU64], allowed: Allowed, seen: &mut Seen) {
     for word in words {
-        let change = |old| Some(with_permissions::<F>(old, bits));
+        let change = |old| Some(with_permissions::<F>(old, allowed));
         let old = word
             .fetch_update(Relaxed, Relaxed, change)
             .unwrap_or_default();
-        seen.note::<F>(old, old ^ with_permissions::<F>(old, bits));
+        seen.note::<F>(old, old ^ with_permissions::<F>(old, allowed));
     }
 }
 
 /// The word with other permissions if it is a leaf, else the word as it is.
 #[inline]
-const fn with_permissions<F: Format>(word: u64, bits: u64) -> u64 {
+fn with_permissions<F: Format>(word: u64, allowed: Allowed) -> u64 {
     if is_leaf::<F>(word) {
-        (word & F::KEPT) | bits
+        (word & F::KEPT) | allowed.of::<F>(word)
     } else {
         word
     }

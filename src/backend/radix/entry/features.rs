@@ -12,7 +12,7 @@ pub enum AccessedDirty {
     /// lost, which costs several times as much.
     Hardware,
     /// The kernel: the MMU faults on a clear bit (RISC-V's Svade), and the kernel's handler calls
-    /// [`set_accessed`](crate::backend::radix::Radix::set_accessed).
+    /// [`Paging::touch`](crate::backend::Paging::touch).
     Software,
 }
 

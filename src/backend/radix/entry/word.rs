@@ -2,6 +2,7 @@
 
 use super::format::Format;
 use crate::addr::PhysAddr;
+use crate::backend::run::Run;
 
 /// The five cases of an entry's word. Each word is exactly one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,4 +50,9 @@ pub(crate) const fn is_leaf<F: Format>(word: u64) -> bool {
 #[inline]
 pub(crate) const fn is_vacant<F: Format>(word: u64) -> bool {
     !is_leaf::<F>(word)
+}
+
+/// Whether `word` is the leaf of `run`, whatever its accessed and dirty bits are.
+pub(in crate::backend::radix) fn is_run<F: Format>(word: u64, run: Run) -> bool {
+    is_leaf::<F>(word) && F::addr(word) == run.first && F::attributes(word) == run.attributes
 }

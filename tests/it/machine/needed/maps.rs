@@ -1,5 +1,6 @@
 //! Verbs of a page table that put something there, or something else.
 
+use kernel_vm::backend::Paging;
 use kernel_vm::backend::mock::machine::Stale;
 use kernel_vm::backend::radix::{AccessedDirty, Features, Radix};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};
@@ -67,7 +68,7 @@ pub fn set_accessed<F: Mmu>(stage: &Stage) -> Option<Stale> {
         stage.table_with::<F>(Features::new().with_accessed_dirty(AccessedDirty::Software));
     map(&mut table, page(0));
     stage.cache(addr(0));
-    stage.verb(|| table.set_accessed(addr(0), Access::Write).unwrap());
+    stage.verb(|| table.touch(addr(0), Access::Write).unwrap());
     stage.stale()
 }
 

@@ -9,8 +9,8 @@ use kernel_vm::backend::mock::machine::{Call, Extensions, Machine, Stale};
 use kernel_vm::backend::radix::{self, Radix};
 use kernel_vm::backend::riscv::Satp;
 use kernel_vm::{
-    AllocatorId, Asid, FRAME_SIZE, Flush, Frame, FrameAllocator, MemoryArea, PhysAddr, Tlb,
-    VirtAddr,
+    AllocatorId, Asid, FRAME_SIZE, Flush, Frame, FrameAllocator, MemoryArea, PhysAddr, ShareError,
+    Tlb, VirtAddr,
 };
 
 use crate::machine::mmu::Mmu;
@@ -24,6 +24,8 @@ pub const CPUS: usize = 4;
 pub enum Dropped {
     /// The `n`-th of `of` such calls.
     Call { call: Call, n: usize, of: usize },
+    /// The flush, and the news that follows it, which would make up for it.
+    FlushAndNews,
     /// That tables are concerned, not only leaves.
     Tables(Call),
     /// That all spaces are concerned.
@@ -40,6 +42,7 @@ impl Dropped {
     const fn calls(self) -> (Call, usize) {
         match self {
             Self::Call { call, of, .. } => (call, of),
+            Self::FlushAndNews => (Call::Flush, 1),
             Self::Tables(call) | Self::Global(call) => (call, 1),
         }
     }
@@ -106,6 +109,19 @@ unsafe impl FrameAllocator for Weakened {
 
     fn reach(&self, at: PhysAddr) -> NonNull<u8> {
         self.machine.reach(at)
+    }
+
+    fn counts(&self, at: PhysAddr) -> bool {
+        self.machine.counts(at)
+    }
+
+    unsafe fn share(&self, at: PhysAddr) -> Result<Frame, ShareError> {
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { self.machine.share(at) }
+    }
+
+    fn is_unique(&self, at: PhysAddr) -> bool {
+        self.machine.is_unique(at)
     }
 }
 
@@ -179,6 +195,10 @@ impl Stage {
         if self.is_forgetful {
             match self.dropped {
                 Dropped::Call { call, n, .. } => self.machine().skip(call, n),
+                Dropped::FlushAndNews => {
+                    self.machine().skip(Call::Flush, 1);
+                    self.machine().skip(Call::MadeValid, 1);
+                }
                 weakened => self.platform.weakened.set(Some(weakened)),
             }
         }

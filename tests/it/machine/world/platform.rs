@@ -9,7 +9,7 @@ use kernel_vm::backend::mock::machine::{Cpu, Machine};
 use kernel_vm::backend::riscv::Satp;
 use kernel_vm::{
     AllocatorId, Asid, AsidSlot, FRAME_SIZE, Flush, Frame, FrameAllocator, MemoryArea, PhysAddr,
-    Tlb, VirtAddr,
+    ShareError, Tlb, VirtAddr,
 };
 
 pub const CPUS: usize = 4;
@@ -110,6 +110,19 @@ unsafe impl FrameAllocator for SpacePlatform {
             self.shared.interrupt();
         }
         self.shared.machine.reach(at)
+    }
+
+    fn counts(&self, at: PhysAddr) -> bool {
+        self.shared.machine.counts(at)
+    }
+
+    unsafe fn share(&self, at: PhysAddr) -> Result<Frame, ShareError> {
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { self.shared.machine.share(at) }
+    }
+
+    fn is_unique(&self, at: PhysAddr) -> bool {
+        self.shared.machine.is_unique(at)
     }
 }
 

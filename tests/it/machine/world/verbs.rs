@@ -1,5 +1,6 @@
 //! What each operation does.
 
+use kernel_vm::backend::Paging;
 use kernel_vm::backend::radix::Radix;
 use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};
 use kernel_vm::{

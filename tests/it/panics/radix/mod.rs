@@ -7,6 +7,7 @@ mod verbs;
 use std::collections::BTreeSet;
 use std::panic::resume_unwind;
 
+use kernel_vm::backend::Paging;
 use kernel_vm::backend::radix::{AccessedDirty, Features, Format, Radix};
 use kernel_vm::backend::sv39::Sv39Format;
 use kernel_vm::backend::sv48::Sv48Format;
@@ -164,7 +165,7 @@ fn a_harvest_survives_a_sink_that_panics() {
         let mut stage = Stage::<Sv39Format>::new(AccessedDirty::Hardware);
         for page in [1, 2, 8, 1024] {
             let page = VirtAddr::new(page * PAGE);
-            stage.table.set_accessed(page, Access::Write).unwrap();
+            stage.table.touch(page, Access::Write).unwrap();
         }
         let mut seen = 0;
         let (table, out) = (&mut stage.table, &mut stage.out);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::mem::take;
 
+use kernel_vm::backend::Paging;
 use kernel_vm::backend::radix::{AccessedDirty, Features, Format, Radix, Reserved};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};
 use kernel_vm::{

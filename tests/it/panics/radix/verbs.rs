@@ -2,6 +2,7 @@
 
 use std::mem::take;
 
+use kernel_vm::backend::Paging;
 use kernel_vm::backend::radix::Format;
 use kernel_vm::backend::{Edit, PageTableBackend, Run};
 use kernel_vm::{Access, FrameAllocator, MemoryArea, Permissions, VirtAddr};
@@ -109,7 +110,7 @@ pub fn shared<F: Format>() -> Vec<Verb<F>> {
             name: "exchange",
             before: a_frame,
             verb: |stage| exchange(stage, 8 * PAGE, RX),
-            leaks: [[1, 0, 1, 0, 0, 1], [1, 0, 1, 0, 0, 1]],
+            leaks: [[1, 1, 1, 0, 0, 1], [1, 1, 1, 0, 0, 1]],
         },
         Verb {
             name: "exchange of what is hidden",
@@ -128,7 +129,7 @@ pub fn shared<F: Format>() -> Vec<Verb<F>> {
             before: do_nothing,
             verb: |stage| {
                 let page = VirtAddr::new(8 * PAGE);
-                stage.table.set_accessed(page, Access::Write).unwrap();
+                stage.table.touch(page, Access::Write).unwrap();
             },
             leaks: [[0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]],
         },
@@ -199,7 +200,7 @@ pub fn exclusive<F: Format>() -> Vec<Verb<F>> {
             name: "harvest",
             before: |stage| {
                 let page = VirtAddr::new(8 * PAGE);
-                stage.table.set_accessed(page, Access::Write).unwrap();
+                stage.table.touch(page, Access::Write).unwrap();
             },
             verb: |stage| {
                 let out = &mut stage.out;

@@ -15,15 +15,13 @@ use crate::permissions::Access;
 use crate::platform::Platform;
 
 impl<F: Format, P: Platform> Radix<F, P> {
-    /// Sets the accessed bit of the leaf that holds `addr`, and the dirty bit for a write, as the MMU would.
-    ///
-    /// For a kernel whose MMU faults on a clear bit (RISC-V's Svade; Privileged, 'Virtual Address Translation Process',
-    /// step 9). Many CPUs may do so at once. O(levels).
-    ///
-    /// # Errors
-    /// The entry, unchanged, when it is no valid leaf that allows `access`: the fault has another reason. Whether user
-    /// mode may use the page is not asked.
-    pub fn set_accessed(&self, addr: VirtAddr, access: Access) -> Result<(), Entry> {
+    /// As [`Paging::touch`](crate::backend::Paging::touch), as RISC-V's MMU does with Svadu (Privileged, 'Virtual Address
+    /// Translation Process', step 9). Whether user mode may use the page is not asked.
+    pub(in crate::backend::radix) fn touch_leaf(
+        &self,
+        addr: VirtAddr,
+        access: Access,
+    ) -> Result<(), Entry> {
         let Found { word, level, .. } = self.find(addr).ok_or(Entry::Empty)?;
         let allows = |word: u64| {
             let permissions = F::attributes(word).permissions;
@@ -35,6 +33,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
             allows(word).then_some(word | F::used(access))
         });
         match set {
+            Ok(before) if before & F::used(access) == F::used(access) => Ok(()),
             Ok(_) => {
                 self.made_valid(MemoryArea::block(addr, span(level)), New::Leaves);
                 Ok(())

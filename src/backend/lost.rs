@@ -18,7 +18,7 @@ pub struct Lost {
 
 impl Lost {
     /// A frame that was refused with `error`.
-    pub(super) const fn refused(frame: Frame, error: MapError) -> Self {
+    pub(crate) const fn refused(frame: Frame, error: MapError) -> Self {
         Self {
             frame,
             reason: Err(error),
@@ -26,7 +26,7 @@ impl Lost {
     }
 
     /// A frame that came too late: `found` is in its page.
-    pub(super) const fn raced(frame: Frame, found: Entry) -> Self {
+    pub(crate) const fn raced(frame: Frame, found: Entry) -> Self {
         Self {
             frame,
             reason: Ok(found),

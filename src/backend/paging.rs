@@ -1,0 +1,106 @@
+//! The contract of a page table that owns frames, page by page.
+
+use crate::addr::VirtAddr;
+use crate::asid::Asid;
+use crate::attributes::Attributes;
+use crate::backend::lost::{Lost, Replaced};
+use crate::backend::page_table::PageTableBackend;
+use crate::backend::run::{Entry, Run};
+use crate::bytes::Held;
+use crate::frame::{Frame, ShareError};
+use crate::permissions::{Access, Permissions};
+use crate::platform::Platform;
+
+/// Page tables that own the frames behind single pages: what faults need, many of them at once.
+///
+/// An *owned* leaf maps one page, and has the one reference to its frame. The frame goes back to the platform when the
+/// page is unmapped, after the flush. All methods take `&self`, and may run on many CPUs at once.
+///
+/// *For backend authors.* These laws come to those of [`PageTableBackend`]:
+/// - Under `&self` an entry goes from empty to leaf ([`install`](Self::install)), from a leaf to one that allows more for
+///   the same frame ([`permit`](Self::permit), [`touch`](Self::touch)), or, through *busy*, from one frame to another
+///   ([`exchange`](Self::exchange)). Each is one compare-and-swap on what was read, so nothing is lost.
+/// - [`exchange`](Self::exchange) breaks before it makes, on every architecture: the old leaf becomes busy, that is
+///   flushed, and only then the new one is there. Else one CPU could write the new frame while another still reads the
+///   old.
+/// - `protect` never lets an owned leaf be written that could not be: its frame may have other owners. The next write
+///   faults, and decides. A leaf that could be written before, and shall be now, stays so.
+/// - An owned frame leaves under `&self` only by `exchange`, which refuses one that is not
+///   [counted](crate::FrameAllocator::counts). So [`hold`](Self::hold) may do without a reference there.
+pub trait Paging: PageTableBackend {
+    /// The kernel's side: where frames come from, and who must forget.
+    type Platform: Platform;
+
+    /// The platform that the page table was made with. O(1).
+    fn platform(&self) -> &Self::Platform;
+
+    /// Maps the page at `page` to `frame`, which becomes the page table's own. Reserved as
+    /// [`Edit::Map`](crate::backend::Edit::Map) of that page; without a reservation it does where there is a table for
+    /// the page. O(levels), no flush.
+    ///
+    /// # Errors
+    /// The frame comes back, and the page is as it was. With the entry that is there, when another CPU was first, or
+    /// [`Entry::Busy`], where a page waits to be retired. With [`MapError::OutOfFrames`](crate::MapError::OutOfFrames), when no table was reserved;
+    /// [`MapError::ForeignFrame`](crate::MapError::ForeignFrame), for another allocator's frame; or an error of
+    /// [`check_edit`](crate::backend::check_edit).
+    fn install(
+        &self,
+        page: VirtAddr,
+        frame: Frame,
+        attributes: Attributes,
+        reserved: &mut Self::Reserved,
+    ) -> Result<(), Lost>;
+
+    /// Maps the page that `old` is to `frame` instead, which becomes the page table's own, if the page is still as
+    /// `old` says: as [`entry`](PageTableBackend::entry) answered it, accessed and dirty bits aside. Flushes that page,
+    /// waits, and answers the old frame, if the page table owned it: nobody reaches it through this page any more.
+    /// O(levels), and one flush.
+    ///
+    /// # Errors
+    /// The frame comes back, and the page is as it was. With the entry that is there, when that is not `old`, or
+    /// [`Entry::Busy`], while another CPU is at it. With [`MapError::NotMapped`](crate::MapError::NotMapped) when `old` is no single page;
+    /// [`MapError::Uncounted`](crate::MapError::Uncounted) when the old frame is owned and its allocator counts no references;
+    /// [`MapError::ForeignFrame`](crate::MapError::ForeignFrame), for another allocator's frame; or an error of
+    /// [`check_edit`](crate::backend::check_edit).
+    fn exchange(
+        &self,
+        old: Run,
+        frame: Frame,
+        attributes: Attributes,
+        asid: Asid,
+    ) -> Result<Option<Replaced>, Lost>;
+
+    /// Gives the leaf that `old` is other permissions, for the same frame: more of them, as nothing is flushed. The
+    /// platform's [`made_valid`](crate::Tlb::made_valid) is told. O(levels).
+    ///
+    /// # Errors
+    /// The entry that is there, unchanged, when it is not `old`, or when no page table can say these permissions.
+    fn permit(&self, old: Run, permissions: Permissions) -> Result<(), Entry>;
+
+    /// Sets the accessed bit of the leaf that holds `addr`, and the dirty bit for a write, as an MMU would that does
+    /// so: for one that faults instead, and for writes that the kernel makes through a mapping of its own. O(levels).
+    ///
+    /// # Errors
+    /// The entry that is there, unchanged, when it is no valid leaf that allows `access`.
+    fn touch(&self, addr: VirtAddr, access: Access) -> Result<(), Entry>;
+
+    /// This CPU forgets what it has cached of the page that holds `addr`, tables included: by
+    /// [`Tlb::fence`](crate::Tlb::fence). O(1).
+    fn fence(&self, addr: VirtAddr, asid: Asid);
+
+    /// The bytes behind the owned leaf that `run` is, which stay where they are while they are held. O(levels).
+    ///
+    /// # Errors
+    /// [`Unheld::Changed`] when the entry is not `run` (any more), or not owned; [`Unheld::Share`] when its frame has
+    /// as many references as can be counted.
+    fn hold(&self, run: Run) -> Result<Held<'_, Self::Platform>, Unheld>;
+}
+
+/// Why the bytes of a page cannot be held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unheld {
+    /// The page is not as it was said to be: this is there.
+    Changed(Entry),
+    /// There is no further reference to its frame.
+    Share(ShareError),
+}

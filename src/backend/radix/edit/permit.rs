@@ -1,0 +1,44 @@
+//! Letting a leaf allow more, for the same frame.
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use crate::area::MemoryArea;
+use crate::backend::check::check_edit;
+use crate::backend::page_table::Edit;
+use crate::backend::radix::entry::format::Format;
+use crate::backend::radix::entry::word::is_run;
+use crate::backend::radix::hooks::New;
+use crate::backend::radix::memory::Radix;
+use crate::backend::radix::walk::find::{Found, entry};
+use crate::backend::radix::walk::table::span;
+use crate::backend::run::{Entry, Run};
+use crate::permissions::Permissions;
+use crate::platform::Platform;
+
+impl<F: Format, P: Platform> Radix<F, P> {
+    /// As [`Paging::permit`](crate::backend::Paging::permit). Accessed and dirty bits stay, also those that the MMU sets
+    /// meanwhile.
+    pub(in crate::backend::radix) fn permit_leaf(
+        &self,
+        old: Run,
+        permissions: Permissions,
+    ) -> Result<(), Entry> {
+        let page = old.area.start();
+        let Found { word, level, .. } = self.find(page).ok_or(Entry::Empty)?;
+        let is_sound = check_edit(self, Edit::Protect(old.area, permissions)).is_ok();
+        let is_whole = old.area == MemoryArea::block(page, span(level));
+        let gained = permissions - old.attributes.permissions;
+        self.made_code(old.first, old.area.size(), gained);
+        let bits = F::permissions(permissions);
+        let set = word.fetch_update(Relaxed, Relaxed, |word| {
+            (is_sound && is_whole && is_run::<F>(word, old)).then_some((word & F::KEPT) | bits)
+        });
+        match set {
+            Ok(_) => {
+                self.made_valid(old.area, New::Leaves);
+                Ok(())
+            }
+            Err(found) => Err(entry::<F>(found, page, level)),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The contract of a page table that owns frames, method by method.
+
+use core::sync::atomic::Ordering::Acquire;
+
+use super::entry::format::Format;
+use super::entry::word::is_run;
+use super::memory::Radix;
+use super::reservation::reserved::Reserved;
+use super::walk::find::{Found, entry};
+use crate::addr::VirtAddr;
+use crate::area::MemoryArea;
+use crate::asid::Asid;
+use crate::attributes::Attributes;
+use crate::backend::lost::{Lost, Replaced};
+use crate::backend::paging::{Paging, Unheld};
+use crate::backend::run::{Entry, Run};
+use crate::bytes::Held;
+use crate::flush::Flush;
+use crate::frame::{FRAME_SIZE, Frame, ShareError};
+use crate::permissions::{Access, Permissions};
+use crate::platform::Platform;
+
+impl<F: Format, P: Platform> Paging for Radix<F, P> {
+    type Platform = P;
+
+    fn platform(&self) -> &P {
+        self.platform()
+    }
+
+    #[inline]
+    fn install(
+        &self,
+        page: VirtAddr,
+        frame: Frame,
+        attributes: Attributes,
+        reserved: &mut Reserved,
+    ) -> Result<(), Lost> {
+        self.install_frame(page, frame, attributes, reserved)
+    }
+
+    fn exchange(
+        &self,
+        old: Run,
+        frame: Frame,
+        attributes: Attributes,
+        asid: Asid,
+    ) -> Result<Option<Replaced>, Lost> {
+        self.exchange_frame(old, frame, attributes, asid)
+    }
+
+    fn permit(&self, old: Run, permissions: Permissions) -> Result<(), Entry> {
+        self.permit_leaf(old, permissions)
+    }
+
+    fn touch(&self, addr: VirtAddr, access: Access) -> Result<(), Entry> {
+        self.touch_leaf(addr, access)
+    }
+
+    fn fence(&self, addr: VirtAddr, asid: Asid) {
+        let ranges = [MemoryArea::block(addr, FRAME_SIZE)];
+        let stale = Flush::leaves(self.root_addr(), &ranges)
+            .under(asid)
+            .with_tables();
+        self.platform().fence(&self.in_all_spaces(stale));
+    }
+
+    #[expect(unsafe_code, reason = "the frame is known by the leaf that owns it")]
+    fn hold(&self, run: Run) -> Result<Held<'_, P>, Unheld> {
+        let page = run.area.start();
+        let found = self.find(page).filter(|found| found.level == 0);
+        let Found { word, .. } = found.ok_or(Unheld::Changed(Entry::Empty))?;
+        let is_owned = |word: u64| is_run::<F>(word, run) && word & F::OWNED != 0;
+        let changed = |word: u64| Unheld::Changed(entry::<F>(word, page, 0));
+        let value = word.load(Acquire);
+        if !is_owned(value) {
+            return Err(changed(value));
+        }
+        let platform = self.platform();
+        if !platform.counts(run.first) {
+            // SAFETY:
+            // - the leaf has the one reference to the frame, which the platform has handed out, and is no table's: it
+            //   came in a `Frame`;
+            // - `self` is borrowed as long as the answer lives, so the leaf is not unmapped, and `exchange` refuses it,
+            //   as its frame is not counted.
+            return Ok(unsafe { Held::new(platform, run.first, None) });
+        }
+        // SAFETY: should the frame have been given back and be a table's by now, then the word has changed, and the
+        // reference is given back below, unused.
+        let frame = match unsafe { platform.share(run.first) } {
+            Ok(frame) => frame,
+            Err(ShareError::Free) => return Err(changed(word.load(Acquire))),
+            Err(error) => return Err(Unheld::Share(error)),
+        };
+        let value = word.load(Acquire);
+        if !is_owned(value) {
+            platform.release(frame, false);
+            return Err(changed(value));
+        }
+        // SAFETY:
+        // - `frame` is a reference to it, so it stays handed out as long as the answer has that;
+        // - the leaf owned it after the reference was there. Since then it was not given back, and no table's frame is
+        //   ever owned by a leaf.
+        Ok(unsafe { Held::new(platform, run.first, Some(frame)) })
+    }
+}

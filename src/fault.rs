@@ -1,0 +1,161 @@
+//! What a page fault asks for: a decision about a map, an entry and an access. It touches no page table.
+
+use core::fmt;
+
+use crate::area::MemoryArea;
+use crate::attributes::Attributes;
+use crate::backend::run::{Entry, Run};
+use crate::error::MapError;
+use crate::frame::ShareError;
+use crate::map::{Backing, MapRef};
+use crate::permissions::{Access, Permissions};
+
+/// Who has made an access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Privilege {
+    /// A program, in user mode: it reaches what maps allow to [`USER`](Permissions::USER).
+    User,
+    /// The kernel, for itself or for a program.
+    Kernel,
+}
+
+/// How a fault was resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Done {
+    /// Physical memory, or a page that the kernel has supplied, was mapped.
+    Mapped,
+    /// A page of zeroes was mapped.
+    Zeroed,
+    /// The page was somebody else's, too, and has been copied.
+    Copied,
+    /// The page was nobody else's any more, and may be written now.
+    Reused,
+    /// A page of shared memory may be written now: it is dirty from here on.
+    Dirtied,
+}
+
+/// Why an access is refused: a program would be sent a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FaultError {
+    /// No map is there.
+    NotMapped {
+        /// The hole that the address lies in.
+        hole: MemoryArea,
+    },
+    /// The map does not allow it.
+    Denied {
+        /// The access that was made.
+        access: Access,
+        /// The permissions that the map has.
+        permissions: Permissions,
+        /// Who has made it.
+        privilege: Privilege,
+    },
+    /// The frame allocator has no frame left: the access may succeed later.
+    OutOfFrames {
+        /// How many frames were asked for, in all.
+        needed: usize,
+    },
+    /// The page's frame cannot be counted once more.
+    Share(ShareError),
+    /// The page table refuses, for another reason.
+    Map(MapError),
+}
+
+impl From<MapError> for FaultError {
+    fn from(error: MapError) -> Self {
+        match error {
+            MapError::OutOfFrames { needed } => Self::OutOfFrames { needed },
+            error => Self::Map(error),
+        }
+    }
+}
+
+impl fmt::Display for FaultError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::NotMapped { hole } => write!(f, "nothing is mapped in {hole}"),
+            Self::Denied {
+                access,
+                permissions,
+                privilege,
+            } => {
+                write!(
+                    f,
+                    "{access:?} by {privilege:?} where the map allows {permissions}"
+                )
+            }
+            Self::OutOfFrames { needed } => MapError::OutOfFrames { needed }.fmt(f),
+            Self::Share(error) => error.fmt(f),
+            Self::Map(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for FaultError {}
+
+/// What is to be done about a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Map physical memory.
+    Map,
+    /// Map a page of zeroes.
+    Zero,
+    /// Ask the kernel for the page.
+    Ask,
+    /// Let the leaf allow more, with these attributes.
+    Permit(Run, Attributes),
+    /// Let the leaf be written: reuse its frame if that is nobody else's, copy it otherwise.
+    Own(Run),
+    /// Nothing: the entry allows it already, or another CPU is at it.
+    Look,
+}
+
+/// Whether a map with these permissions lets `access` happen in this mode.
+///
+/// The kernel reaches user memory as far as the CPU lets it, but executes none: no CPU allows that.
+pub(crate) const fn is_allowed(
+    permissions: Permissions,
+    access: Access,
+    privilege: Privilege,
+) -> bool {
+    let is_user = permissions.contains(Permissions::USER);
+    let may_reach = match privilege {
+        Privilege::User => is_user,
+        Privilege::Kernel => !(is_user && matches!(access, Access::Execute)),
+    };
+    may_reach && permissions.allow(access)
+}
+
+/// What an access that `map` allows, and that has faulted nevertheless, asks for, when `entry` is there.
+pub(crate) fn decide<T>(map: MapRef<'_, T>, entry: Entry, access: Access) -> Step {
+    let run = match entry {
+        Entry::Busy => return Step::Look,
+        Entry::Empty => {
+            return match map.backing() {
+                Backing::Physical => Step::Map,
+                Backing::Anonymous => Step::Zero,
+                Backing::Provided => Step::Ask,
+            };
+        }
+        Entry::Leaf(run) | Entry::Hidden(run) => run,
+    };
+    let has = run.attributes.permissions;
+    let wanted = map.permissions();
+    let is_owned = map.backing() != Backing::Physical;
+    if !has.allow(access) && access == Access::Write && is_owned && !map.is_shared() {
+        return Step::Own(run);
+    }
+    // A leaf that is written for the first time is told from those that never are.
+    let next = if is_owned && access != Access::Write && !has.contains(Permissions::WRITE) {
+        wanted - Permissions::WRITE
+    } else {
+        wanted
+    };
+    if has == next || has.allow(access) {
+        return Step::Look;
+    }
+    Step::Permit(run, map.attributes().allowing(next))
+}

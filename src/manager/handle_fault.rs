@@ -1,0 +1,283 @@
+//! Page faults.
+
+use super::space::VirtualMemoryManager;
+use super::steps::run;
+use super::supply::Ticket;
+use crate::addr::VirtAddr;
+use crate::area::MemoryArea;
+use crate::attributes::Attributes;
+use crate::backend::{Edit, Lost, Paging, Run, Unheld};
+use crate::bytes::alloc_zeroed;
+use crate::error::MapError;
+use crate::fault::{Done, FaultError, Privilege, Step, decide, is_allowed};
+use crate::frame::{Frame, FrameAllocator};
+use crate::map::{MapRef, Payload};
+use crate::permissions::{Access, Permissions};
+
+/// What has become of a page fault.
+#[derive(Debug)]
+#[must_use = "a page that is wanted must be supplied"]
+pub enum Answer<'a, T> {
+    /// The page table allows the access now: go back to the program.
+    Resolved {
+        /// The page.
+        page: MemoryArea,
+        /// What was done.
+        done: Done,
+    },
+    /// The page table allowed the access already, or another CPU is at this page: go back to the program. This CPU had
+    /// cached less, and has forgotten that.
+    Spurious {
+        /// The page.
+        page: MemoryArea,
+    },
+    /// The kernel is to supply the page, by [`VirtualMemoryManager::supply`], and then to go back to the program.
+    NeedsFrame {
+        /// What `supply` is to be given.
+        ticket: Ticket,
+        /// The map that holds the page. Its payload names the kernel's object.
+        map: MapRef<'a, T>,
+        /// Where in that object the page begins, in bytes.
+        offset: u64,
+    },
+}
+
+/// What stands in for an error where another CPU was first: nothing is wrong.
+enum Unresolved {
+    Raced,
+    Refused(FaultError),
+}
+
+impl From<FaultError> for Unresolved {
+    fn from(error: FaultError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
+    /// Resolves a page fault: an access at `vaddr` by whoever has this privilege has faulted on this CPU. Many CPUs may
+    /// do so at once.
+    ///
+    /// Physical memory is mapped, with its neighbours as far as [`set_fault_around`](Self::set_fault_around) says.
+    /// Anonymous memory gets a page of zeroes. A page that is written for the first time since it was shared is copied,
+    /// or reused if nobody else has it any more. For provided memory the answer asks for the page.
+    ///
+    /// O(log n), one walk, and O(page) where a page is cleared or copied; one flush where a page is copied.
+    ///
+    /// # Errors
+    /// The page is as it was. [`FaultError::NotMapped`], [`FaultError::Denied`]: the access is the program's mistake.
+    /// [`FaultError::OutOfFrames`]: all frames are given back, and it may succeed later. [`FaultError::Share`] when a
+    /// frame has too many owners; [`FaultError::Map`] with [`MapError::Unfinished`] where a verb has panicked.
+    pub fn handle_fault(
+        &self,
+        vaddr: VirtAddr,
+        access: Access,
+        privilege: Privilege,
+    ) -> Result<Answer<'_, T>, FaultError> {
+        let map = self.allowing(vaddr, access, privilege)?;
+        let page = MemoryArea::block(vaddr, B::PAGE_SIZE);
+        let step = decide(map, self.backend.entry(vaddr), access);
+        let done = match step {
+            Step::Ask => return Ok(self.ask(map, page, access)),
+            Step::Look => Err(Unresolved::Raced),
+            Step::Map => self.map_around(map, page),
+            Step::Zero => self.map_zeroes(page, map.attributes()),
+            Step::Permit(run, attributes) => self.permit(map, run, attributes.permissions),
+            Step::Own(run) => self.own(run, map.attributes()),
+        };
+        match done {
+            Ok(done) => {
+                // For an MMU that faults on a clear bit. Another CPU may have changed the page already: it is then told.
+                let _ = self.backend.touch(vaddr, access);
+                Ok(Answer::Resolved { page, done })
+            }
+            Err(Unresolved::Refused(error)) => Err(error),
+            Err(Unresolved::Raced) => {
+                let _ = self.backend.touch(vaddr, access);
+                self.backend.fence(vaddr, self.asid());
+                Ok(Answer::Spurious { page })
+            }
+        }
+    }
+
+    /// How many bytes of a physical map one fault maps, around the page and as far as the map goes: a power of two. A
+    /// page at first, and at least. O(1).
+    pub const fn set_fault_around(&mut self, bytes: usize) {
+        self.fault_around = bytes;
+    }
+
+    /// The map that holds `vaddr`, if it allows the access.
+    pub(super) fn allowing(
+        &self,
+        vaddr: VirtAddr,
+        access: Access,
+        privilege: Privilege,
+    ) -> Result<MapRef<'_, T>, FaultError> {
+        let map = self.tree.find(vaddr);
+        let map = map.ok_or_else(|| FaultError::NotMapped {
+            hole: self.hole_at(vaddr),
+        })?;
+        let permissions = map.permissions();
+        if !is_allowed(permissions, access, privilege) {
+            return Err(FaultError::Denied {
+                access,
+                permissions,
+                privilege,
+            });
+        }
+        match self.unfinished.area().filter(|area| area.contains(vaddr)) {
+            Some(area) => Err(MapError::Unfinished { area }.into()),
+            None => Ok(map),
+        }
+    }
+
+    /// All that is free around `vaddr`, as far as there are addresses that can be mapped.
+    fn hole_at(&self, vaddr: VirtAddr) -> MemoryArea {
+        let page = MemoryArea::block(vaddr, B::PAGE_SIZE);
+        let mut ranges = self.backend.ranges().iter();
+        let Some(range) = ranges.find(|range| range.contains(vaddr)) else {
+            return page;
+        };
+        let behind = self.tree.iter_from(vaddr).next().map(MapRef::vmarea);
+        let number = match behind.and_then(|map| self.tree.rank(map.start())) {
+            Some(number) => number,
+            None => self.tree.iter().len(),
+        };
+        let before = number
+            .checked_sub(1)
+            .and_then(|number| self.tree.get(number));
+        let start = before.and_then(|map| map.vmarea().next());
+        let end = behind.and_then(|map| map.start().checked_sub(1));
+        let start = start.unwrap_or(range.start()).max(range.start());
+        let end = end.unwrap_or(range.end()).min(range.end());
+        MemoryArea::new(start, end).unwrap_or(page)
+    }
+
+    fn ask<'a>(&self, map: MapRef<'a, T>, page: MemoryArea, access: Access) -> Answer<'a, T> {
+        let ticket = Ticket {
+            root: self.backend.root(),
+            epoch: self.epoch,
+            page,
+            access,
+            attributes: map.attributes(),
+            is_shared: map.is_shared(),
+        };
+        let offset = map.offset_of(page.start()).unwrap_or_default();
+        Answer::NeedsFrame {
+            ticket,
+            map,
+            offset,
+        }
+    }
+
+    fn map_around(&self, map: MapRef<'_, T>, page: MemoryArea) -> Result<Done, Unresolved> {
+        let size = self.fault_around.max(B::PAGE_SIZE);
+        let around = if size.is_power_of_two() {
+            MemoryArea::block(page.start(), size)
+        } else {
+            page
+        };
+        let wanted = run(map).and_then(|run| run.intersection(around));
+        let Some(run) = wanted else {
+            return Err(Unresolved::Raced);
+        };
+        let reserved = self.backend.reserve([Edit::Map(run)].into_iter());
+        let mut reserved = reserved.map_err(FaultError::from)?;
+        self.backend.map(run, &mut reserved);
+        self.backend.unreserve(reserved);
+        Ok(Done::Mapped)
+    }
+
+    fn map_zeroes(&self, page: MemoryArea, attributes: Attributes) -> Result<Done, Unresolved> {
+        let frame = alloc_zeroed(self.backend.platform());
+        let frame = frame.ok_or(FaultError::OutOfFrames { needed: 1 })?;
+        self.install(page, frame, attributes)
+            .map_err(|lost| self.give_back(lost))?;
+        Ok(Done::Zeroed)
+    }
+
+    /// Maps `page` to `frame`; tables are reserved where there are none.
+    pub(super) fn install(
+        &self,
+        page: MemoryArea,
+        frame: Frame,
+        attributes: Attributes,
+    ) -> Result<(), Lost> {
+        let (start, first) = (page.start(), frame.addr());
+        let mut reserved = B::Reserved::default();
+        let lost = match self
+            .backend
+            .install(start, frame, attributes, &mut reserved)
+        {
+            Ok(()) => return Ok(()),
+            Err(lost) => lost,
+        };
+        if !matches!(lost.error(), Some(MapError::OutOfFrames { .. })) {
+            return Err(lost);
+        }
+        let run = Run {
+            area: page,
+            first,
+            attributes,
+        };
+        match self.backend.reserve([Edit::Map(run)].into_iter()) {
+            Ok(mut reserved) => {
+                let frame = lost.into_frame();
+                let installed = self
+                    .backend
+                    .install(start, frame, attributes, &mut reserved);
+                self.backend.unreserve(reserved);
+                installed
+            }
+            Err(error) => Err(Lost::refused(lost.into_frame(), error)),
+        }
+    }
+
+    /// Gives a frame that was not taken back to the platform, and says why it was not.
+    fn give_back(&self, lost: Lost) -> Unresolved {
+        let stop = lost.error().map_or(Unresolved::Raced, |error| {
+            Unresolved::Refused(FaultError::from(error))
+        });
+        self.backend.platform().release(lost.into_frame(), false);
+        stop
+    }
+
+    fn permit(
+        &self,
+        map: MapRef<'_, T>,
+        run: Run,
+        permissions: Permissions,
+    ) -> Result<Done, Unresolved> {
+        let is_written = permissions.contains(Permissions::WRITE);
+        let permitted = self.backend.permit(run, permissions);
+        permitted.map_err(|_| Unresolved::Raced)?;
+        Ok(if map.is_shared() && is_written && map.first().is_none() {
+            Done::Dirtied
+        } else {
+            Done::Mapped
+        })
+    }
+
+    /// Lets a page be written whose frame may be somebody else's, too.
+    fn own(&self, run: Run, attributes: Attributes) -> Result<Done, Unresolved> {
+        let platform = self.backend.platform();
+        if platform.is_unique(run.first) {
+            let permitted = self.backend.permit(run, attributes.permissions);
+            return permitted
+                .map(|()| Done::Reused)
+                .map_err(|_| Unresolved::Raced);
+        }
+        let held = self.backend.hold(run).map_err(|unheld| match unheld {
+            Unheld::Changed(_) => Unresolved::Raced,
+            Unheld::Share(error) => Unresolved::Refused(FaultError::Share(error)),
+        })?;
+        let copy = held.copy();
+        let copy = copy.ok_or(FaultError::OutOfFrames { needed: 1 })?;
+        let exchanged = self.backend.exchange(run, copy, attributes, self.asid());
+        let replaced = exchanged.map_err(|lost| self.give_back(lost))?;
+        if let Some(replaced) = replaced {
+            platform.release(replaced.frame, replaced.dirty);
+        }
+        Ok(Done::Copied)
+    }
+}

@@ -1,0 +1,33 @@
+//! Keeping the frame behind a page.
+
+use super::chunks::Stop;
+use super::space::VirtualMemoryManager;
+use crate::addr::VirtAddr;
+use crate::backend::Paging;
+use crate::fault::Privilege;
+use crate::frame::{Frame, ShareError};
+use crate::map::Payload;
+use crate::permissions::Access;
+
+impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
+    /// One more reference to the frame behind `vaddr`: for a device that reads or writes it. It stays allocated until
+    /// the caller releases the reference, whatever becomes of the page. With [`Access::Write`] it is the space's own,
+    /// and dirty; the first write after a share has copied it. O(log n + levels).
+    ///
+    /// With [`Access::Read`], a later copy of the page is another frame. And a frame that is pinned must not be shared
+    /// for copy-on-write meanwhile: the device would go on with the frame that the other space keeps.
+    ///
+    /// # Errors
+    /// Nothing has changed. [`Stop`] has the reasons; [`Stop::Share`] with [`ShareError::Uncounted`] where the allocator
+    /// counts no references.
+    pub fn pin(
+        &self,
+        vaddr: VirtAddr,
+        access: Access,
+        privilege: Privilege,
+    ) -> Result<Frame, Stop> {
+        let held = self.hold(vaddr, access, privilege)?;
+        let frame = held.into_frame();
+        frame.ok_or(Stop::Share(ShareError::Uncounted))
+    }
+}

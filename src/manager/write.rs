@@ -1,0 +1,36 @@
+//! Writing user memory.
+
+use super::chunks::Stopped;
+use super::space::VirtualMemoryManager;
+use crate::addr::VirtAddr;
+use crate::backend::Paging;
+use crate::fault::Privilege;
+use crate::map::Payload;
+use crate::permissions::Access;
+
+impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
+    /// Copies `from` to user memory from `to` on, as `copy_to_user` does: across pages and maps, with their permissions
+    /// checked. Its pages are dirty then, as if the program had written. Many CPUs may read and write at once.
+    /// O(bytes), and O(log n + levels) a page.
+    ///
+    /// # Errors
+    /// [`Stopped`] says how far it came and why no further; pages before that are written. For
+    /// [`Stop::Fault`](crate::Stop::Fault) the kernel calls [`handle_fault`](Self::handle_fault), and goes on from there.
+    pub fn write(&self, to: VirtAddr, from: &[u8], privilege: Privilege) -> Result<(), Stopped> {
+        self.each_chunk(to, from.len(), Access::Write, privilege, |before, chunk| {
+            chunk.write(from.get(before..).unwrap_or_default());
+            true
+        })
+    }
+
+    /// Writes zeroes to `len` bytes of user memory from `to` on. As [`write`](Self::write) otherwise, and at its cost.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn zero(&self, to: VirtAddr, len: usize, privilege: Privilege) -> Result<(), Stopped> {
+        self.each_chunk(to, len, Access::Write, privilege, |_, chunk| {
+            chunk.zero();
+            true
+        })
+    }
+}

@@ -1,0 +1,221 @@
+//! Laws that are easily broken: each has been, in scratch.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use kernel_vm::backend::mock::HostFrames;
+use kernel_vm::backend::radix::AccessedDirty;
+use kernel_vm::backend::{Entry, PageTableBackend, Paging};
+use kernel_vm::{Access, Asid, Attributes, Done, FrameAllocator, MapError, Permissions, Privilege};
+
+use super::basics::{
+    R, RW, allowed, anonymous, at, fault, frame_of, leaf, provided, read, space, ticket, write,
+};
+use super::kernel::{Object, Setting};
+use super::process::{Process, addr};
+use crate::subject::{PAGE, map, pages};
+
+fn setting(policy: AccessedDirty) -> Setting {
+    Setting {
+        seed: 1,
+        frames: 64,
+        policy,
+        is_lazy: false,
+    }
+}
+
+/// Leaves in one table that differ in who owns them, and in nothing else.
+#[test]
+fn an_owned_leaf_gains_no_write_beside_physical_ones() {
+    let frames = HostFrames::new(32);
+    let mut space = space(&frames);
+    let phys = map(0, 0x8020_0000, 4 * PAGE, R).with_payload(Object(0));
+    space.add_memory_map(phys).unwrap();
+    space.add_memory_map(provided(4, 4, R, false)).unwrap();
+    space.populate(pages(0, 4)).unwrap();
+    let cache = frame_of(&frames, 1);
+    for page in 4..8 {
+        let wanted = ticket(&space, page, Access::Read);
+        space
+            .supply(wanted, frames.share_frame(&cache).unwrap())
+            .unwrap();
+    }
+    space.protect(pages(0, 8), RW).unwrap();
+    assert_eq!(
+        [0, 3, 4, 7].map(|page| allowed(&space, page)),
+        [RW, RW, R, R]
+    );
+    assert_eq!(fault(&space, 5, Access::Write), Ok(Done::Copied));
+    space.check_invariants().unwrap();
+    // Taken and given back: what could be written before the change stays so only until it is taken.
+    space.protect(pages(4, 4), R).unwrap();
+    space.protect(pages(4, 4), RW).unwrap();
+    assert_eq!(allowed(&space, 5), R);
+    frames.release(cache, false);
+}
+
+#[test]
+fn a_frame_whose_references_are_not_counted_is_not_replaced_while_others_may_read_it() {
+    let frames = HostFrames::new(32);
+    let uncounted = super::uncounted::Uncounted(frames.clone());
+    let table = kernel_vm::backend::sv39::Sv39::new(uncounted.clone()).unwrap();
+    let mut space = kernel_vm::VirtualMemoryManager::<_, Object>::for_payload(table);
+    space.add_memory_map(anonymous(4, 1, RW)).unwrap();
+    drop(
+        space
+            .handle_fault(at(4), Access::Write, Privilege::User)
+            .unwrap(),
+    );
+    let Entry::Leaf(old) = space.backend().entry(at(4)) else {
+        panic!("no leaf");
+    };
+    let frame = uncounted.alloc().unwrap();
+    let lost = space
+        .backend()
+        .exchange(old, frame, Attributes::from(RW), Asid::new(0))
+        .unwrap_err();
+    assert_eq!(lost.error(), Some(MapError::Uncounted { addr: old.first }));
+    uncounted.release(lost.into_frame(), false);
+    space.write(at(4), &[1, 2, 3], Privilege::User).unwrap();
+    assert!(space.pin(at(4), Access::Read, Privilege::User).is_err());
+    drop(space);
+    assert_eq!(frames.frames_in_use(), 0);
+}
+
+/// Whoever is last to give a frame back is not who wrote it.
+#[test]
+fn a_page_that_only_the_kernel_wrote_is_dirty() {
+    for policy in [AccessedDirty::Software, AccessedDirty::Hardware] {
+        let process = Process::new(setting(policy));
+        process.map(4, 2, RW, None, false);
+        process.load(0, 4);
+        process.load(0, 5);
+        process.write(1, 4, 9);
+        let written = process.space.borrow().translate_vaddr(addr(4)).unwrap();
+        process.unmap(pages(4, 2));
+        let dirty = process.kernel.0.dirty.take();
+        assert_eq!(dirty.len(), 1, "{policy:?}");
+        assert_eq!(dirty[0].get(), written.get() & !0xfff);
+        process.end();
+    }
+}
+
+/// The frame that was copied from is not dirty by the copy; what was written before is.
+#[test]
+fn a_copy_takes_along_what_the_mmu_has_set() {
+    let process = Process::new(setting(AccessedDirty::Hardware));
+    process.map(4, 1, RW, Some((0, 0)), false);
+    process.load(0, 4);
+    process.store(0, 4, 5);
+    assert_eq!(
+        process.kernel.0.dirty.take(),
+        [],
+        "the cache's frame was read only"
+    );
+    process.unmap(pages(4, 1));
+    assert_eq!(
+        process.kernel.0.dirty.take().len(),
+        1,
+        "the copy was written"
+    );
+    process.end();
+}
+
+/// The page was written, then somebody took a reference, and it was made read-only for a while: the next write copies.
+#[test]
+fn a_frame_that_is_copied_from_goes_back_as_dirty_as_it_was() {
+    let process = Process::new(setting(AccessedDirty::Hardware));
+    process.map(4, 1, RW, None, false);
+    process.store(0, 4, 5);
+    let pinned = process
+        .space
+        .borrow()
+        .pin(addr(4), Access::Read, Privilege::User);
+    let pinned = pinned.unwrap();
+    process.protect(pages(4, 1), R);
+    process.protect(pages(4, 1), RW);
+    assert_eq!(process.kernel.0.dirty.take(), []);
+    process.store(1, 4, 6);
+    assert_eq!(process.kernel.0.dirty.take(), [pinned.addr()]);
+    process.kernel.release(pinned, false);
+    process.load(2, 4);
+    process.end();
+}
+
+/// A verb that a panic has ended half way through a change of permissions.
+#[test]
+fn pages_keep_their_data_when_a_flush_panics_in_protect() {
+    let process = Process::new(setting(AccessedDirty::Preset));
+    process.map(4, 3, RW, None, false);
+    (4..7).for_each(|page| process.store(0, page, page as u64));
+    process.kernel.0.panics.set(true);
+    let caught = catch_unwind(AssertUnwindSafe(|| {
+        process.space.borrow_mut().protect(pages(5, 2), R).unwrap();
+    }));
+    assert!(caught.is_err());
+    let refused = process
+        .space
+        .borrow()
+        .handle_fault(addr(5), Access::Read, Privilege::User)
+        .map(drop);
+    assert!(refused.is_err(), "until that is put right");
+    process.space.borrow_mut().unmap(pages(0, 1)).unwrap();
+    process.check();
+    (4..7).for_each(|page| process.load(1, page));
+    process.store(1, 5, 50); // the maps are as they were
+    process.load(2, 5);
+    process.end();
+}
+
+/// No CPU that has cached nothing faults for ever, though `made_valid` does nothing: a fault fences here.
+#[test]
+fn a_page_that_becomes_valid_is_seen_by_whoever_faults_again() {
+    for policy in [
+        AccessedDirty::Preset,
+        AccessedDirty::Software,
+        AccessedDirty::Hardware,
+    ] {
+        for seed in 0..20 {
+            let process = Process::new(Setting {
+                seed,
+                is_lazy: true,
+                ..setting(policy)
+            });
+            process.map(511, 2, RW, None, false);
+            let machine = &process.kernel.0.machine;
+            (0..4).for_each(|cpu| machine.cpu(cpu).prefetch(addr(512)));
+            process.store(0, 512, 3);
+            (1..4).for_each(|cpu| process.load(cpu, 512));
+            (1..4).for_each(|cpu| process.store(cpu, 512, cpu as u64));
+            process.end();
+        }
+    }
+}
+
+#[test]
+fn pages_that_move_take_their_frames_along() {
+    let frames = HostFrames::new(32);
+    let mut space = space(&frames);
+    space.add_memory_map(anonymous(4, 3, RW)).unwrap();
+    fault(&space, 4, Access::Write).unwrap();
+    write(&space, 4, 44);
+    let before = leaf(&space, 4).first;
+    space.remap(pages(4, 3), pages(2000, 3)).unwrap();
+    assert_eq!((leaf(&space, 2000).first, read(&space, 2000)), (before, 44));
+    assert_eq!(fault(&space, 2001, Access::Read), Ok(Done::Zeroed));
+    space.check_invariants().unwrap();
+}
+
+#[test]
+fn a_guard_stays_a_guard() {
+    let frames = HostFrames::new(32);
+    let mut space = space(&frames);
+    space
+        .add_memory_map(anonymous(0, 1, Permissions::empty()))
+        .unwrap();
+    space.add_memory_map(anonymous(1, 7, RW)).unwrap();
+    assert!(fault(&space, 0, Access::Write).is_err());
+    assert_eq!(fault(&space, 1, Access::Write), Ok(Done::Zeroed));
+    assert_eq!(space.memory_maps().count(), 2);
+    space.populate(pages(0, 1)).unwrap();
+    assert_eq!(space.resident(pages(0, 1)).count(), 0);
+}

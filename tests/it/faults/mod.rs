@@ -1,0 +1,12 @@
+//! Pages that appear when they are touched, and user memory.
+
+mod basics;
+mod failing;
+mod kernel;
+mod laws;
+mod model;
+mod process;
+mod threads;
+mod uncounted;
+mod user_memory;
+mod verbs;
