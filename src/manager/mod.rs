@@ -63,6 +63,7 @@ mod hardware;
 // Values that verbs answer, and the steps that verbs share.
 mod display;
 mod grow;
+mod recover;
 mod refused;
 mod steps;
 mod unfinished;
