@@ -109,6 +109,20 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     ///
     /// With [`Access::Write`], each page counts as written from the moment when it is answered.
     ///
+    /// ```
+    /// # use kernel_vm::{backend::{mock::HostFrames, sv39::Sv39}, *};
+    /// # let frames = HostFrames::new(16);
+    /// # let mut space = VirtualMemoryManager::new(Sv39::new(frames.clone())?);
+    /// # let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x3000)?;
+    /// # let rw = Permissions::READ | Permissions::WRITE | Permissions::USER;
+    /// space.add_memory_map(VirtualMemoryMap::anonymous(area, rw)?)?;
+    /// space.prefault(area)?;
+    /// for chunk in space.chunks(area, Access::Write, Privilege::User) {
+    ///     chunk?.write(b"at the start of each page");
+    /// }
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Stop`] has the reasons.
     pub fn chunks(

@@ -64,10 +64,26 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     ///
     /// O(log n), one walk, and O(page) where a page is cleared or copied; one flush where a page is copied.
     ///
+    /// ```
+    /// # use kernel_vm::{backend::{mock::HostFrames, sv39::Sv39}, *};
+    /// # let frames = HostFrames::new(16);
+    /// # let mut space = VirtualMemoryManager::new(Sv39::new(frames.clone())?);
+    /// # let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x3000)?;
+    /// # let rw = Permissions::READ | Permissions::WRITE | Permissions::USER;
+    /// space.add_memory_map(VirtualMemoryMap::anonymous(area, rw)?)?;
+    /// let answer = space.handle_fault(area.start(), Access::Write, Privilege::User)?;
+    /// assert!(matches!(answer, Answer::Resolved { done: Done::Zeroed, .. }));
+    /// let stray = space.handle_fault(VirtAddr::new(0x9000), Access::Read, Privilege::User);
+    /// assert!(matches!(stray, Err(FaultError::NotMapped { .. })));
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
-    /// The page is as it was. [`FaultError::NotMapped`], [`FaultError::Denied`]: the access is the program's mistake.
-    /// [`FaultError::OutOfFrames`]: all frames are given back, and it may succeed later. [`FaultError::Share`] when a
-    /// frame has too many owners; [`FaultError::Map`] with [`MapError::Unfinished`] where a verb has panicked.
+    /// The page is as it was:
+    /// - [`FaultError::NotMapped`], [`FaultError::Denied`]: the access is the program's mistake;
+    /// - [`FaultError::OutOfFrames`]: all frames are given back, and the fault may succeed later;
+    /// - [`FaultError::Share`]: the frame has as many owners as can be counted;
+    /// - [`FaultError::Map`], with [`MapError::Unfinished`], where a verb has panicked.
     pub fn handle_fault(
         &self,
         vaddr: VirtAddr,
@@ -100,8 +116,23 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
         }
     }
 
-    /// How many bytes of a physical map one fault maps, around the page and as far as the map goes: a power of two. A
-    /// page at first, and at least. O(1).
+    /// Sets how many bytes of a physical map one fault maps, around the page and as far as the map goes. O(1).
+    ///
+    /// A page at first, and at least. A number that is no power of two means a page.
+    ///
+    /// ```
+    /// # use kernel_vm::{backend::{mock::HostFrames, sv39::Sv39}, *};
+    /// # let frames = HostFrames::new(16);
+    /// # let mut space = VirtualMemoryManager::new(Sv39::new(frames.clone())?);
+    /// # let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x3000)?;
+    /// # let rw = Permissions::READ | Permissions::WRITE | Permissions::USER;
+    /// space.set_fault_around(0x1_0000);
+    /// space.add_memory_map(VirtualMemoryMap::identity(area, rw)?)?;
+    /// let answer = space.handle_fault(area.start(), Access::Read, Privilege::User)?;
+    /// assert!(matches!(answer, Answer::Resolved { done: Done::Mapped, .. }));
+    /// assert_eq!(space.resident(area).count(), 3);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
     pub const fn set_fault_around(&mut self, bytes: usize) {
         self.fault_around = bytes;
     }

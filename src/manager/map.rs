@@ -12,8 +12,19 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// [`populate`](Self::populate) in one. Memory that comes when it is touched is recorded only.
     /// O(log n + leaves + tables).
     ///
+    /// ```
+    /// # use kernel_vm::{backend::{mock::HostFrames, sv39::Sv39}, *};
+    /// # let frames = HostFrames::new(16);
+    /// # let mut space = VirtualMemoryManager::new(Sv39::new(frames.clone())?);
+    /// # let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x3000)?;
+    /// # let rw = Permissions::READ | Permissions::WRITE | Permissions::USER;
+    /// space.map(VirtualMemoryMap::identity(area, rw)?)?;
+    /// assert_eq!(space.resident(area).count(), 3);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
-    /// Nothing has changed, and the map comes back: as both.
+    /// Nothing has changed, and the map comes back: those of both.
     pub fn map(&mut self, map: VirtualMemoryMap<T>) -> Result<(), Refused<T>> {
         self.recover();
         if let Err(error) = check_map(&self.backend, map.view()) {

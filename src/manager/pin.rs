@@ -17,6 +17,21 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     /// With [`Access::Read`], a later copy of the page is another frame. And a frame that is pinned must not be shared
     /// for copy-on-write meanwhile: the device would go on with the frame that the other space keeps.
     ///
+    /// ```
+    /// # use kernel_vm::{backend::{mock::HostFrames, sv39::Sv39}, *};
+    /// # let frames = HostFrames::new(16);
+    /// # let mut space = VirtualMemoryManager::new(Sv39::new(frames.clone())?);
+    /// # let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x3000)?;
+    /// # let rw = Permissions::READ | Permissions::WRITE | Permissions::USER;
+    /// space.add_memory_map(VirtualMemoryMap::anonymous(area, rw)?)?;
+    /// space.prefault(area)?;
+    /// let frame = space.pin(area.start(), Access::Write, Privilege::User)?;
+    /// space.unmap(area)?;
+    /// assert_eq!(frames.references(frame.addr()), 1); // the device's
+    /// frames.release(frame, true);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// Nothing has changed. [`Stop`] has the reasons; [`Stop::Share`] with [`ShareError::Uncounted`] where the allocator
     /// counts no references.

@@ -16,6 +16,18 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     ///
     /// Physical memory is mapped more quickly by [`populate`](Self::populate), all or none of it.
     ///
+    /// ```
+    /// # use kernel_vm::{backend::{mock::HostFrames, sv39::Sv39}, *};
+    /// # let frames = HostFrames::new(16);
+    /// # let mut space = VirtualMemoryManager::new(Sv39::new(frames.clone())?);
+    /// # let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x3000)?;
+    /// # let rw = Permissions::READ | Permissions::WRITE | Permissions::USER;
+    /// space.add_memory_map(VirtualMemoryMap::anonymous(area, rw)?)?;
+    /// space.prefault(area)?;
+    /// assert_eq!(space.resident(area).count(), 3);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// Pages before `at` are there, and [`Stopped`] says why no further: [`Stop::Refused`] with
     /// [`FaultError::NotMapped`](crate::FaultError::NotMapped) at a hole, with [`FaultError::OutOfFrames`](crate::FaultError::OutOfFrames); [`Stop::Fault`] where the kernel is to

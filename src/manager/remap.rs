@@ -18,7 +18,8 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     ///
     /// Whatever was at `new` is replaced. Physical memory, permissions and payloads stay as they are; pages that were
     /// in the page table are so at their new place. Where `new` is smaller, the rest of `old` is unmapped, holes and
-    /// all; where both start at the same place, that is all that happens. The pieces that are cut out are dropped.
+    /// all; where both start at the same place, that is all that happens. Where `new` is larger, the last map in `old`
+    /// grows, if it is anonymous and nothing is in the way. The pieces that are cut out are dropped.
     ///
     /// Flushes once, unless no entry was valid; twice when pages at `new` are replaced whose frames the page table
     /// owns. O(log n + maps touched + leaves moved + tables touched).
@@ -41,7 +42,8 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// Nothing has changed then:
     /// - [`MapError::Misaligned`], [`MapError::MisalignedSize`]: one of the areas is not whole pages;
     /// - [`MapError::OutOfRange`]: the backend cannot map all of one of them;
-    /// - [`MapError::CannotGrow`], when `new` is larger: the memory behind a physical map is not its own;
+    /// - [`MapError::CannotGrow`], when `new` is larger, and the last map in `old` is not anonymous or goes on behind it;
+    /// - [`MapError::Overlap`], with the map that is in the way of one that grows;
     /// - [`MapError::MovesOntoItself`], when the areas overlap but start apart;
     /// - [`MapError::NotMapped`], with the first hole in the part that should move;
     /// - [`MapError::OutOfNodes`], [`MapError::OutOfFrames`].

@@ -59,9 +59,16 @@ use crate::tree::{Node, Tree};
 /// | [`remove_memory_map`] | O(log n + touched) | no: `None` past the last |
 /// | [`remove_all_memory_maps`] | O(tables), O(log n) a map taken | no; allocates nothing |
 /// | [`protect`] | as [`unmap`] | as [`unmap`]; not mapped; unknown permissions, write without read |
-/// | [`remap`] | as [`unmap`] | as [`unmap`]; not mapped; grows; moves onto itself |
+/// | [`remap`] | as [`unmap`] | as [`unmap`]; not mapped; cannot grow; moves onto itself |
 /// | [`unmap_into`], [`replace_memory_map_into`], [`remap_into`] | as the verb | as the verb |
-/// | [`populate`] | O(log n + touched) | misaligned, out of range; out of frames; unfinished, after a panic |
+/// | [`populate`], [`populate_all`] | O(log n + touched) | misaligned, out of range; out of frames; unfinished, after a panic |
+/// | [`map`] | as [`add_memory_map`] and [`populate`] | as both: all or nothing |
+/// | [`handle_fault`] | O(log n + levels), O(page) to clear or copy | not mapped, denied; out of frames |
+/// | [`supply`] | O(levels), O(page) to copy | stale ticket; another CPU was first; out of frames, foreign frame |
+/// | [`prefault`], [`read`], [`read_until`], [`write`], [`zero`], [`chunks`] | O(log n + levels) a page, O(bytes) | says how far it came |
+/// | [`pin`] | O(log n + levels) | the page is not there; references are not counted |
+/// | [`discard`] | O(touched) | misaligned, out of range; out of frames |
+/// | [`resident`] | O(resident) | no |
 /// | [`find_free_area`], [`find_free`], [`find_free_from`] | O(log n), see below | no: `None` |
 /// | [`holes`] | O(log n), O(1) a map | no |
 /// | [`largest_hole`] | O(log n × log size) | no: `None` |
@@ -100,6 +107,19 @@ use crate::tree::{Node, Tree};
 /// [`remap`]: Self::remap
 /// [`remap_into`]: Self::remap_into
 /// [`populate`]: Self::populate
+/// [`populate_all`]: Self::populate_all
+/// [`map`]: Self::map
+/// [`handle_fault`]: Self::handle_fault
+/// [`supply`]: Self::supply
+/// [`prefault`]: Self::prefault
+/// [`read`]: Self::read
+/// [`read_until`]: Self::read_until
+/// [`write`]: Self::write
+/// [`zero`]: Self::zero
+/// [`chunks`]: Self::chunks
+/// [`pin`]: Self::pin
+/// [`discard`]: Self::discard
+/// [`resident`]: Self::resident
 /// [`find_free_area`]: Self::find_free_area
 /// [`find_free`]: Self::find_free
 /// [`find_free_from`]: Self::find_free_from
@@ -130,10 +150,12 @@ use crate::tree::{Node, Tree};
 /// - owned pages that were on the move are lost ([`Radix`](crate::backend::radix::Radix) lists them);
 /// - nothing is given back before its flush is acknowledged: the next verb makes up for every flush that is missing;
 /// - where permissions were changing, or memory moved, entries may disagree with the maps. The next verb that changes
-///   the layout empties those first. [`populate`](Self::populate) is refused there until then
+///   the layout puts that right first: pages that the space owns keep their data where permissions were changing, and
+///   other entries are emptied. [`populate`](Self::populate) and faults are refused there until then
 ///   ([`MapError::Unfinished`](crate::MapError::Unfinished)).
 pub struct VirtualMemoryManager<B: PageTableBackend, T: Payload = ()> {
-    /// The page table: a cache of the maps, which can be made again from them.
+    /// The page table. Of physical memory it is a cache of the maps, which can be made again from them; of other memory it
+    /// has the one reference to each frame.
     pub(super) backend: B,
     /// The maps: ordered, disjoint, and joined where they can be.
     pub(super) tree: Tree<T>,

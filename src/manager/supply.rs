@@ -115,6 +115,23 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     ///
     /// O(levels), and O(page) where it is copied; no flush.
     ///
+    /// ```
+    /// # use kernel_vm::{backend::{mock::HostFrames, sv39::Sv39}, *};
+    /// # let frames = HostFrames::new(16);
+    /// # let mut space = VirtualMemoryManager::new(Sv39::new(frames.clone())?);
+    /// # let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x3000)?;
+    /// # let rw = Permissions::READ | Permissions::WRITE | Permissions::USER;
+    /// space.add_memory_map(VirtualMemoryMap::provided(area, 0x5000, rw, true)?)?;
+    /// let fault = space.handle_fault(VirtAddr::new(0x2345), Access::Write, Privilege::User)?;
+    /// if let Answer::NeedsFrame { ticket, offset, .. } = fault {
+    ///     assert_eq!(offset, 0x6000); // of the page in the kernel's object
+    ///     let frame = frames.alloc().ok_or("out of frames")?; // with the object's bytes
+    ///     assert_eq!(space.supply(ticket, frame), Ok(Done::Dirtied));
+    /// }
+    /// assert_eq!(space.resident(area).count(), 1);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The frame comes back, and the page is as it was: when the ticket is stale, when another CPU was first, or with
     /// [`MapError::OutOfFrames`], [`MapError::ForeignFrame`], [`MapError::PhysOutOfRange`].

@@ -13,6 +13,21 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     /// checked. Its pages are dirty then, as if the program had written. Many CPUs may read and write at once.
     /// O(bytes), and O(log n + levels) a page.
     ///
+    /// ```
+    /// # use kernel_vm::{backend::{mock::HostFrames, sv39::Sv39}, *};
+    /// # let frames = HostFrames::new(16);
+    /// # let mut space = VirtualMemoryManager::new(Sv39::new(frames.clone())?);
+    /// # let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x3000)?;
+    /// # let rw = Permissions::READ | Permissions::WRITE | Permissions::USER;
+    /// space.add_memory_map(VirtualMemoryMap::anonymous(area, rw)?)?;
+    /// space.prefault(area)?;
+    /// space.write(VirtAddr::new(0x1ffe), b"over a border", Privilege::User)?;
+    /// let mut bytes = [0; 13];
+    /// space.read(VirtAddr::new(0x1ffe), &mut bytes, Privilege::User)?;
+    /// assert_eq!(&bytes, b"over a border");
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Stopped`] says how far it came and why no further; pages before that are written. For
     /// [`Stop::Fault`](crate::Stop::Fault) the kernel calls [`handle_fault`](Self::handle_fault), and goes on from there.
@@ -24,6 +39,22 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     }
 
     /// Writes zeroes to `len` bytes of user memory from `to` on. As [`write`](Self::write) otherwise, and at its cost.
+    ///
+    /// ```
+    /// # use kernel_vm::{backend::{mock::HostFrames, sv39::Sv39}, *};
+    /// # let frames = HostFrames::new(16);
+    /// # let mut space = VirtualMemoryManager::new(Sv39::new(frames.clone())?);
+    /// # let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x3000)?;
+    /// # let rw = Permissions::READ | Permissions::WRITE | Permissions::USER;
+    /// space.add_memory_map(VirtualMemoryMap::anonymous(area, rw)?)?;
+    /// space.prefault(area)?;
+    /// space.write(area.start(), &[7; 8], Privilege::User)?;
+    /// space.zero(area.start(), 4, Privilege::User)?;
+    /// let mut bytes = [0; 8];
+    /// space.read(area.start(), &mut bytes, Privilege::User)?;
+    /// assert_eq!(bytes, [0, 0, 0, 0, 7, 7, 7, 7]);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`write`](Self::write).

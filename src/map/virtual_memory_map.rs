@@ -71,6 +71,14 @@ impl VirtualMemoryMap {
     /// Maps `area` onto the physical memory at the same addresses: device registers, or what runs before and after
     /// translation is switched on. Not shared.
     ///
+    /// ```
+    /// # use kernel_vm::*;
+    /// # let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x3000)?;
+    /// let map = VirtualMemoryMap::identity(area, Permissions::READ)?;
+    /// assert_eq!(map.translate(VirtAddr::new(0x2345)), Some(PhysAddr::new(0x2345)));
+    /// # Ok::<(), MapError>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`new`](Self::new).
     pub const fn identity(area: MemoryArea, permissions: Permissions) -> Result<Self, MapError> {
@@ -80,6 +88,14 @@ impl VirtualMemoryMap {
 
     /// Memory that comes when it is touched, zeroed, and belongs to the space: heaps and stacks. It is private.
     /// Without permissions it is a reservation, or a guard.
+    ///
+    /// ```
+    /// # use kernel_vm::*;
+    /// # let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x3000)?;
+    /// let heap = VirtualMemoryMap::anonymous(area, Permissions::READ | Permissions::WRITE)?;
+    /// assert_eq!((heap.backing(), heap.pmarea()), (Backing::Anonymous, None));
+    /// # Ok::<(), MapError>(())
+    /// ```
     ///
     /// # Errors
     /// [`MapError::UnknownPermissions`] for bits without a meaning.
@@ -91,6 +107,14 @@ impl VirtualMemoryMap {
     /// names: a file, shared memory. The offset follows every split, join and move.
     ///
     /// Where `is_shared`, writes reach the object's own frames. Otherwise a page is copied before it is written.
+    ///
+    /// ```
+    /// # use kernel_vm::*;
+    /// # let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x3000)?;
+    /// let file = VirtualMemoryMap::provided(area, 0x5000, Permissions::READ, false)?;
+    /// assert_eq!(file.offset_of(VirtAddr::new(0x2345)), Some(0x6345));
+    /// # Ok::<(), MapError>(())
+    /// ```
     ///
     /// # Errors
     /// [`MapError::Area`] when the last byte's offset is more than 2^64; [`MapError::UnknownPermissions`] for bits
