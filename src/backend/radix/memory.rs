@@ -32,8 +32,8 @@ use crate::platform::Platform;
 /// split where an edit wants a part. There is no table without entries, the root aside.
 ///
 /// Physical memory is mapped by [ranges](crate::backend::PageTableBackend::map), and stays its owner's; single pages
-/// are [installed](crate::backend::Paging::install) with a [`Frame`] each, which is then the page table's own, and given back when the
-/// page is unmapped.
+/// are [installed](crate::backend::Paging::install) with a [`Frame`] each, which is then the page table's own, and given
+/// back when the page is unmapped.
 ///
 /// `Display` prints its entries, level by level.
 ///
@@ -78,10 +78,27 @@ impl<F: Format, P: Platform> Radix<F, P> {
         let root = alloc_table::<F, P>(&platform, allocator, needed)?;
         // Before it is anybody's root: who drops a page table follows what is in there.
         clear(words(&platform, root));
+        Ok(Self::over(
+            platform, allocator, root, features, ranges, is_kernel,
+        ))
+    }
+
+    /// The page table whose root is at `root`. O(1).
+    ///
+    /// The caller answers for that: the root and all below it are frames of the allocator with this id, and words in
+    /// format `F` that this crate has written. Dropping the answer gives them back.
+    pub(super) fn over(
+        platform: P,
+        allocator: AllocatorId,
+        root: PhysAddr,
+        features: Features,
+        ranges: Ranges,
+        is_kernel: bool,
+    ) -> Self {
         let preset = features.accessed_dirty == AccessedDirty::Preset;
         let used = if preset { F::ACCESSED | F::DIRTY } else { 0 };
         let global = if is_kernel { F::GLOBAL } else { F::LOCAL };
-        Ok(Self {
+        Self {
             platform,
             allocator,
             root,
@@ -91,7 +108,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
             owed: Owed::default(),
             is_kernel,
             format: PhantomData,
-        })
+        }
     }
 
     /// The platform that the page table was made with. O(1).

@@ -129,6 +129,7 @@ mod new;
 mod paging;
 mod reservation;
 mod retire;
+mod view;
 mod walk;
 
 pub use edit::harvest::Usage;
@@ -137,3 +138,4 @@ pub use entry::format::Format;
 pub(super) use entry::format::sealed::Sealed;
 pub use memory::Radix;
 pub use reservation::reserved::Reserved;
+pub use view::View;

@@ -29,16 +29,18 @@ impl<F: Format, P: Platform> Radix<F, P> {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn with_features(platform: P, features: Features) -> Result<Self, MapError> {
-        let ranges = const {
-            let [lower, _] = *F::RANGES;
-            if F::ONE_ROOT {
-                Ranges::halves(*F::RANGES)
-            } else {
-                Ranges::one(lower)
-            }
-        };
-        Self::with_root(platform, features, ranges, false, 1)
+        Self::with_root(platform, features, Self::ALL, false, 1)
     }
+
+    /// All addresses that one root speaks of: both halves, or the lower.
+    pub(super) const ALL: Ranges = {
+        let [lower, _] = *F::RANGES;
+        if F::ONE_ROOT {
+            Ranges::halves(*F::RANGES)
+        } else {
+            Ranges::one(lower)
+        }
+    };
 
     /// The kernel's page table, which others [share](Self::with_kernel): the part of the upper half that `area`
     /// touches, widened to whole entries of the root (1 GiB each in Sv39).
