@@ -46,9 +46,13 @@ fn an_exchange_flushes_once_and_then_hands_the_old_frame_back<F: Shape>() {
         let back = table.exchange(was, new, allowing(RW), ASID).unwrap();
         assert_eq!(back.as_ref().map(|back| back.frame.addr()), Some(old));
         let events = platform.take_watched();
-        let [(Event::Flush(told), seen)] = &events[..] else {
+        let [(Event::Flush(told), busy), (Event::Valid(_), seen)] = &events[..] else {
             panic!("{events:?}")
         };
+        assert!(
+            busy & 1 == 0 && *busy != 0,
+            "the old word was broken by then"
+        );
         assert_eq!(told.ranges.as_deref(), Some(&[area(PAGE, PAGE)][..]));
         assert_eq!(
             (told.asid, told.tables, told.is_global),
@@ -210,7 +214,10 @@ fn exchanged_code_is_announced_before_it_can_run<F: Shape>() {
     let back = table.exchange(leaf(&table, PAGE), frame(&table), allowing(code), ASID);
     let events = platform.take_watched();
     assert!(
-        matches!(&events[..], [(Event::Code(_), then), (Event::Flush(_), _)] if *then == before),
+        matches!(
+            &events[..],
+            [(Event::Code(_), then), (Event::Flush(_), _), (Event::Valid(_), _)] if *then == before
+        ),
         "{events:?}"
     );
     platform.release(back.unwrap().unwrap().frame, false);

@@ -63,6 +63,13 @@ fn protecting_keeps_usage_ownership_and_memory_type<F: Shape>() {
             table.check_invariants().unwrap();
         }
         make(&mut table, Edit::Protect(area(PAGE, PAGE), RW));
+        assert_eq!(
+            last(&table, PAGE),
+            before & !(1 << 2),
+            "the next write decides"
+        );
+        let readable = table.populated(area(PAGE, PAGE)).next().unwrap();
+        table.permit(readable, RW).unwrap();
         assert_eq!(last(&table, PAGE), before);
         make(&mut table, Edit::Unmap(area(PAGE, PAGE)));
         assert_eq!(table.platform().in_use(), 1);

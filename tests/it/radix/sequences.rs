@@ -99,9 +99,17 @@ impl<F: Shape> Twins<F> {
                 self.edit(Edit::Protect(self.area(span), permissions))
                     .unwrap();
                 let pages = self.pages[span.first..][..span.count].iter_mut();
-                pages
-                    .flatten()
-                    .for_each(|page| page.permissions = permissions);
+                pages.flatten().for_each(|page| {
+                    // An owned page that could not be written stays so: the next write decides.
+                    let stays =
+                        page.frame.is_err() && !page.permissions.contains(Permissions::WRITE);
+                    let taken = if stays {
+                        Permissions::WRITE
+                    } else {
+                        Permissions::empty()
+                    };
+                    page.permissions = permissions - taken;
+                });
             }
             Step::Shift(span, to) => self.shift(span, to),
             Step::Write(page) => self.write(page),
