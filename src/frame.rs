@@ -248,13 +248,15 @@ pub unsafe trait FrameAllocator {
 
     /// Hands out a frame that nobody uses, or answers `None` when there is none.
     ///
-    /// Its bytes may be anything. After `None` the allocator is as before.
+    /// Its bytes may be anything. After `None` the allocator is as before. It must not call back into the space or the
+    /// page table that asks: a verb is under way there, and the kernel's lock around the space may be held.
     fn alloc(&self) -> Option<Frame>;
 
     /// Takes `frame` back, after every flush that it waited for.
     ///
     /// `dirty` says whether its bytes may have been written through a mapping since it was allocated or shared: of use
-    /// to a page cache, which then writes it to disk. It is false for page tables.
+    /// to a page cache, which then writes it to disk. It is false for page tables. As [`alloc`](Self::alloc), it must not
+    /// call back into the space or the page table.
     fn release(&self, frame: Frame, dirty: bool);
 
     /// A pointer to the byte at `at`, in a frame that is in use.

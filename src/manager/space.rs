@@ -234,8 +234,11 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// An empty space over `backend` that keeps its maps in `nodes` and nowhere else, with ASID 0.
     ///
     /// It is for early boot, when the heap itself must still be mapped. O(nodes), cannot fail; the nodes are the
-    /// space's for good. One node holds up to 62 maps. Two hold no more, as a second leaf wants a node above both. Many
-    /// hold about 45 each.
+    /// space's for good.
+    ///
+    /// One node holds up to 62 maps. Two nodes hold no more: maps in two nodes need a third node above them. From three
+    /// nodes on, one is above the others. Each of the others holds 61 maps where maps are added in address order, and
+    /// about 45 where they come in random order.
     ///
     /// ```
     /// # use kernel_vm::{backend::mock::NoPageTable, *};

@@ -15,8 +15,9 @@ use crate::asid::Asid;
 /// Translation and Protection Register').
 ///
 /// # Safety
-/// - The page table at that root maps the code that runs now, its stack and all memory that Rust code uses from here
-///   on, each as it was mapped before or elsewhere as nobody notices.
+/// - The page table at that root maps the code that runs now, its stack, and all memory that Rust code uses from here
+///   on. Each of those addresses leads to the memory to which it led before. Addresses that nothing uses any more may
+///   lead elsewhere.
 /// - It is of that mode, which this CPU has, and lives until this CPU has left it and has been fenced; so does the
 ///   kernel's page table whose upper half it shares.
 pub unsafe fn activate(satp: Satp) {
