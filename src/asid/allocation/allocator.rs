@@ -10,7 +10,7 @@ use super::sync::{AtomicU64, Line, Mutex, Ordering, const_fn, lines};
 ///
 /// Numbers are handed out once each. When there are no more, a new *generation* begins (a rollover). Every space gets
 /// a number anew when it is next switched to, and spaces that are running keep theirs. Every CPU flushes everything
-/// once, at its next switch. So a number never leads to translations of the space that had it before.
+/// once, at its next switch. So no CPU uses translations that it cached for the space that had a number before.
 ///
 /// A switch to a space that has a number of this generation takes no lock: two loads and a compare-and-swap on a word
 /// that is this CPU's own. Others take a lock, and O(CPUs). Nothing is allocated, and it can be a `static`.
