@@ -60,8 +60,9 @@ impl<'a, P: FrameAllocator> Held<'a, P> {
 
     /// Copies the bytes from `offset` on to `to`, up to the end of the frame. O(bytes).
     pub fn read(&self, offset: usize, to: &mut [u8]) {
+        let words = self.words();
         for part in parts(offset, to.len()) {
-            let bytes = self.word(part.word).load(Relaxed).to_ne_bytes();
+            let bytes = word(words, part.word).load(Relaxed).to_ne_bytes();
             let to = to.get_mut(part.done..part.done + part.len);
             let from = bytes.get(part.skip..part.skip + part.len);
             if let (Some(to), Some(from)) = (to, from) {
@@ -71,7 +72,7 @@ impl<'a, P: FrameAllocator> Held<'a, P> {
     }
 
     /// Copies `from` to the bytes from `offset` on, up to the end of the frame. O(bytes).
-    pub fn write(&self, offset: usize, from: &[u8]) {
+    pub(crate) fn write(&self, offset: usize, from: &[u8]) {
         self.write_with(offset, from.len(), |part, bytes| {
             let from = from.get(part.done..part.done + part.len);
             if let Some(from) = from {
@@ -81,18 +82,19 @@ impl<'a, P: FrameAllocator> Held<'a, P> {
     }
 
     /// Writes zeroes to `len` bytes from `offset` on, up to the end of the frame. O(bytes).
-    pub fn zero(&self, offset: usize, len: usize) {
+    pub(crate) fn zero(&self, offset: usize, len: usize) {
         self.write_with(offset, len, |_, bytes| bytes.fill(0));
     }
 
     fn write_with(&self, offset: usize, len: usize, set: impl Fn(Part, &mut [u8])) {
+        let words = self.words();
         for part in parts(offset, len) {
             let change = |word: u64| {
                 let mut bytes = word.to_ne_bytes();
                 set(part, bytes.get_mut(part.skip..part.skip + part.len)?);
                 Some(u64::from_ne_bytes(bytes))
             };
-            let word = self.word(part.word);
+            let word = word(words, part.word);
             if part.len == WORD {
                 // None of the old bytes stays.
                 change(0)
@@ -122,13 +124,6 @@ impl<'a, P: FrameAllocator> Held<'a, P> {
     }
 
     #[inline]
-    fn word(&self, number: usize) -> &AtomicU64 {
-        let words = self.words();
-        // `parts` answers numbers of words in a frame.
-        words.get(number).unwrap_or(&words[0])
-    }
-
-    #[inline]
     #[expect(unsafe_code, reason = "a frame is reached by its address")]
     fn words(&self) -> &[AtomicU64; WORDS] {
         let words = self.platform.reach(self.at).cast::<[AtomicU64; WORDS]>();
@@ -154,6 +149,12 @@ impl<P: FrameAllocator> fmt::Debug for Held<'_, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Held").field(&self.at).finish()
     }
+}
+
+/// The word with this number, which `parts` has answered: so it is less than the number of words.
+#[inline]
+fn word(words: &[AtomicU64; WORDS], number: usize) -> &AtomicU64 {
+    words.get(number).unwrap_or(&words[0])
 }
 
 /// A frame full of zeroes, or `None` when there is none. O(page).

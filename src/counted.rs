@@ -70,7 +70,8 @@ impl<P> Counted<P> {
         }
     }
 
-    /// The platform below, which counts none. Its frames are not this value's: each side refuses those of the other.
+    /// The platform below, which counts none. Its frames are not this value's: each side leaks those of the other, as
+    /// [`FrameAllocator`] asks of both.
     pub const fn inner(&self) -> &P {
         &self.inner
     }
@@ -81,6 +82,18 @@ impl<P> Counted<P> {
         let word = self.word(at)?.load(Relaxed);
         // No more than 32 bits count.
         u32::try_from(word & COUNT).ok()
+    }
+
+    /// Whether a reference to the frame that holds `at` was given back as dirty: of use to a page cache that keeps its own.
+    /// `None` outside of the counted memory. O(1).
+    #[must_use]
+    pub fn is_dirty(&self, at: PhysAddr) -> Option<bool> {
+        Some(self.word(at)?.load(Acquire) & DIRTY != 0)
+    }
+
+    /// Takes that mark, for who writes the frame back now: what is written from here on marks it anew. O(1).
+    pub fn take_dirty(&self, at: PhysAddr) -> Option<bool> {
+        Some(self.word(at)?.fetch_and(!DIRTY, AcqRel) & DIRTY != 0)
     }
 
     fn word(&self, at: PhysAddr) -> Option<&AtomicU64> {

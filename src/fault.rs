@@ -144,8 +144,9 @@ pub(crate) fn decide<T>(map: MapRef<'_, T>, entry: Entry, access: Access) -> Ste
     };
     let has = run.attributes.permissions;
     let wanted = map.permissions();
+    // Physical memory is where the kernel has said: it is written there, whoever else has it.
     let is_owned = map.backing() != Backing::Physical;
-    if !has.allow(access) && access == Access::Write && is_owned && !map.is_shared() {
+    if access == Access::Write && !has.allow(access) && is_owned && !map.is_shared() {
         return Step::Own(run);
     }
     // A leaf that is written for the first time is told from those that never are.

@@ -53,7 +53,7 @@ pub use flush::{Flush, Retired, Tlb};
 pub use frame::{AllocatorId, FRAME_SIZE, Frame, FrameAllocator, ShareError};
 pub use free_search::FreeSearch;
 pub use manager::{
-    Answer, Chunk, Refused, RemovedMaps, Stop, Stopped, Ticket, Unrestored, Unsupplied,
+    Answer, Chunk, ChunkMut, Refused, RemovedMaps, Stop, Stopped, Ticket, Unrestored, Unsupplied,
     VirtualMemoryManager,
 };
 pub use map::{Backing, MapRef, Payload, VirtualMemoryMap};

@@ -9,7 +9,7 @@ use spin::Mutex;
 
 use crate::bytes::alloc_zeroed;
 use crate::fault::FaultError;
-use crate::frame::{FRAME_SIZE, Frame, FrameAllocator};
+use crate::frame::{FRAME_SIZE, Frame, FrameAllocator, ShareError};
 
 /// Pages of zeroes that come when they are first touched, by whoever shares them: what stands behind a *provided*,
 /// shared map that shows no file.
@@ -52,11 +52,12 @@ impl<P: FrameAllocator> SharedPages<P> {
     }
 
     /// One more reference to the page that holds the byte at `offset`: of zeroes when it is first asked for. Many CPUs
-    /// may ask at once. O(log pages), and O(page) for a new one. Aborts when the heap is full.
+    /// may ask at once. O(log pages), and O(page) for a new one. An offset inside a page means that page. A new page takes
+    /// memory from the heap, under a spin lock: the heap must not be such a map. Aborts when the heap is full.
     ///
     /// # Errors
-    /// [`FaultError::OutOfFrames`]: no page has come. [`FaultError::Share`]: the allocator does not count, or the page has
-    /// as many references as can be counted.
+    /// No page has come: [`FaultError::OutOfFrames`]; [`FaultError::Share`], where the allocator does not count, or the page
+    /// has as many references as can be counted.
     pub fn page(&self, offset: u64) -> Result<Frame, FaultError> {
         let number = offset / FRAME_SIZE as u64;
         let found = self.pages.lock().get(&number).cloned();
@@ -70,12 +71,19 @@ impl<P: FrameAllocator> SharedPages<P> {
     /// A page that was not there, unless another CPU is quicker.
     fn fill(&self, number: u64) -> Result<Arc<Frame>, FaultError> {
         let new = alloc_zeroed(&self.platform).ok_or(FaultError::OutOfFrames { needed: 1 })?;
-        let unwanted = match self.pages.lock().entry(number) {
-            Entry::Vacant(place) => return Ok(place.insert(Arc::new(new)).clone()),
-            Entry::Occupied(first) => (first.get().clone(), new),
+        if !self.platform.counts(new.addr()) {
+            self.platform.release(new, false);
+            return Err(FaultError::Share(ShareError::Uncounted));
+        }
+        let new = Arc::new(new);
+        let first = match self.pages.lock().entry(number) {
+            Entry::Vacant(place) => return Ok(place.insert(new).clone()),
+            Entry::Occupied(first) => first.get().clone(),
         };
-        self.platform.release(unwanted.1, false);
-        Ok(unwanted.0)
+        if let Some(unwanted) = Arc::into_inner(new) {
+            self.platform.release(unwanted, false);
+        }
+        Ok(first)
     }
 
     /// How many pages there are. O(1).
@@ -96,7 +104,8 @@ impl<P: FrameAllocator> Drop for SharedPages<P> {
         let pages = core::mem::take(self.pages.get_mut());
         // Whoever was in `page` has left it, so each is the only one.
         for frame in pages.into_values().filter_map(Arc::into_inner) {
-            self.platform.release(frame, true);
+            // Whoever wrote it through a mapping has said so with its own reference.
+            self.platform.release(frame, false);
         }
     }
 }

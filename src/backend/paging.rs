@@ -56,6 +56,9 @@ pub trait Paging: PageTableBackend {
     /// waits, and answers the old frame, if the page table owned it: nobody reaches it through this page any more.
     /// O(levels), and one flush.
     ///
+    /// The bytes of `frame` are the caller's to fill. Whoever copies them from the old frame takes WRITE from the leaf
+    /// first, or loses writes in between.
+    ///
     /// # Errors
     /// The frame comes back, and the page is as it was. With the entry that is there, when that is not `old`, or
     /// [`Entry::Busy`], while another CPU is at it. With [`MapError::NotMapped`](crate::MapError::NotMapped) when `old` is no single page;
@@ -70,11 +73,12 @@ pub trait Paging: PageTableBackend {
         asid: Asid,
     ) -> Result<Option<Replaced>, Lost>;
 
-    /// Gives the leaf that `old` is other permissions, for the same frame: more of them, as nothing is flushed. The
-    /// platform's [`made_valid`](crate::Tlb::made_valid) is told. O(levels).
+    /// Lets the leaf that `old` is allow more, for the frame of before. Nothing is flushed; the platform's
+    /// [`made_valid`](crate::Tlb::made_valid) is told. O(levels).
     ///
     /// # Errors
-    /// The entry that is there, unchanged, when it is not `old`, or when no page table can say these permissions.
+    /// The entry that is there, unchanged: when it is not `old`, when `permissions` lack one that it has, or when no page
+    /// table can say them.
     fn permit(&self, old: Run, permissions: Permissions) -> Result<(), Entry>;
 
     /// Sets the accessed bit of the leaf that holds `addr`, and the dirty bit for a write, as an MMU would that does

@@ -6,6 +6,7 @@ use core::fmt;
 use super::space::VirtualMemoryManager;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
+use crate::area_error::AreaError;
 use crate::backend::{Entry, Paging, Unheld};
 use crate::bytes::Held;
 use crate::fault::{FaultError, Privilege};
@@ -60,9 +61,9 @@ impl fmt::Display for Stopped {
 
 impl Error for Stopped {}
 
-/// Bytes of user memory that lie in one page, and stay where they are meanwhile.
+/// Bytes of user memory that lie in one page, and stay where they are meanwhile: to be read.
 ///
-/// A program may read and write them at the same time, and so may other CPUs: each byte is then that of one of them.
+/// A program may write them at the same time, and so may other CPUs: each byte is then that of one of them.
 pub struct Chunk<'a, P: FrameAllocator> {
     area: MemoryArea,
     /// How many bytes of the page come before it.
@@ -83,18 +84,6 @@ impl<P: FrameAllocator> Chunk<'_, P> {
         let to = to.get_mut(..len).unwrap_or_default();
         self.held.read(self.offset, to);
     }
-
-    /// Copies `from` to the bytes, as far as both go. O(bytes).
-    pub fn write(&self, from: &[u8]) {
-        let len = from.len().min(self.area.size());
-        self.held
-            .write(self.offset, from.get(..len).unwrap_or_default());
-    }
-
-    /// Writes zeroes to all of the bytes. O(bytes).
-    pub fn zero(&self) {
-        self.held.zero(self.offset, self.area.size());
-    }
 }
 
 impl<P: FrameAllocator> fmt::Debug for Chunk<'_, P> {
@@ -103,11 +92,39 @@ impl<P: FrameAllocator> fmt::Debug for Chunk<'_, P> {
     }
 }
 
+/// A [`Chunk`] that may be written: the map allows it, the frame is the space's own or shared, and the page is dirty.
+#[derive(Debug)]
+pub struct ChunkMut<'a, P: FrameAllocator>(Chunk<'a, P>);
+
+impl<P: FrameAllocator> ChunkMut<'_, P> {
+    /// Where the bytes are in the space.
+    #[must_use]
+    pub const fn area(&self) -> MemoryArea {
+        self.0.area
+    }
+
+    /// Copies the bytes to `to`, as far as both go. O(bytes).
+    pub fn read(&self, to: &mut [u8]) {
+        self.0.read(to);
+    }
+
+    /// Copies `from` to the bytes, as far as both go. O(bytes).
+    pub fn write(&self, from: &[u8]) {
+        let Chunk { area, offset, held } = &self.0;
+        let len = from.len().min(area.size());
+        held.write(*offset, from.get(..len).unwrap_or_default());
+    }
+
+    /// Writes zeroes to all of the bytes. O(bytes).
+    pub fn zero(&self) {
+        self.0.held.zero(self.0.offset, self.0.area.size());
+    }
+}
+
 impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
-    /// The bytes in `area`, page by page, in address order: for whoever copies to or from a place that is no slice. The
-    /// last item is the page that stopped it, if one did. O(log n + levels) a page.
+    /// The bytes in `area`, page by page, to be read: for whoever copies to a place that is no slice.
     ///
-    /// With [`Access::Write`], each page counts as written from the moment when it is answered.
+    /// In address order. The last item is the page that stopped it, if one did. O(log n + levels) a page.
     ///
     /// ```
     /// # use kernel_vm::{backend::{mock::HostFrames, sv39::Sv39}, *};
@@ -117,8 +134,10 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     /// # let rw = Permissions::READ | Permissions::WRITE | Permissions::USER;
     /// space.add_memory_map(VirtualMemoryMap::anonymous(area, rw)?)?;
     /// space.prefault(area)?;
-    /// for chunk in space.chunks(area, Access::Write, Privilege::User) {
-    ///     chunk?.write(b"at the start of each page");
+    /// for chunk in space.chunks(area, Privilege::User) {
+    ///     let mut first = [0xff];
+    ///     chunk?.read(&mut first);
+    ///     assert_eq!(first, [0]);
     /// }
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
@@ -126,6 +145,43 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     /// # Errors
     /// [`Stop`] has the reasons.
     pub fn chunks(
+        &self,
+        area: MemoryArea,
+        privilege: Privilege,
+    ) -> impl Iterator<Item = Result<Chunk<'_, B::Platform>, Stopped>> {
+        self.chunks_for(area, Access::Read, privilege)
+    }
+
+    /// The bytes in `area`, page by page, to be written: for whoever copies from a place that is no slice.
+    ///
+    /// As [`chunks`](Self::chunks), and at its cost. Each page counts as written from when it is answered.
+    ///
+    /// ```
+    /// # use kernel_vm::{backend::{mock::HostFrames, sv39::Sv39}, *};
+    /// # let frames = HostFrames::new(16);
+    /// # let mut space = VirtualMemoryManager::new(Sv39::new(frames.clone())?);
+    /// # let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x3000)?;
+    /// # let rw = Permissions::READ | Permissions::WRITE | Permissions::USER;
+    /// space.add_memory_map(VirtualMemoryMap::anonymous(area, rw)?)?;
+    /// space.prefault(area)?;
+    /// for chunk in space.chunks_mut(area, Privilege::User) {
+    ///     chunk?.write(b"at the start of each page");
+    /// }
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Stop`] has the reasons.
+    pub fn chunks_mut(
+        &self,
+        area: MemoryArea,
+        privilege: Privilege,
+    ) -> impl Iterator<Item = Result<ChunkMut<'_, B::Platform>, Stopped>> {
+        let chunks = self.chunks_for(area, Access::Write, privilege);
+        chunks.map(|chunk| chunk.map(ChunkMut))
+    }
+
+    fn chunks_for(
         &self,
         area: MemoryArea,
         access: Access,
@@ -151,8 +207,21 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
         })
     }
 
-    /// The page of `vaddr`, where it may be accessed so as it is.
+    /// The page of `vaddr`, where it may be accessed so as it is, and has been marked as accessed so.
     pub(super) fn hold(
+        &self,
+        vaddr: VirtAddr,
+        access: Access,
+        privilege: Privilege,
+    ) -> Result<Held<'_, B::Platform>, Stop> {
+        let held = self.hold_unmarked(vaddr, access, privilege)?;
+        // As the MMU would: the kernel writes through a mapping of its own, where the MMU marks another entry.
+        let touched = self.backend.touch(vaddr, access);
+        touched.map(|()| held).map_err(|_| Stop::Fault)
+    }
+
+    /// The page of `vaddr`, where it may be accessed so as it is.
+    pub(super) fn hold_unmarked(
         &self,
         vaddr: VirtAddr,
         access: Access,
@@ -166,39 +235,33 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
             Entry::Leaf(run) if run.attributes.permissions.allow(access) => run,
             _ => return Err(Stop::Fault),
         };
-        let held = self.backend.hold(run).map_err(|unheld| match unheld {
+        self.backend.hold(run).map_err(|unheld| match unheld {
             Unheld::Changed(_) => Stop::Fault,
             Unheld::Share(error) => Stop::Share(error),
-        })?;
-        // As the MMU would: the kernel writes through a mapping of its own, where the MMU marks another entry.
-        let touched = self.backend.touch(vaddr, access);
-        touched.map(|()| held).map_err(|_| Stop::Fault)
+        })
     }
 
-    /// Does `with` to each chunk of `len` bytes from `start` on; it is told how many bytes come before the chunk.
-    pub(super) fn each_chunk(
-        &self,
-        start: VirtAddr,
-        len: usize,
-        access: Access,
-        privilege: Privilege,
-        mut with: impl FnMut(usize, Chunk<'_, B::Platform>) -> bool,
-    ) -> Result<(), Stopped> {
-        if len == 0 {
-            return Ok(());
+    /// `len` bytes from `start` on, and whether those are all that were asked for: bytes past the last address are none.
+    pub(super) fn clipped(start: VirtAddr, len: usize) -> Option<(MemoryArea, bool)> {
+        let whole = MemoryArea::from_start_size(start, len).ok();
+        let clipped = || MemoryArea::new(start, VirtAddr::new(usize::MAX)).ok();
+        match whole {
+            Some(area) => Some((area, true)),
+            None if len > 0 => clipped().map(|area| (area, false)),
+            None => None,
         }
-        let area = MemoryArea::from_start_size(start, len).map_err(|error| Stopped {
-            done: 0,
-            at: start,
+    }
+
+    /// How a verb ends that was asked for bytes past the last address.
+    pub(super) fn past_the_end(start: VirtAddr, area: MemoryArea) -> Stopped {
+        let error = AreaError::Overflow {
+            start: start.get() as u64,
+            size: area.size(),
+        };
+        Stopped {
+            done: area.size(),
+            at: area.end(),
             why: Stop::Refused(FaultError::Map(error.into())),
-        })?;
-        for chunk in self.chunks(area, access, privilege) {
-            let chunk = chunk?;
-            let before = area.offset_of(chunk.area().start()).unwrap_or_default();
-            if !with(before, chunk) {
-                break;
-            }
         }
-        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Giving memory back while the maps stay.
 
 use super::space::VirtualMemoryManager;
+use super::unfinished::Unfinished;
 use crate::area::MemoryArea;
 use crate::backend::{Edit, PageTableBackend, check_area};
 use crate::error::MapError;
@@ -33,7 +34,9 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         self.recover();
         check_area(&self.backend, area)?;
         let reserved = self.backend.reserve([Edit::Unmap(area)].into_iter())?;
+        self.begin(Unfinished::Entries(area));
         self.clear(area, reserved);
+        self.end();
         Ok(())
     }
 }

@@ -156,7 +156,10 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
                 privilege,
             });
         }
-        match self.unfinished.area().filter(|area| area.contains(vaddr)) {
+        match self
+            .unfinished
+            .concerns(MemoryArea::block(vaddr, B::PAGE_SIZE))
+        {
             Some(area) => Err(MapError::Unfinished { area }.into()),
             None => Ok(map),
         }
@@ -212,7 +215,13 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
         let Some(run) = wanted else {
             return Err(Unresolved::Raced);
         };
-        let reserved = self.backend.reserve([Edit::Map(run)].into_iter());
+        // The neighbours are welcome, not wanted: where frames are scarce, the page alone is mapped.
+        let alone = run.intersection(page).unwrap_or(run);
+        let reserve = |run| self.backend.reserve([Edit::Map(run)].into_iter());
+        let (run, reserved) = match reserve(run) {
+            Err(MapError::OutOfFrames { .. }) if alone != run => (alone, reserve(alone)),
+            reserved => (run, reserved),
+        };
         let mut reserved = reserved.map_err(FaultError::from)?;
         self.backend.map(run, &mut reserved);
         self.backend.unreserve(reserved);

@@ -68,11 +68,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// Checks that one map holds all of `leaf` and agrees with it.
     fn check_leaf(&self, leaf: Run) -> Result<(), Violation> {
         let area = leaf.area;
-        if self
-            .unfinished
-            .area()
-            .is_some_and(|stale| stale.overlaps(&area))
-        {
+        if self.unfinished.concerns(area).is_some() {
             return Ok(());
         }
         let map = self
@@ -80,19 +76,17 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
             .find(area.start())
             .filter(|map| map.vmarea().contains_area(area));
         let map = map.ok_or(Violation::Stray { area })?;
-        let agrees = match map.backing() {
-            Backing::Physical => {
-                map.translate(area.start()) == Some(leaf.first)
-                    && map.attributes() == leaf.attributes
-            }
-            // Single pages, and the next write decides what a write to them does.
-            Backing::Anonymous | Backing::Provided => {
-                let without = map.permissions() - Permissions::WRITE;
-                area.size() == B::PAGE_SIZE
-                    && [map.attributes(), map.attributes().allowing(without)]
-                        .contains(&leaf.attributes)
-            }
+        let leads = match map.backing() {
+            Backing::Physical => map.translate(area.start()) == Some(leaf.first),
+            Backing::Anonymous | Backing::Provided => area.size() == B::PAGE_SIZE,
         };
+        // A single page may be owned, in a physical map, too, if it was installed there: the next write decides.
+        let unwritable = map
+            .attributes()
+            .allowing(map.permissions() - Permissions::WRITE);
+        let allows = leaf.attributes == map.attributes()
+            || area.size() == B::PAGE_SIZE && leaf.attributes == unwritable;
+        let agrees = leads && allows;
         if agrees {
             Ok(())
         } else {

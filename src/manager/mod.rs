@@ -68,7 +68,7 @@ mod refused;
 mod steps;
 mod unfinished;
 
-pub use chunks::{Chunk, Stop, Stopped};
+pub use chunks::{Chunk, ChunkMut, Stop, Stopped};
 pub use handle_fault::Answer;
 pub use refused::Refused;
 pub use remove::RemovedMaps;

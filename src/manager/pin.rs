@@ -5,15 +5,16 @@ use super::space::VirtualMemoryManager;
 use crate::addr::VirtAddr;
 use crate::backend::Paging;
 use crate::fault::Privilege;
-use crate::frame::{Frame, ShareError};
+use crate::frame::{Frame, FrameAllocator, ShareError};
 use crate::map::Payload;
 use crate::permissions::Access;
 
 impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     /// One more reference to the frame behind `vaddr`: for a device that reads or writes it. It stays allocated until
-    /// the caller releases the reference, whatever becomes of the page. With [`Access::Write`] it is the space's own,
-    /// and dirty; the first write after a share has copied it. O(log n + levels).
+    /// the caller releases the reference, whatever becomes of the page. With [`Access::Write`] the page may be written,
+    /// and is dirty: of private memory, the frame is the space's own. O(log n + levels).
     ///
+    /// A device writes past the MMU: whoever releases a reference through which it has written says so, by `dirty`.
     /// With [`Access::Read`], a later copy of the page is another frame. And a frame that is pinned must not be shared
     /// for copy-on-write meanwhile: the device would go on with the frame that the other space keeps.
     ///
@@ -41,8 +42,13 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
         access: Access,
         privilege: Privilege,
     ) -> Result<Frame, Stop> {
-        let held = self.hold(vaddr, access, privilege)?;
+        let held = self.hold_unmarked(vaddr, access, privilege)?;
         let frame = held.into_frame();
-        frame.ok_or(Stop::Share(ShareError::Uncounted))
+        let frame = frame.ok_or(Stop::Share(ShareError::Uncounted))?;
+        if self.backend.touch(vaddr, access).is_err() {
+            self.backend.platform().release(frame, false);
+            return Err(Stop::Fault);
+        }
+        Ok(frame)
     }
 }

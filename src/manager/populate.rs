@@ -38,7 +38,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// - [`MapError::Unfinished`], where a verb has panicked.
     pub fn populate(&self, area: MemoryArea) -> Result<(), MapError> {
         check_area(&self.backend, area)?;
-        if let Some(stale) = self.unfinished.area().filter(|stale| stale.overlaps(&area)) {
+        if let Some(stale) = self.unfinished.concerns(area) {
             return Err(MapError::Unfinished { area: stale });
         }
         self.populate_runs(|| self.runs(area))
@@ -62,10 +62,11 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// - [`MapError::OutOfFrames`], with the number of frames that the tables need;
     /// - [`MapError::Unfinished`], where a verb has panicked.
     pub fn populate_all(&self) -> Result<(), MapError> {
-        if let Some(area) = self.unfinished.area() {
+        let ranges = self.backend.ranges();
+        let stale = |&range: &MemoryArea| self.unfinished.concerns(range);
+        if let Some(area) = ranges.iter().find_map(stale) {
             return Err(MapError::Unfinished { area });
         }
-        let ranges = self.backend.ranges();
         self.populate_runs(|| ranges.iter().flat_map(|&range| self.runs(range)))
     }
 

@@ -6,7 +6,6 @@ use crate::addr::VirtAddr;
 use crate::backend::Paging;
 use crate::fault::Privilege;
 use crate::map::Payload;
-use crate::permissions::Access;
 
 impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     /// Copies user memory from `from` on to `to`, as `copy_from_user` does: across pages and maps, with their
@@ -32,10 +31,19 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     /// [`Stopped`] says how far it came and why no further. For [`Stop::Fault`](crate::Stop::Fault) the kernel calls
     /// [`handle_fault`](Self::handle_fault), and goes on from there.
     pub fn read(&self, from: VirtAddr, to: &mut [u8], privilege: Privilege) -> Result<(), Stopped> {
-        self.each_chunk(from, to.len(), Access::Read, privilege, |before, chunk| {
+        let Some((area, is_all)) = Self::clipped(from, to.len()) else {
+            return Ok(());
+        };
+        for chunk in self.chunks(area, privilege) {
+            let chunk = chunk?;
+            let before = area.offset_of(chunk.area().start()).unwrap_or_default();
             chunk.read(to.get_mut(before..).unwrap_or_default());
-            true
-        })
+        }
+        if is_all {
+            Ok(())
+        } else {
+            Err(Self::past_the_end(from, area))
+        }
     }
 
     /// Copies user memory from `from` on to `to`, up to the first byte that is `end`: a string, say, that ends with 0.
@@ -66,16 +74,24 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
         to: &mut [u8],
         privilege: Privilege,
     ) -> Result<Option<usize>, Stopped> {
-        let mut found = None;
-        self.each_chunk(from, to.len(), Access::Read, privilege, |before, chunk| {
+        let Some((area, is_all)) = Self::clipped(from, to.len()) else {
+            return Ok(None);
+        };
+        for chunk in self.chunks(area, privilege) {
+            let chunk = chunk?;
+            let before = area.offset_of(chunk.area().start()).unwrap_or_default();
             let part = to.get_mut(before..).unwrap_or_default();
             chunk.read(part);
             let len = part.len().min(chunk.area().size());
             let bytes = part.get(..len).unwrap_or_default();
-            let at = bytes.iter().position(|&byte| byte == end);
-            found = at.map(|at| before + at);
-            found.is_none()
-        })?;
-        Ok(found)
+            if let Some(at) = bytes.iter().position(|&byte| byte == end) {
+                return Ok(Some(before + at));
+            }
+        }
+        if is_all {
+            Ok(None)
+        } else {
+            Err(Self::past_the_end(from, area))
+        }
     }
 }

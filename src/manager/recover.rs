@@ -26,6 +26,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
             Unfinished::Nothing | Unfinished::Joins => return,
             Unfinished::Entries(area) => self.clear(area, B::Reserved::default()),
             Unfinished::Permissions(area) => self.recover_permissions(area),
+            Unfinished::Anywhere => self.clear_all(),
         }
         self.unfinished = Unfinished::Joins;
     }

@@ -9,7 +9,6 @@ use super::space::VirtualMemoryManager;
 use super::unfinished::Unfinished;
 use crate::addr::VirtAddr;
 use crate::backend::PageTableBackend;
-use crate::flush::Retired;
 use crate::map::{Payload, VirtualMemoryMap};
 use crate::tree::{Tree, drop_all};
 
@@ -41,7 +40,10 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         // Maps are not joined here: `index` counts them as they are.
         self.recover_entries();
         let area = self.tree.get(index)?.vmarea();
+        let left = self.unfinished;
+        self.begin(Unfinished::Entries(area));
         self.clear(area, B::Reserved::default());
+        self.begin(left);
         let map = self.tree.take_first(area);
         self.tree.trim();
         map
@@ -82,17 +84,13 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// # Ok::<(), MapError>(())
     /// ```
     pub fn remove_all_memory_maps(&mut self) -> RemovedMaps<'_, T> {
-        let mut reserved = B::Reserved::default();
-        let mut out = Retired::new();
-        let mut ranges = 0;
-        while let Some(&range) = self.backend.ranges().get(ranges) {
-            self.backend.unmap(range, &mut reserved, &mut out);
-            ranges += 1;
-        }
-        self.finish(reserved, out);
-        if self.unfinished.area().is_some() {
-            self.unfinished = Unfinished::Joins;
-        }
+        let left = match self.unfinished {
+            Unfinished::Nothing => Unfinished::Nothing,
+            _ => Unfinished::Joins,
+        };
+        self.begin(Unfinished::Anywhere);
+        self.clear_all();
+        self.begin(left);
         RemovedMaps {
             tree: &mut self.tree,
         }

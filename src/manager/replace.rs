@@ -76,8 +76,9 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
             Ok(reserved) => reserved,
             Err(error) => return Err(Refused::new(error, map)),
         };
-        self.begin(Unfinished::Joins);
+        self.begin(Unfinished::Entries(map.vmarea()));
         self.clear(map.vmarea(), reserved);
+        self.begin(Unfinished::Joins);
         self.tree.cut(map.vmarea(), Spot::Tight, |piece| {
             out.extend(Some(piece));
         });

@@ -40,6 +40,17 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         self.finish(reserved, out);
     }
 
+    /// Empties all entries, and flushes.
+    pub(super) fn clear_all(&mut self) {
+        let (mut reserved, mut out) = (B::Reserved::default(), Retired::new());
+        let mut ranges = 0;
+        while let Some(&range) = self.backend.ranges().get(ranges) {
+            self.backend.unmap(range, &mut reserved, &mut out);
+            ranges += 1;
+        }
+        self.finish(reserved, out);
+    }
+
     /// Ends an edit of the page table: memory that is left goes back, CPUs forget, and frames are given back after
     /// that.
     ///

@@ -20,14 +20,19 @@ pub(super) enum Unfinished {
     Entries(MemoryArea),
     /// That, and entries in this area may allow something else than its maps do.
     Permissions(MemoryArea),
+    /// That, and any entries may be missing, or wait for their flush.
+    Anywhere,
 }
 
 impl Unfinished {
-    /// Where entries may disagree with their maps.
-    pub(super) const fn area(self) -> Option<MemoryArea> {
+    /// Where entries may disagree with their maps, if that concerns `area`.
+    pub(super) fn concerns(self, area: MemoryArea) -> Option<MemoryArea> {
         match self {
             Self::Nothing | Self::Joins => None,
-            Self::Entries(area) | Self::Permissions(area) => Some(area),
+            Self::Entries(stale) | Self::Permissions(stale) => {
+                stale.overlaps(&area).then_some(stale)
+            }
+            Self::Anywhere => Some(area),
         }
     }
 }

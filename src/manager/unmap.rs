@@ -76,8 +76,9 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         self.recover();
         check_area(&self.backend, area)?;
         let (spot, reserved) = self.reserve(|tree| tree.reserve_cut(area), Edit::Unmap(area))?;
-        self.begin(Unfinished::Joins);
+        self.begin(Unfinished::Entries(area));
         self.clear(area, reserved);
+        self.begin(Unfinished::Joins);
         self.tree.cut(area, spot, |piece| out.extend(Some(piece)));
         self.end();
         Ok(())

@@ -6,7 +6,6 @@ use crate::addr::VirtAddr;
 use crate::backend::Paging;
 use crate::fault::Privilege;
 use crate::map::Payload;
-use crate::permissions::Access;
 
 impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     /// Copies `from` to user memory from `to` on, as `copy_to_user` does: across pages and maps, with their permissions
@@ -32,10 +31,19 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     /// [`Stopped`] says how far it came and why no further; pages before that are written. For
     /// [`Stop::Fault`](crate::Stop::Fault) the kernel calls [`handle_fault`](Self::handle_fault), and goes on from there.
     pub fn write(&self, to: VirtAddr, from: &[u8], privilege: Privilege) -> Result<(), Stopped> {
-        self.each_chunk(to, from.len(), Access::Write, privilege, |before, chunk| {
+        let Some((area, is_all)) = Self::clipped(to, from.len()) else {
+            return Ok(());
+        };
+        for chunk in self.chunks_mut(area, privilege) {
+            let chunk = chunk?;
+            let before = area.offset_of(chunk.area().start()).unwrap_or_default();
             chunk.write(from.get(before..).unwrap_or_default());
-            true
-        })
+        }
+        if is_all {
+            Ok(())
+        } else {
+            Err(Self::past_the_end(to, area))
+        }
     }
 
     /// Writes zeroes to `len` bytes of user memory from `to` on. As [`write`](Self::write) otherwise, and at its cost.
@@ -59,9 +67,16 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     /// # Errors
     /// As [`write`](Self::write).
     pub fn zero(&self, to: VirtAddr, len: usize, privilege: Privilege) -> Result<(), Stopped> {
-        self.each_chunk(to, len, Access::Write, privilege, |_, chunk| {
-            chunk.zero();
-            true
-        })
+        let Some((area, is_all)) = Self::clipped(to, len) else {
+            return Ok(());
+        };
+        for chunk in self.chunks_mut(area, privilege) {
+            chunk?.zero();
+        }
+        if is_all {
+            Ok(())
+        } else {
+            Err(Self::past_the_end(to, area))
+        }
     }
 }

@@ -22,8 +22,10 @@ use super::walk::ranges::Ranges;
 use super::walk::table::Table;
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
+use crate::attributes::Attributes;
 use crate::error::MapError;
 use crate::frame::{AllocatorId, Frame};
+use crate::permissions::Permissions;
 use crate::platform::Platform;
 
 /// A page table of format `F` in frames of platform `P`.
@@ -150,6 +152,16 @@ impl<F: Format, P: Platform> Radix<F, P> {
     /// The bits that every leaf has beside its address and attributes.
     pub(super) const fn common_bits(&self) -> u64 {
         self.common
+    }
+
+    /// The bits that an owned leaf has beside its address and attributes. One that cannot be written is not dirty, where
+    /// these bits are preset: its frame is somebody else's, too, who would take it for written.
+    pub(super) const fn owned_bits(&self, attributes: Attributes) -> u64 {
+        if attributes.permissions.contains(Permissions::WRITE) {
+            self.common
+        } else {
+            self.common & !F::DIRTY
+        }
     }
 
     /// The words of the root table, at level [`TOP`](Self::TOP).

@@ -2,6 +2,7 @@
 
 mod basics;
 mod failing;
+mod hostile;
 mod kernel;
 mod laws;
 mod model;

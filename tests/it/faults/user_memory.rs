@@ -86,7 +86,7 @@ fn a_verb_says_how_far_it_came_and_why_no_further() {
         .unwrap_err();
     assert!(matches!(
         (refused.done, refused.why),
-        (0, Stop::Refused(FaultError::Map(_)))
+        (0, Stop::Refused(FaultError::NotMapped { .. }))
     ));
     assert_eq!(space.read(top, &mut [], Privilege::User), Ok(()));
 }
@@ -195,7 +195,7 @@ fn chunks_stay_where_they_are_while_they_are_held() {
     let frames = HostFrames::new(16);
     let space = filled(&frames);
     let area = crate::subject::area(4 * PAGE + 8, 2 * PAGE);
-    let chunks: Result<Vec<_>, _> = space.chunks(area, Access::Write, Privilege::User).collect();
+    let chunks: Result<Vec<_>, _> = space.chunks_mut(area, Privilege::User).collect();
     let chunks = chunks.unwrap();
     let sizes: Vec<_> = chunks.iter().map(|chunk| chunk.area().size()).collect();
     assert_eq!(sizes, [PAGE - 8, PAGE, 8]);

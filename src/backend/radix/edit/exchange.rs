@@ -48,14 +48,9 @@ impl<F: Format, P: Platform> Radix<F, P> {
         let Some(word) = self.find_page(page) else {
             return Err(Lost::raced(frame, self.find_entry(page)));
         };
-        if word.load(Relaxed) & F::OWNED != 0 && !self.platform().counts(old.first) {
-            // Another CPU may be reading its bytes without a reference: see `hold`.
-            let addr = old.first;
-            return Err(Lost::refused(frame, MapError::Uncounted { addr }));
-        }
         self.made_code(frame.addr(), FRAME_SIZE, attributes.permissions);
         self.mark_owned(page);
-        let new = F::leaf(frame.addr(), attributes, 0) | self.common_bits() | F::OWNED;
+        let new = F::leaf(frame.addr(), attributes, 0) | self.owned_bits(attributes) | F::OWNED;
         match self.swap_leaf(word, old, new, asid) {
             Ok(before) => {
                 // The reference is the entry's now, and the one that was there is ours.
@@ -65,6 +60,10 @@ impl<F: Format, P: Platform> Radix<F, P> {
                     frame: self.take_frame(F::addr(before)),
                     dirty: before & F::DIRTY != 0,
                 }))
+            }
+            Err(found) if is_run::<F>(found, old) => {
+                let addr = old.first;
+                Err(Lost::refused(frame, MapError::Uncounted { addr }))
             }
             Err(found) => Err(Lost::raced(frame, entry::<F>(found, page, 0))),
         }
@@ -88,20 +87,24 @@ impl<F: Format, P: Platform> Radix<F, P> {
     /// an error, the word that is there instead.
     ///
     /// A valid leaf is broken first, by every format. Were `new` there before the flush, one CPU could write the new
-    /// frame while another still reads the old one.
+    /// frame while another still reads the old one. A hidden leaf was in no TLB, unless a flush is due.
+    ///
+    /// An owned frame that nobody counts stays: another CPU may be reading its bytes without a reference, by `hold`.
     fn swap_leaf(&self, word: &AtomicU64, old: Run, new: u64, asid: Asid) -> Result<u64, u64> {
         let is_valid = |leaf| leaf & F::VALID != 0;
+        let is_cached = |leaf| is_valid(leaf) || self.owed.is_any();
+        let is_counted = self.platform().counts(old.first);
         // The MMU may set bits of the old leaf until another word is there: it is tried again then.
         let before = word.fetch_update(AcqRel, Acquire, |found| {
-            let next = if is_valid(found) {
+            let next = if is_cached(found) {
                 retired_leaf::<F>(found)
             } else {
-                // A hidden leaf was in no TLB.
                 new
             };
-            is_run::<F>(found, old).then_some(next)
+            let may_go = is_counted || found & F::OWNED == 0;
+            (is_run::<F>(found, old) && may_go).then_some(next)
         })?;
-        if is_valid(before) {
+        if is_cached(before) {
             let leaf = before;
             let broken = Broken { word, leaf };
             self.flush_leaves(old.area, asid);

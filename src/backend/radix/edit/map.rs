@@ -47,7 +47,12 @@ impl<F: Format, P: Platform> Radix<F, P> {
 
     fn map_run<C: Claim>(&self, run: &Run, bits: u64, reserved: &mut Reserved) -> bool {
         self.made_code(run.first, run.area.size(), run.attributes.permissions);
-        let mut edit = MapEdit::new(run, self.common_bits() | bits, reserved);
+        let common = if bits & F::OWNED == 0 {
+            self.common_bits()
+        } else {
+            self.owned_bits(run.attributes)
+        };
+        let mut edit = MapEdit::new(run, common | bits, reserved);
         let pages = self.pages_of(run.area);
         let wrote = match pages.filter(|pages| edit.is_marked::<F>(pages.pointer)) {
             Some(pages) => self.map_in::<C>(pages.table, 0, run.area, &mut edit),

@@ -5,6 +5,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use crate::area::MemoryArea;
 use crate::backend::check::check_edit;
 use crate::backend::page_table::Edit;
+use crate::backend::radix::entry::features::AccessedDirty;
 use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::entry::word::is_run;
 use crate::backend::radix::hooks::New;
@@ -12,7 +13,7 @@ use crate::backend::radix::memory::Radix;
 use crate::backend::radix::walk::find::{Found, entry};
 use crate::backend::radix::walk::table::span;
 use crate::backend::run::{Entry, Run};
-use crate::permissions::Permissions;
+use crate::permissions::{Access, Permissions};
 use crate::platform::Platform;
 
 impl<F: Format, P: Platform> Radix<F, P> {
@@ -29,9 +30,18 @@ impl<F: Format, P: Platform> Radix<F, P> {
         let is_whole = old.area == MemoryArea::block(page, span(level));
         let gained = permissions - old.attributes.permissions;
         self.made_code(old.first, old.area.size(), gained);
-        let bits = F::permissions(permissions);
+        let is_more = permissions.contains(old.attributes.permissions);
+        // Where these bits are preset, they are from when the leaf can be written.
+        let is_preset = self.features().accessed_dirty == AccessedDirty::Preset;
+        let used = if is_preset && permissions.contains(Permissions::WRITE) {
+            F::used(Access::Write)
+        } else {
+            0
+        };
+        let bits = F::permissions(permissions) | used;
         let set = word.fetch_update(Relaxed, Relaxed, |word| {
-            (is_sound && is_whole && is_run::<F>(word, old)).then_some((word & F::KEPT) | bits)
+            (is_sound && is_whole && is_more && is_run::<F>(word, old))
+                .then_some((word & F::KEPT) | bits)
         });
         match set {
             Ok(_) => {
