@@ -81,8 +81,8 @@ pub trait Tlb {
 
     /// Tells CPUs that the entries named by `made` allow more than they did. The default does nothing.
     ///
-    /// A leaf is there where none was valid, or a leaf has its accessed or dirty bit now. A CPU may have cached the
-    /// entry of before, and that can only make it fault.
+    /// A leaf is there where none was valid; a leaf has its accessed or dirty bit now; or a leaf has gained permissions,
+    /// for the frame of before. A CPU may have cached the entry of before, and that can only make it fault.
     ///
     /// Some architectures cache invalid entries: RISC-V without Svvptc, and with it the accessed and dirty bits. Arm
     /// needs a barrier before an entry is seen. They act here, as for [`flush`](Self::flush), with its words on tables

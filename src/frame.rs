@@ -202,7 +202,9 @@ impl core::error::Error for ShareError {}
 ///     }
 ///
 ///     fn release(&self, frame: Frame, _dirty: bool) {
-///         self.0.lock().unwrap().push(frame.into_addr());
+///         if frame.allocator() == self.id() {
+///             self.0.lock().unwrap().push(frame.into_addr());
+///         } // else it is another's, and leaked: safe code may try
 ///     }
 ///
 ///     fn reach(&self, at: PhysAddr) -> NonNull<u8> {
