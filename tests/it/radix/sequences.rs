@@ -137,7 +137,8 @@ impl<F: Shape> Twins<F> {
         Page {
             frame: Err(self.owned.len() - 1),
             permissions,
-            dirty: self.policy == AccessedDirty::Preset,
+            // Where the bits are preset, a page that cannot be written has no D: its frame may be somebody else's, too.
+            dirty: self.policy == AccessedDirty::Preset && permissions.contains(Permissions::WRITE),
         }
     }
 
