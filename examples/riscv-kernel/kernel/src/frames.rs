@@ -4,7 +4,7 @@
 use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
-use kernel_vm::{Frame, PhysAddr};
+use kernel_vm::{Frame, PhysAddr, ShareError};
 
 use crate::layout::{PAGE, POOL_END, Symbol, direct, phys};
 use crate::lock::Lock;
@@ -24,8 +24,14 @@ struct Free {
 
 static FREE: Lock<Free> = Lock::new(Free { first: 0, len: 0 });
 
-fn count(addr: PhysAddr) -> &'static AtomicU32 {
-    &COUNTS[(addr.get() - POOL_START) as usize / PAGE]
+/// The count of the frame that holds `at`; `None` where the pool is not.
+fn count(at: PhysAddr) -> Option<&'static AtomicU32> {
+    let offset = at.get().checked_sub(POOL_START)?;
+    COUNTS.get(offset as usize / PAGE)
+}
+
+fn count_of(frame: PhysAddr) -> &'static AtomicU32 {
+    count(frame).expect("all frames come from the pool")
 }
 
 /// Puts everything from the end of the image to the end of the pool on the list, the lowest frame first to go.
@@ -54,23 +60,45 @@ pub fn alloc() -> Option<Frame> {
         free.len -= 1;
         PhysAddr::new(addr)
     };
-    let before = count(addr).swap(1, Acquire);
+    let before = count_of(addr).swap(1, Acquire);
     assert_eq!(before, 0, "the frame at {addr} was free and in use");
     // SAFETY: the frame was on the list, once, and is not any more; its count says that this is the only reference.
     Some(unsafe { Frame::from_addr(addr) })
 }
 
-/// One more reference to the same frame.
-pub fn share(frame: &Frame) -> Frame {
-    count(frame.addr()).fetch_add(1, Relaxed);
-    // SAFETY: the count has one for this reference.
-    unsafe { Frame::from_addr(frame.addr()) }
+/// Whether references to the frame that holds `at` are counted.
+pub fn counts(at: PhysAddr) -> bool {
+    count(at).is_some()
+}
+
+/// One more reference to the frame that holds `at`, unless nobody has one: it is free then, however it came to be.
+///
+/// # Safety
+/// As `FrameAllocator::share` has it: the frame may be a page table's.
+pub unsafe fn share(at: PhysAddr) -> Result<Frame, ShareError> {
+    let count = count(at).ok_or(ShareError::Uncounted)?;
+    let counted = count.fetch_update(Acquire, Relaxed, |count| match count {
+        0 => None,
+        _ => count.checked_add(1),
+    });
+    let frame = at.align_down(PAGE).unwrap_or(at);
+    match counted {
+        // SAFETY: the count has one for this reference.
+        Ok(_) => Ok(unsafe { Frame::from_addr(frame) }),
+        Err(0) => Err(ShareError::Free),
+        Err(_) => Err(ShareError::TooMany),
+    }
+}
+
+/// Whether the frame that holds `at` has one reference. Whoever gave another up has ended with the frame then.
+pub fn is_unique(at: PhysAddr) -> bool {
+    count(at).is_none_or(|count| count.load(Acquire) <= 1)
 }
 
 /// Gives a reference up. The frame is free when it was the last.
 pub fn release(frame: Frame) {
     let addr = frame.into_addr();
-    match count(addr).fetch_sub(1, AcqRel) {
+    match count_of(addr).fetch_sub(1, AcqRel) {
         1 => push(addr),
         0 => panic!("the frame at {addr} was released once too often"),
         _ => {}

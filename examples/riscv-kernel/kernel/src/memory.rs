@@ -1,12 +1,14 @@
 //! Address spaces as this kernel has them: what owns the memory behind a map, and the names for it all.
 
 use kernel_vm::{
-    Frame, MapError, Payload, Permissions, PhysAddr, VirtualMemoryManager, VirtualMemoryMap,
+    Frame, FrameAllocator, MapError, Payload, Permissions, PhysAddr, ShareError,
+    VirtualMemoryManager, VirtualMemoryMap,
 };
 
 use crate::frames;
 use crate::layout::{PAGE, area, phys_area};
 use crate::mode::PageTable;
+use crate::platform::KernelPlatform;
 
 pub const R: Permissions = Permissions::READ;
 pub const RW: Permissions = R.union(Permissions::WRITE);
@@ -36,9 +38,10 @@ impl Memory {
         self.0.as_ref().map(Frame::addr)
     }
 
-    /// One more reference to the frame, if there is one: for a second map of it.
-    pub fn share(&self) -> Option<Frame> {
-        self.0.as_ref().map(frames::share)
+    /// One more reference to the frame: for a second map of it. [`ShareError::Free`] where there is no frame.
+    pub fn share(&self) -> Result<Frame, ShareError> {
+        let frame = self.0.as_ref().ok_or(ShareError::Free)?;
+        KernelPlatform.share_frame(frame)
     }
 }
 

@@ -5,7 +5,9 @@ use core::sync::atomic::Ordering::SeqCst;
 use core::sync::atomic::fence;
 
 use kernel_vm::backend::riscv;
-use kernel_vm::{Asid, Flush, Frame, FrameAllocator, MemoryArea, PhysAddr, Tlb, VirtAddr};
+use kernel_vm::{
+    Asid, Flush, Frame, FrameAllocator, MemoryArea, PhysAddr, ShareError, Tlb, VirtAddr,
+};
 
 use crate::layout::{PAGE, direct};
 use crate::mode::MODE;
@@ -30,6 +32,19 @@ unsafe impl FrameAllocator for KernelPlatform {
         let mapped = core::ptr::with_exposed_provenance_mut(direct(at));
         NonNull::new(mapped).expect("the direct map does not begin at address 0")
     }
+
+    fn counts(&self, at: PhysAddr) -> bool {
+        frames::counts(at)
+    }
+
+    unsafe fn share(&self, at: PhysAddr) -> Result<Frame, ShareError> {
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { frames::share(at) }
+    }
+
+    fn is_unique(&self, at: PhysAddr) -> bool {
+        frames::is_unique(at)
+    }
 }
 
 /// From how many pages on it is cheaper to forget everything.
@@ -49,22 +64,24 @@ impl Tlb for KernelPlatform {
         }
     }
 
-    /// Harts may have cached that nothing was there. In the kernel's half all must forget that at once: a fault there is
-    /// the end. In a program's half the others have a spurious fault at worst, which a fence meets when it comes
-    /// ([`trap`](crate::trap)).
+    /// Harts may have cached that nothing was there. In the kernel's half all must forget that at once: a fault there
+    /// is the end. In a program's half the others have a spurious fault at worst, which ends in a
+    /// [`fence`](Self::fence).
     fn made_valid(&self, made: &Flush<'_>) {
+        if made.is_global() {
+            self.flush(made);
+        } else {
+            self.fence(made);
+        }
+    }
+
+    fn fence(&self, stale: &Flush<'_>) {
         fence(SeqCst);
-        match few(made) {
+        match few(stale) {
             Some(ranges) => {
-                for &range in ranges {
-                    if made.is_global() {
-                        forget(range, None);
-                    } else {
-                        pages(range).for_each(riscv::sfence_vma_addr);
-                    }
-                }
+                let pages = ranges.iter().copied().flat_map(pages);
+                pages.for_each(riscv::sfence_vma_addr);
             }
-            None if made.is_global() => forget_all(None),
             None => riscv::sfence_vma_all(),
         }
     }

@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use kernel_vm::Access::{Execute, Read, Write};
 use kernel_vm::{Access, FrameAllocator, MapError, Permissions, PhysAddr};
 
-use super::{Outcome, check};
+use super::{Outcome, Seen, check};
 use crate::layout::{PAGE, area};
 use crate::memory::{Memory, alloc, map, map_frame};
 use crate::platform::KernelPlatform;
@@ -92,12 +92,9 @@ impl Page {
         unsafe { &page.as_ref()[offset / 8] }
     }
 
-    fn map(&mut self, permissions: Permissions) -> Result<(), MapError> {
-        let frame = self
-            .memory
-            .share()
-            .ok_or(MapError::OutOfFrames { needed: 1 })?;
-        map_frame(&mut self.user.space, AT, frame, permissions)
+    fn map(&mut self, permissions: Permissions) -> Seen {
+        let frame = self.memory.share()?;
+        Ok(map_frame(&mut self.user.space, AT, frame, permissions)?)
     }
 
     /// Tries all accesses, and answers how many of them faulted.
