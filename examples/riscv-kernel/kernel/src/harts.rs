@@ -90,8 +90,6 @@ pub fn start_others() {
 
 /// What the other harts do for good: sleep until there is a job, do it, and sleep again.
 pub fn serve() -> ! {
-    // SAFETY: the software interrupt wakes the hart from `wfi`; it is not taken, since interrupts stay off in the kernel.
-    unsafe { asm!("csrs sie, {}", in(reg) 2) };
     loop {
         nap();
         if this().has_job.swap(false, Acquire) {
@@ -104,8 +102,9 @@ pub fn serve() -> ! {
 
 /// Sleeps until another hart [wakes](wake) this one, or for no reason at all; not on the first hart, which nobody wakes.
 pub fn nap() {
-    // SAFETY: waiting and forgetting that one was woken change nothing else.
-    unsafe { asm!("wfi", "csrc sip, {}", in(reg) 2) };
+    // SAFETY: the software interrupt wakes the hart from `wfi`, and is forgotten. It is not taken: interrupts stay off in
+    // the kernel, and this one is off again before a program runs.
+    unsafe { asm!("csrs sie, {0}", "wfi", "csrc sip, {0}", "csrc sie, {0}", in(reg) 2) };
 }
 
 /// Wakes all other harts.
