@@ -1,8 +1,8 @@
 //! A kernel on kernel-vm for QEMU's riscv64 machine `virt`: it brings itself up, checks its page tables against the
 //! MMU, says what it found, and turns the machine off.
 //!
-//! To read it as an example, begin with [`platform`] (the two traits), [`kernel_space`] (the kernel's own map) and
-//! [`user`] (a program in an address space of its own).
+//! To read it as an example, begin with [`platform`] (the two traits), [`kernel_space`] (the kernel's own map),
+//! [`user`] (a program in an address space of its own) and [`page_fault`] (how its pages come).
 #![no_std]
 #![no_main]
 
@@ -19,6 +19,7 @@ mod layout;
 mod lock;
 mod memory;
 mod mode;
+mod page_fault;
 mod platform;
 mod probe;
 mod rng;

@@ -1,7 +1,7 @@
 //! Address spaces as this kernel has them: what owns the memory behind a map, and the names for it all.
 
 use kernel_vm::{
-    Frame, FrameAllocator, MapError, Payload, Permissions, PhysAddr, ShareError,
+    Frame, FrameAllocator, MapError, MemoryArea, Payload, Permissions, PhysAddr, ShareError,
     VirtualMemoryManager, VirtualMemoryMap,
 };
 
@@ -18,14 +18,15 @@ pub const U: Permissions = Permissions::USER;
 
 pub type Space = VirtualMemoryManager<PageTable, Memory>;
 
-/// What a map keeps: the frame that it shows, or nothing, where the memory is nobody's to give back.
+/// What a map keeps: the frame that it shows. Or nothing, where memory is nobody's to give back, or the space's own.
+/// A provided map is asked for that frame when it is touched ([`page_fault`](crate::page_fault)).
 ///
 /// kernel-vm drops it when no hart can reach the frame any more, and so gives it back at the right moment.
 #[derive(Debug)]
 pub struct Memory(Option<Frame>);
 
 impl Memory {
-    /// Memory that stays: the image, the direct map.
+    /// Memory that stays: the image, the direct map. And memory that kernel-vm itself gives back.
     pub const STAYS: Self = Self(None);
 
     /// A map of one page that shows this frame.
@@ -90,6 +91,26 @@ pub fn map_frame(
     space
         .populate(page)
         .or_else(|error| space.unmap(page).and(Err(error)))
+}
+
+/// A map of memory that comes when it is touched, zeroed. Without permissions it is a guard.
+pub fn anonymous(
+    area: MemoryArea,
+    permissions: Permissions,
+) -> Result<VirtualMemoryMap<Memory>, MapError> {
+    let map = VirtualMemoryMap::anonymous(area, permissions)?;
+    Ok(map.with_payload(Memory::STAYS))
+}
+
+/// A private map of one page that shows `frame` when it is touched, and a copy when it is written.
+pub fn provided(
+    page: usize,
+    frame: Frame,
+    permissions: Permissions,
+) -> Result<VirtualMemoryMap<Memory>, MapError> {
+    let owner = Memory::page(frame);
+    let map = VirtualMemoryMap::provided(area(page, PAGE), 0, permissions, false)?;
+    Ok(map.with_payload(owner))
 }
 
 /// A frame, or the error that a verb would answer without one.

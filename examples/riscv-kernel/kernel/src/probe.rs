@@ -25,6 +25,15 @@ impl Fault {
         };
         Self { cause, addr }
     }
+
+    /// The access that has faulted.
+    pub fn access(self) -> Access {
+        match self.cause {
+            12 => Access::Execute,
+            13 => Access::Read,
+            _ => Access::Write,
+        }
+    }
 }
 
 /// No fault came.

@@ -3,12 +3,12 @@
 use core::arch::global_asm;
 
 use kernel_vm::backend::riscv::{self, Satp};
-use kernel_vm::{Asid, MapError};
+use kernel_vm::{Asid, MapError, Permissions};
 
 use crate::kernel_space;
-use crate::layout::{PAGE, direct};
+use crate::layout::{PAGE, area, direct};
 use crate::lock::Lock;
-use crate::memory::{RW, RX, Space, U, alloc, map_frame};
+use crate::memory::{RW, RX, Space, U, alloc, anonymous, provided};
 use crate::mode::PageTable;
 use crate::platform::KernelPlatform;
 use crate::probe::Fault;
@@ -23,9 +23,15 @@ unsafe extern "C" {
     static user_store: u8;
 }
 
-/// Where a program's code is, and the top of its stack of one page, which has a guard page below.
+/// Where a program has its code, of one page.
 pub const CODE: usize = 0x1_0000;
+/// Its stack, from the top down, and the guard page below that.
 pub const STACK_TOP: usize = 0x10_0000;
+pub const STACK: usize = STACK_TOP - 16 * PAGE;
+pub const GUARD: usize = STACK - PAGE;
+/// Its heap, in a table of its own.
+pub const HEAP: usize = 0x40_0000;
+pub const HEAP_SIZE: usize = 64 * PAGE;
 
 /// What user.S has.
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +90,8 @@ impl Registers {
     }
 
     /// Runs the program on this hart until it traps. The hart must be in its space.
+    ///
+    /// [`UserSpace::run`] goes on where a page is to come.
     pub fn run(&mut self) -> Trap {
         // SAFETY: trap.S writes these registers and nothing else of ours, and comes back when the program traps. What
         // the program itself may touch are the user pages of its space.
@@ -134,14 +142,20 @@ impl UserSpace {
         self.space.backend().satp(self.space.asid())
     }
 
-    /// Maps the code in user.S, and a stack with a guard page below.
+    /// Maps the code in user.S, a stack with a guard page below, and a heap. None of it is there before it is touched.
     pub fn load_program(&mut self) -> Result<(), MapError> {
         let frame = alloc()?;
         let page = core::ptr::with_exposed_provenance_mut::<u8>(direct(frame.addr()));
         // SAFETY: the code is one page of rodata, as user.S aligns it, and the frame is ours alone.
         unsafe { page.copy_from_nonoverlapping(&raw const user_start, PAGE) };
-        map_frame(&mut self.space, CODE, frame, RX | U)?;
-        map_frame(&mut self.space, STACK_TOP - PAGE, alloc()?, RW | U)
+        let maps = [
+            provided(CODE, frame, RX | U)?,
+            anonymous(area(GUARD, PAGE), Permissions::empty())?,
+            anonymous(area(STACK, STACK_TOP - STACK), RW | U)?,
+            anonymous(area(HEAP, HEAP_SIZE), RW | U)?,
+        ];
+        maps.into_iter()
+            .try_for_each(|map| Ok(self.space.add_memory_map(map)?))
     }
 }
 

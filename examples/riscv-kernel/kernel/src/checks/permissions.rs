@@ -1,6 +1,8 @@
 //! What a mapping allows, against the manual: every combination of R, W, X and U, from S-mode and U-mode.
 
+use alloc::boxed::Box;
 use alloc::format;
+use core::error::Error;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use kernel_vm::Access::{Execute, Read, Write};
@@ -11,7 +13,7 @@ use crate::layout::{PAGE, area};
 use crate::memory::{Memory, alloc, map, map_frame};
 use crate::platform::KernelPlatform;
 use crate::probe::{self, Fault, MXR, SUM};
-use crate::user::{A0, A1, Entry, Registers, Trap, UserSpace};
+use crate::user::{A0, A1, CODE, Entry, Registers, Trap, UserSpace};
 
 /// Who makes an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,10 +72,12 @@ struct Page {
 }
 
 impl Page {
-    fn new() -> Result<Self, MapError> {
+    fn new() -> Result<Self, Box<dyn Error>> {
         let mut user = UserSpace::new()?;
         user.load_program()?;
         user.activate();
+        // So that no fault is the code's own.
+        user.page_fault(Fault::of(Execute, CODE))?;
         let frame = alloc()?;
         let page = Self {
             user,
@@ -98,11 +102,7 @@ impl Page {
     }
 
     /// Tries all accesses, and answers how many of them faulted.
-    fn try_all(
-        &self,
-        who: Who,
-        permissions: Permissions,
-    ) -> Result<usize, alloc::boxed::Box<dyn core::error::Error>> {
+    fn try_all(&self, who: Who, permissions: Permissions) -> Result<usize, Box<dyn Error>> {
         let mut faults = 0;
         for access in [Read, Write, Execute] {
             let (before, new) = (0x1234_5678, 0x8765_4321);

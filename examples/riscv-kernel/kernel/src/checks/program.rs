@@ -7,9 +7,9 @@ use kernel_vm::Access::{Read, Write};
 
 use super::{Outcome, all_back, check};
 use crate::frames;
-use crate::layout::{PAGE, Symbol};
+use crate::layout::Symbol;
 use crate::probe::Fault;
-use crate::user::{A0, A1, A7, Entry, Registers, S0, S1, STACK_TOP, Trap, UserSpace};
+use crate::user::{A0, A1, A7, Entry, GUARD, Registers, S0, S1, STACK_TOP, Trap, UserSpace};
 
 pub fn run() {
     check("user program", one_program);
@@ -18,7 +18,7 @@ pub fn run() {
 
 /// The kernel page that the program tries, and the guard below its stack.
 fn forbidden() -> (usize, usize) {
-    (Symbol::Data.addr(), STACK_TOP - 2 * PAGE)
+    (Symbol::Data.addr(), GUARD)
 }
 
 /// Runs user.S's program to its end. Answers its exit code and the faults on the way.
@@ -29,7 +29,7 @@ fn run_program(user: &UserSpace) -> Result<(usize, Vec<Fault>), &'static str> {
     let mut faults = Vec::new();
     // It has far fewer traps than that.
     for _ in 0..16 {
-        match registers.run() {
+        match user.run(&mut registers) {
             Trap::Call if registers.x[A7] == 0 => return Ok((registers.x[A0], faults)),
             Trap::Call => registers.x[A0] += registers.x[A1],
             Trap::Fault(fault) => faults.push(fault),
@@ -70,23 +70,23 @@ fn two_spaces() -> Outcome {
         user.load_program()?;
     }
     let at = STACK_TOP - 64;
-    let access = |entry: Entry, value| {
+    let access = |user: &UserSpace, entry: Entry, value| {
         let mut registers = Registers::new(entry.addr());
         (registers.x[A0], registers.x[A1]) = (at, value);
-        (registers.run(), registers.x[A0])
+        (user.run(&mut registers), registers.x[A0])
     };
     let turns = 1000;
     for turn in 0..turns {
         for (user, own) in spaces.iter().zip([1 << 32, 2 << 32]) {
             user.activate();
             if turn > 0 {
-                let seen = access(Entry::Load, 0);
+                let seen = access(user, Entry::Load, 0);
                 ensure!(
                     seen == (Trap::Call, own + turn - 1),
                     "{seen:?} in turn {turn}"
                 );
             }
-            let stored = access(Entry::Store, own + turn);
+            let stored = access(user, Entry::Store, own + turn);
             ensure!(stored.0 == Trap::Call, "{stored:?} in turn {turn}");
         }
     }
