@@ -26,6 +26,7 @@ mod rng;
 mod sbi;
 mod trap;
 mod user;
+mod user_memory;
 
 use core::panic::PanicInfo;
 

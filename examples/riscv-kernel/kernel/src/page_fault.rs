@@ -9,16 +9,28 @@ use crate::user::{Registers, Trap, UserSpace};
 impl UserSpace {
     /// Runs a program on this hart, which must be in this space, until it calls the kernel, or does what it may not.
     pub fn run(&self, program: &mut Registers) -> Trap {
+        self.run_with(program, |_, _| ())
+    }
+
+    /// The same, and tells of each fault that was resolved, and how.
+    pub fn run_with(
+        &self,
+        program: &mut Registers,
+        mut tell: impl FnMut(Fault, Option<Done>),
+    ) -> Trap {
         loop {
             match program.run() {
-                Trap::Fault(fault) if self.page_fault(fault).is_ok() => {}
+                Trap::Fault(fault) => match self.page_fault(fault) {
+                    Ok(done) => tell(fault, done),
+                    Err(_) => return Trap::Fault(fault),
+                },
                 trap => return trap,
             }
         }
     }
 
-    /// Resolves the fault of a program on this hart, and says what was done; `None` where nothing was to be done, but to
-    /// try again.
+    /// Resolves the fault of a program on this hart, and says what was done. `None`: there was nothing to do but to try
+    /// again.
     ///
     /// # Errors
     /// The program has made a mistake, or there is no frame left.

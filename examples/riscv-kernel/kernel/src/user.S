@@ -1,4 +1,4 @@
-# What runs in U-mode: a program, and two single instructions for the checks. It is copied into pages of a space of its
+# What runs in U-mode: programs, and single instructions for the checks. It is copied into pages of a space of its
 # own, so it uses no absolute addresses; and every instruction has 4 bytes, so that the kernel can step over one.
 
     .section .user, "ax"
@@ -33,6 +33,57 @@ user_program:
     sd      t1, 0(s1)               # refused
     li      s2, 7
 1:  mv      a0, s2
+    li      a7, 0                   # exit
+    ecall
+
+# The program that touches pages: s1 bytes of a heap at s0, whose words must be 0, and into each of which it writes the
+# word's own address. It asks the kernel to copy 128 bytes over the border to the next page, to s3, over another border,
+# and looks at them. Then it goes down its stack until it is stopped; or it exits with the number of the step that went
+# wrong.
+    .globl user_toucher
+user_toucher:
+    add     s1, s1, s0
+    li      s2, 1
+    mv      t0, s0
+1:  ld      t1, 0(t0)
+    bnez    t1, 9f
+    sd      t0, 0(t0)
+    addi    t0, t0, 8
+    bltu    t0, s1, 1b
+
+    li      s2, 2
+    mv      t0, s0
+2:  ld      t1, 0(t0)
+    bne     t1, t0, 9f
+    addi    t0, t0, 8
+    bltu    t0, s1, 2b
+
+    li      a7, 2                   # copy
+    mv      a0, s3
+    addi    a1, s1, -64
+    li      a2, 128
+    ecall
+    li      s2, 3
+    bnez    a0, 9f
+    li      s2, 4
+    addi    t0, s1, -64
+3:  ld      t1, 0(s3)
+    bne     t1, t0, 9f
+    addi    s3, s3, 8
+    addi    t0, t0, 8
+    bltu    t0, s1, 3b
+    addi    t2, s1, 64
+4:  ld      t1, 0(s3)
+    bnez    t1, 9f
+    addi    s3, s3, 8
+    addi    t0, t0, 8
+    bltu    t0, t2, 4b
+
+    li      t1, 4096
+5:  sd      sp, -8(sp)
+    sub     sp, sp, t1
+    j       5b
+9:  mv      a0, s2
     li      a7, 0                   # exit
     ecall
 

@@ -19,6 +19,7 @@ unsafe extern "C" {
     fn enter_user(registers: *mut Registers);
     static user_start: u8;
     static user_program: u8;
+    static user_toucher: u8;
     static user_load: u8;
     static user_store: u8;
 }
@@ -37,6 +38,7 @@ pub const HEAP_SIZE: usize = 64 * PAGE;
 #[derive(Clone, Copy, Debug)]
 pub enum Entry {
     Program,
+    Toucher,
     Load,
     Store,
 }
@@ -46,6 +48,7 @@ impl Entry {
     pub fn addr(self) -> usize {
         let symbol = match self {
             Self::Program => &raw const user_program,
+            Self::Toucher => &raw const user_toucher,
             Self::Load => &raw const user_load,
             Self::Store => &raw const user_store,
         };
@@ -69,7 +72,9 @@ pub const S0: usize = 8;
 pub const S1: usize = 9;
 pub const A0: usize = 10;
 pub const A1: usize = 11;
+pub const A2: usize = 12;
 pub const A7: usize = 17;
+pub const S3: usize = 19;
 
 /// Why a program has trapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

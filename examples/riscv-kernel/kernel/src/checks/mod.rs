@@ -11,6 +11,7 @@ macro_rules! ensure {
 
 mod accounts;
 mod exhaustion;
+mod faults;
 mod observe;
 mod own_map;
 mod pages;
@@ -67,6 +68,7 @@ pub fn run() {
     superpages::run();
     pages::run();
     program::run();
+    faults::run();
     populate::run();
     shootdown::run();
     exhaustion::run();
