@@ -100,10 +100,11 @@ pub fn serve() -> ! {
     }
 }
 
-/// Sleeps until another hart [wakes](wake) this one, or for no reason at all; not on the first hart, which nobody wakes.
+/// Sleeps until another hart [wakes](wake) this one, or for no reason at all. A hart that was woken since the last time
+/// does not sleep.
 pub fn nap() {
-    // SAFETY: the software interrupt wakes the hart from `wfi`, and is forgotten. It is not taken: interrupts stay off in
-    // the kernel, and this one is off again before a program runs.
+    // SAFETY: the software interrupt wakes the hart from `wfi`, and is forgotten. It is not taken: interrupts stay off
+    // in the kernel, and this one is off again before a program runs.
     unsafe { asm!("csrs sie, {0}", "wfi", "csrc sip, {0}", "csrc sie, {0}", in(reg) 2) };
 }
 

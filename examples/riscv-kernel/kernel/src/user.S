@@ -87,6 +87,45 @@ user_toucher:
     li      a7, 0                   # exit
     ecall
 
+# Stores a1 at a0, and then at a2, as the flag that says so.
+    .globl user_writer
+user_writer:
+    sd      a1, 0(a0)
+    fence   rw, rw
+    sd      a1, 0(a2)
+    ecall
+
+# Looks at the word at a0, again and again, until it is a1 and so is the flag at a2; now and then it lets the kernel do
+# something else. Answers in a0 how often it was not, and in a1 whether it was not after it had been, or after the flag
+# was.
+    .globl user_watcher
+user_watcher:
+    li      a3, 0
+    li      a4, 0
+    li      t4, 0                   # whether it has been
+1:  li      t5, 4096
+2:  ld      t2, 0(a2)
+    fence   rw, rw
+    ld      t3, 0(a0)
+    fence   rw, rw
+    beq     t3, a1, 3f
+    addi    a3, a3, 1
+    bnez    t4, 4f
+    bne     t2, a1, 5f
+4:  li      a4, 1
+    j       6f
+3:  li      t4, 1
+    beq     t2, a1, 6f
+5:  addi    t5, t5, -1
+    bnez    t5, 2b
+    li      a7, 3                   # yield
+    ecall
+    j       1b
+6:  mv      a0, a3
+    mv      a1, a4
+    li      a7, 0                   # exit
+    ecall
+
 # Loads from a0, and answers in a0.
     .globl user_load
 user_load:

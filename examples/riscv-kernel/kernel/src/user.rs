@@ -20,6 +20,8 @@ unsafe extern "C" {
     static user_start: u8;
     static user_program: u8;
     static user_toucher: u8;
+    static user_writer: u8;
+    static user_watcher: u8;
     static user_load: u8;
     static user_store: u8;
 }
@@ -39,6 +41,8 @@ pub const HEAP_SIZE: usize = 64 * PAGE;
 pub enum Entry {
     Program,
     Toucher,
+    Writer,
+    Watcher,
     Load,
     Store,
 }
@@ -49,6 +53,8 @@ impl Entry {
         let symbol = match self {
             Self::Program => &raw const user_program,
             Self::Toucher => &raw const user_toucher,
+            Self::Writer => &raw const user_writer,
+            Self::Watcher => &raw const user_watcher,
             Self::Load => &raw const user_load,
             Self::Store => &raw const user_store,
         };

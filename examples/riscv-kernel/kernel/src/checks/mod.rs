@@ -10,6 +10,7 @@ macro_rules! ensure {
 }
 
 mod accounts;
+mod copy_on_write;
 mod exhaustion;
 mod faults;
 mod observe;
@@ -71,6 +72,7 @@ pub fn run() {
     faults::run();
     populate::run();
     shootdown::run();
+    copy_on_write::run();
     exhaustion::run();
     accounts::run();
     let (count, plural) = match harts::count() {
