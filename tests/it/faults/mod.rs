@@ -5,6 +5,8 @@ mod failing;
 mod hostile;
 mod kernel;
 mod laws;
+#[cfg(target_os = "linux")]
+mod linux;
 mod model;
 mod process;
 mod threads;
