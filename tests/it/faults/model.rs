@@ -106,7 +106,7 @@ fn every_byte_is_what_the_model_says() {
     }
 }
 
-/// `cargo test --release --test it ten_thousand -- --ignored`, some minutes.
+/// `.ci/faults` runs it.
 #[test]
 #[ignore = "takes minutes: CI runs it by name"]
 fn every_byte_is_what_the_model_says_ten_thousand_times() {
