@@ -123,6 +123,7 @@ unsafe impl FrameAllocator for Kernel {
     }
 
     fn counts(&self, at: PhysAddr) -> bool {
+        self.moment();
         self.0.machine.counts(at)
     }
 

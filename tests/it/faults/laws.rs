@@ -219,3 +219,45 @@ fn a_guard_stays_a_guard() {
     space.populate(pages(0, 1)).unwrap();
     assert_eq!(space.resident(pages(0, 1)).count(), 0);
 }
+
+/// The two have had as many edits, and the same map at the same place.
+#[test]
+fn a_ticket_is_good_for_one_space() {
+    let frames = HostFrames::new(32);
+    let spaces = [0, 1].map(|_| {
+        let mut space = space(&frames);
+        space.add_memory_map(provided(4, 1, R, true)).unwrap();
+        space
+    });
+    let wanted = ticket(&spaces[0], 4, Access::Read);
+    let lost = spaces[1].supply(wanted, frame_of(&frames, 1)).unwrap_err();
+    assert!(lost.is_stale());
+    assert_eq!(spaces[1].resident(pages(0, 16)).count(), 0);
+    assert_eq!(
+        spaces[0].supply(wanted, lost.into_frame()),
+        Ok(Done::Mapped)
+    );
+}
+
+/// While the page comes from a disk, the layout changes each time. Who asks again under one hold gets on all the same.
+#[test]
+fn a_fault_gets_on_however_often_the_layout_changes() {
+    let frames = HostFrames::new(64);
+    let cache = frame_of(&frames, 1);
+    let mut space = space(&frames);
+    space.add_memory_map(provided(4, 8, RW, false)).unwrap();
+    for page in 4..12 {
+        let kept = ticket(&space, page, Access::Read);
+        space.add_memory_map(anonymous(20, 1, RW)).unwrap();
+        space.unmap(pages(20, 1)).unwrap();
+        let page_read = frames.share_frame(&cache).unwrap();
+        let lost = space.supply(kept, page_read).unwrap_err();
+        assert!(
+            lost.is_stale(),
+            "a ticket that is kept over the wait is only a hope"
+        );
+        let again = ticket(&space, page, Access::Read);
+        assert_eq!(space.supply(again, lost.into_frame()), Ok(Done::Mapped));
+    }
+    frames.release(cache, false);
+}

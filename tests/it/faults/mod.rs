@@ -1,6 +1,7 @@
 //! Pages that appear when they are touched, and user memory.
 
 mod basics;
+mod between;
 mod failing;
 mod hostile;
 mod kernel;

@@ -35,9 +35,14 @@ fn setting(seed: u64) -> Setting {
     }
 }
 
-/// An access of a program, or of the kernel for it.
+/// An access of a program, or of the kernel for it, to any page.
 fn access(process: &Process, rng: &mut Rng) {
-    let (cpu, page) = (rng.below(CPUS), FIRST + rng.below(SPACE));
+    let page = FIRST + rng.below(SPACE);
+    access_page(process, rng, page);
+}
+
+fn access_page(process: &Process, rng: &mut Rng, page: usize) {
+    let cpu = rng.below(CPUS);
     let word = rng.below(1 << 30) as u64;
     match rng.below(6) {
         0 | 1 => process.load(cpu, page),
@@ -83,7 +88,14 @@ fn run(seed: u64, steps: usize) {
         // Verbs that change the layout have it to themselves; others go on.
         let process = process.filter(|process| process.space.try_borrow().is_ok());
         if let Some(process) = process {
-            (0..rng.below(6).saturating_sub(2)).for_each(|_| access(&process, &mut rng));
+            let hot = process.hot.get();
+            for _ in 0..rng.below(6).saturating_sub(2) {
+                if rng.below(2) == 0 {
+                    access_page(&process, &mut rng, hot);
+                } else {
+                    access(&process, &mut rng);
+                }
+            }
         }
     });
     let mut rng = Rng(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) | 1);

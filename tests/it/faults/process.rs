@@ -1,6 +1,6 @@
 //! A process on the machine, and the kernel's part in it, beside a model that knows every byte.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use kernel_vm::backend::mock::machine::Privilege as CpuPrivilege;
@@ -98,6 +98,8 @@ pub struct Process {
     pub kernel: Kernel,
     pub space: RefCell<Space>,
     pub model: RefCell<Model>,
+    /// Where the last access was: in the middle of it, others are likely to be there, too.
+    pub hot: Cell<usize>,
     /// The page cache.
     objects: RefCell<BTreeMap<(usize, usize), Frame>>,
 }
@@ -133,6 +135,7 @@ impl Process {
             kernel,
             space: RefCell::new(space),
             model: RefCell::default(),
+            hot: Cell::default(),
             objects: RefCell::default(),
         }
     }
@@ -210,6 +213,7 @@ impl Process {
         vaddr: VirtAddr,
         mut access_it: impl FnMut() -> Option<T>,
     ) -> Outcome<T> {
+        self.hot.set(vaddr.get() / PAGE);
         for _ in 0..12 {
             if self.space.borrow().backend().entry(vaddr) == Entry::Busy {
                 // The CPU that this one has come in between is at that page: it would be waited for.
