@@ -261,3 +261,38 @@ fn a_fault_gets_on_however_often_the_layout_changes() {
     }
     frames.release(cache, false);
 }
+
+/// The bytes are copied first, and then there is no table, or another CPU was first.
+#[test]
+fn a_frame_that_is_not_taken_comes_back_itself_and_not_its_copy() {
+    let frames = HostFrames::new(64);
+    let cache = frame_of(&frames, 1);
+    let mut space = space(&frames);
+    space.add_memory_map(provided(4, 1, RW, false)).unwrap();
+    let wanted = ticket(&space, 4, Access::Write);
+    let before = frames.frames_in_use();
+    frames.fail_alloc(2);
+    let refused = space.supply(wanted, frames.share_frame(&cache).unwrap());
+    let lost = refused.unwrap_err();
+    assert!(
+        matches!(lost.error(), Some(MapError::OutOfFrames { .. })),
+        "{lost}"
+    );
+    let frame = lost.into_frame();
+    assert_eq!(
+        (frame.addr(), frames.frames_in_use()),
+        (cache.addr(), before)
+    );
+    assert_eq!(space.supply(wanted, frame), Ok(Done::Copied));
+    let before = frames.frames_in_use();
+    let late = space.supply(wanted, frames.share_frame(&cache).unwrap());
+    let late = late.unwrap_err();
+    assert!(matches!(late.found(), Some(Entry::Leaf(_))), "{late}");
+    let frame = late.into_frame();
+    assert_eq!(
+        (frame.addr(), frames.frames_in_use()),
+        (cache.addr(), before)
+    );
+    frames.release(frame, false);
+    frames.release(cache, false);
+}
