@@ -111,7 +111,14 @@ fn whoever_wrote_first_is_told_with_the_last_reference() {
     let host = HostFrames::new(1);
     let (base, released) = (base(&host), RefCell::default());
     let counted = Counted::new(Witness { host, released }, base, counts(1));
-    for dirty in [[false, false], [true, false], [false, true], [true, true]] {
+    let rounds = [
+        [false, false],
+        [true, false],
+        [false, true],
+        [true, true],
+        [false, false],
+    ];
+    for dirty in rounds {
         let frame = counted.alloc().unwrap();
         let other = counted.share_frame(&frame).unwrap();
         counted.release(frame, dirty[0]);
