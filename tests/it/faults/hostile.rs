@@ -38,11 +38,14 @@ fn a_leaf_is_permitted_more_and_never_less() {
     assert_eq!(allowed(&space, 1), RW);
 }
 
+/// Called once, when the platform hears of code.
+type Hook = Box<dyn FnOnce()>;
+
 /// A platform that counts nothing, and calls back when it hears of code.
 #[derive(Clone)]
 struct Callback {
     frames: Uncounted,
-    hook: Rc<RefCell<Option<Box<dyn FnOnce()>>>>,
+    hook: Rc<RefCell<Option<Hook>>>,
 }
 
 #[expect(unsafe_code, reason = "a platform")]
@@ -153,7 +156,7 @@ fn no_fault_comes_back_for_ever_when_a_flush_has_panicked() {
             let _ = process.space.borrow_mut().remove_memory_map(0);
         }),
         ("remove all", |process| {
-            drop(process.space.borrow_mut().remove_all_memory_maps())
+            drop(process.space.borrow_mut().remove_all_memory_maps());
         }),
     ];
     for (name, verb) in verbs {
