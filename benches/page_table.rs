@@ -22,6 +22,7 @@
 )]
 
 mod clock;
+#[expect(dead_code, reason = "other benches ask for more")]
 mod pages;
 mod random;
 mod settings;

@@ -14,6 +14,8 @@
 //!   other is `btreemap`.
 //! - `pages-…`, by how many MiB are mapped, are those of `page_table`; the other is `bound`. With a third name, that one
 //!   stands for this crate.
+//! - `fault-…`, by how many maps there are, and `process`, by how many pages, are those of `fault`; the other is
+//!   `by-hand`. What both do to the bytes of a page is taken off from the instructions, and not from the times.
 //!
 //! Instructions depend on the compiler and on what the CPU offers: `instructions.txt` has those of one machine, which
 //! are printed beside. `--instructions --write` replaces them.
@@ -21,6 +23,7 @@
     clippy::cast_possible_truncation,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "a bench stops where it is wrong, and its addresses fit"
 )]
 
@@ -31,6 +34,8 @@ mod pairing;
 #[expect(dead_code, unused_imports, reason = "other benches ask for more")]
 mod peers;
 mod random;
+#[expect(dead_code, reason = "other benches ask for more")]
+mod spaces;
 mod workload;
 
 use std::env;

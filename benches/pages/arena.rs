@@ -58,6 +58,16 @@ impl Frames {
         ARENA.with(|arena| [&arena.tables, &arena.pages].map(Stack::sort));
     }
 
+    /// Where the frames begin that [`alloc`](FrameAllocator::alloc) hands out, and how many they are.
+    pub(crate) fn tables(self) -> (PhysAddr, usize) {
+        ARENA.with(|Arena { tables, .. }| {
+            if tables.is_new() {
+                tables.fill(TABLES, Some(JUNK));
+            }
+            (PhysAddr::new(tables.start.get()), TABLES)
+        })
+    }
+
     /// A frame for a page.
     #[inline]
     pub(crate) fn alloc_page(self) -> Frame {

@@ -42,6 +42,7 @@ pub(super) fn for_each(filter: &Filter, with: &mut impl FnMut(Pair<'_>)) {
                 watched,
                 within: 1.0,
                 sides: [ours, other],
+                apart: None,
             });
         }
     }

@@ -53,6 +53,7 @@ fn compare<T: Owner>(who: &str, work: &Work, filter: &Filter, with: &mut impl Fn
                 watched,
                 within: within(duty, work),
                 sides: [side::<T>(duty, work), side::<Bound>(duty, work)],
+                apart: None,
             });
         }
     }
@@ -65,6 +66,7 @@ fn compare<T: Owner>(who: &str, work: &Work, filter: &Filter, with: &mut impl Fn
             watched: 1,
             within: 1.0,
             sides: [owner::<T>(work), owner::<Bound>(work)],
+            apart: None,
         });
     }
 }

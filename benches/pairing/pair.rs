@@ -18,6 +18,8 @@ pub(super) struct Pair<'a> {
     pub(super) within: f64,
     /// This crate, or who else is measured, and the other.
     pub(super) sides: [Side<'a>; 2],
+    /// What is no part of the comparison, and both do alike: its instructions are taken off.
+    pub(super) apart: Option<Side<'a>>,
 }
 
 pub(super) const SHORT: Duration = Duration::from_micros(100);
