@@ -58,13 +58,15 @@ const RETIRED: Bits = Bits::R;
 /// The mark of a retired pointer, in the place of W.
 const POINTER: Bits = Bits::W;
 
-/// The permissions and their bits: R, W, X and U, in this order.
-const PERMISSIONS: [(Permissions, Bits); 4] = [
-    (Permissions::READ, Bits::R),
-    (Permissions::WRITE, Bits::W),
-    (Permissions::EXECUTE, Bits::X),
-    (Permissions::USER, Bits::U),
-];
+/// R, W, X and U: as permissions have them, in this order, but one place further up.
+const PERMISSIONS: u64 = (Permissions::all().bits() as u64) << 1;
+
+const _: () = {
+    assert!(Bits::R.bits() == (Permissions::READ.bits() as u64) << 1);
+    assert!(Bits::W.bits() == (Permissions::WRITE.bits() as u64) << 1);
+    assert!(Bits::X.bits() == (Permissions::EXECUTE.bits() as u64) << 1);
+    assert!(Bits::U.bits() == (Permissions::USER.bits() as u64) << 1);
+};
 
 /// The page number is bits 10 to 53; the address it stands for has 12 more bits at its low end. Bits 54 to 60 are
 /// reserved and stay 0, as does Svnapot's bit 63.
@@ -153,21 +155,15 @@ impl<R: Riscv> Format for R {
             let bits = if user { Bits::U } else { Bits::empty() };
             return Bits::HIDDEN.union(bits).bits();
         }
-        let allowed = PERMISSIONS
-            .iter()
-            .filter(|&&(permission, _)| permissions.contains(permission));
-        allowed.fold(Bits::V, |bits, &(_, bit)| bits | bit).bits()
+        Self::VALID | ((u64::from(permissions.bits()) << 1) & PERMISSIONS)
     }
 
     #[inline]
     fn attributes(word: u64) -> Attributes {
-        let bits = Bits::from_bits_retain(word);
-        let given = PERMISSIONS.iter().filter(|&&(_, bit)| bits.contains(bit));
-        let permissions = given.fold(Permissions::empty(), |sum, &(permission, _)| {
-            sum | permission
-        });
+        // Masked, so it fits.
+        let bits = u8::try_from((word & PERMISSIONS) >> 1).unwrap_or_default();
         Attributes {
-            permissions,
+            permissions: Permissions::from_bits_retain(bits),
             memory_type: memory_type(word),
         }
     }
