@@ -299,8 +299,11 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
 }
 
 impl<B: PageTableBackend, T: Payload> Drop for VirtualMemoryManager<B, T> {
+    /// Without maps and with nothing unfinished, the page table is empty.
     fn drop(&mut self) {
-        drop(self.remove_all_memory_maps());
+        if self.tree.len() > 0 || self.unfinished != Unfinished::Nothing {
+            drop(self.remove_all_memory_maps());
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::backend::radix::memory::Radix;
 use crate::backend::radix::reservation::reserved::Reserved;
 use crate::backend::radix::retire::changed::Changed;
 use crate::backend::radix::walk::find::Pages;
-use crate::backend::radix::walk::slot::{Slot, slots};
+use crate::backend::radix::walk::slot::{Slot, each_filled};
 use crate::backend::radix::walk::table::Table;
 use crate::backend::radix::walk::vacant::{all_vacant, populated};
 use crate::flush::Retired;
@@ -67,8 +67,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
         if level == 0 {
             return self.unmap_pages(table, owned, area, &mut edit.changed);
         }
-        for slot in slots(area, level) {
-            let word = slot.of(table).load(Relaxed);
+        each_filled(table, area, level, |slot, word| {
             match Word::read::<F>(word, level) {
                 Word::Table(child) => self.unmap_below(slot, table, child, level, edit),
                 Word::Leaf(leaf) => {
@@ -79,7 +78,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
                 }
                 Word::Empty | Word::RetiredTable(_) | Word::RetiredLeaf(_) => {}
             }
-        }
+        });
     }
 
     /// Empties the piece of `slot` in the table at `child`, and takes that table out when nothing is left in it: its

@@ -1,11 +1,9 @@
 //! The end of a page table.
 
-use core::sync::atomic::Ordering::Relaxed;
-
 use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::entry::word::Word;
 use crate::backend::radix::memory::Radix;
-use crate::backend::radix::walk::slot::slots;
+use crate::backend::radix::walk::slot::each_filled;
 use crate::flush::Flush;
 use crate::platform::Platform;
 
@@ -13,38 +11,36 @@ impl<F: Format, P: Platform> Drop for Radix<F, P> {
     /// Flushes everything, unless all that was there has been flushed when it went, and gives every frame back.
     /// O(tables + owned pages).
     fn drop(&mut self) {
-        if self.owed.is_any() || self.is_in_use() {
-            self.flush(Flush::everything(self.root_addr()));
+        let mut is_flushed = false;
+        if self.owed.is_any() {
+            self.flush_once(&mut is_flushed);
         }
-        self.release_all();
+        for &area in self.ranges.as_slice() {
+            // A filled entry is one that the MMU may have cached translations of.
+            each_filled(self.root_table(), area, Self::TOP, |_, word| {
+                self.flush_once(&mut is_flushed);
+                self.release_below(word);
+            });
+        }
+        self.release_table(self.root_addr());
     }
 }
 
 impl<F: Format, P: Platform> Radix<F, P> {
-    /// Whether any entry of the root is filled, and so the MMU may have cached translations.
-    fn is_in_use(&self) -> bool {
-        self.root_words().any(|word| word != 0)
-    }
-
-    /// Gives back all frames, but for those behind the entries that are a kernel's.
-    fn release_all(&mut self) {
-        if let Some(below) = Self::TOP.checked_sub(1) {
-            for word in self.root_words() {
-                if let Word::Table(child) | Word::RetiredTable(child) =
-                    Word::read::<F>(word, Self::TOP)
-                {
-                    self.release_tree(child, below, word & F::OWNED != 0);
-                }
-            }
+    /// Flushes everything, unless that was done.
+    fn flush_once(&self, is_flushed: &mut bool) {
+        if !core::mem::replace(is_flushed, true) {
+            self.flush(Flush::everything(self.root_addr()));
         }
-        self.release_table(self.root_addr());
     }
 
-    /// The words of the root that are the page table's own.
-    fn root_words(&self) -> impl Iterator<Item = u64> {
-        let areas = self.ranges.as_slice().iter();
-        areas
-            .flat_map(|&area| slots(area, Self::TOP))
-            .map(|slot| slot.of(self.root_table()).load(Relaxed))
+    /// Gives back all frames behind a word of the root.
+    fn release_below(&self, word: u64) {
+        let read = Word::read::<F>(word, Self::TOP);
+        if let (Word::Table(child) | Word::RetiredTable(child), Some(below)) =
+            (read, Self::TOP.checked_sub(1))
+        {
+            self.release_tree(child, below, word & F::OWNED != 0);
+        }
     }
 }

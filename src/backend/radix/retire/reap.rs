@@ -7,8 +7,8 @@ use crate::area::MemoryArea;
 use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::entry::word::Word;
 use crate::backend::radix::memory::Radix;
-use crate::backend::radix::walk::slot::slots;
-use crate::backend::radix::walk::table::Table;
+use crate::backend::radix::walk::slot::each_filled;
+use crate::backend::radix::walk::table::{Table, any_with};
 use crate::backend::radix::walk::vacant::populated;
 use crate::platform::Platform;
 
@@ -30,8 +30,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
         let Some(below) = level.checked_sub(1) else {
             return self.reap_pages(table, area);
         };
-        for slot in slots(area, level) {
-            match Word::read::<F>(slot.of(table).load(Relaxed), level) {
+        each_filled(table, area, level, |slot, word| {
+            match Word::read::<F>(word, level) {
                 Word::Table(child) => self.reap_in(self.table(child), below, slot.piece()),
                 Word::RetiredTable(child) => {
                     let owned = slot.of(table).swap(0, Relaxed) & F::OWNED != 0;
@@ -41,7 +41,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
                 Word::RetiredLeaf(_) => slot.of(table).store(0, Relaxed),
                 Word::Empty | Word::Leaf(_) => {}
             }
-        }
+        });
     }
 
     fn reap_pages(&self, table: &Table, area: MemoryArea) {
@@ -61,17 +61,18 @@ impl<F: Format, P: Platform> Radix<F, P> {
     pub(super) fn release_tree(&self, at: PhysAddr, level: usize, owned: bool) {
         let table = self.table(at);
         if let Some(below) = level.checked_sub(1) {
-            for word in table.iter().map(|word| word.load(Relaxed)) {
+            any_with(table, u64::MAX, |_, word| {
                 if let Word::Table(child) | Word::RetiredTable(child) = Word::read::<F>(word, level)
                 {
                     self.release_tree(child, below, word & F::OWNED != 0);
                 }
-            }
+                false
+            });
         } else if owned {
-            let words = table.iter().map(|word| word.load(Relaxed));
-            words
-                .filter(|word| word & F::OWNED != 0)
-                .for_each(|leaf| self.release_page(leaf));
+            any_with(table, F::OWNED, |_, leaf| {
+                self.release_page(leaf);
+                false
+            });
         }
         self.release_table(at);
     }

@@ -11,7 +11,7 @@ use crate::backend::radix::entry::retired::{retired_leaf, retired_table, waits};
 use crate::backend::radix::entry::word::Word;
 use crate::backend::radix::memory::Radix;
 use crate::backend::radix::walk::slot::Slot;
-use crate::backend::radix::walk::table::Table;
+use crate::backend::radix::walk::table::{Table, any_with};
 use crate::platform::Platform;
 
 impl<F: Format, P: Platform> Radix<F, P> {
@@ -35,13 +35,14 @@ impl<F: Format, P: Platform> Radix<F, P> {
 
     /// Whether a leaf in the table at `at`, or below it, owns its frame.
     fn owns(&self, at: PhysAddr, level: usize) -> bool {
-        let mut words = self.table(at).iter().map(|word| word.load(Relaxed));
-        words.any(|word| match Word::read::<F>(word, level) {
-            Word::Leaf(word) | Word::RetiredLeaf(word) => word & F::OWNED != 0,
-            Word::Table(below) | Word::RetiredTable(below) => {
-                word & F::OWNED != 0 && level > 0 && self.owns(below, level - 1)
+        any_with(self.table(at), F::OWNED, |_, word| {
+            match Word::read::<F>(word, level) {
+                Word::Leaf(_) | Word::RetiredLeaf(_) => true,
+                Word::Table(below) | Word::RetiredTable(below) => {
+                    level > 0 && self.owns(below, level - 1)
+                }
+                Word::Empty => false,
             }
-            Word::Empty => false,
         })
     }
 

@@ -3,7 +3,8 @@
 use core::ops::Range;
 use core::sync::atomic::AtomicU64;
 
-use super::table::{Table, index, span};
+use super::table::{Table, any_with, index, span};
+use crate::addr::VirtAddr;
 use crate::area::{Block, MemoryArea};
 
 /// A slot of a table, and the part of it that an edit speaks of.
@@ -27,6 +28,30 @@ pub(crate) fn slots(area: MemoryArea, level: usize) -> impl Iterator<Item = Slot
         index: index(part.piece.start(), level),
         part,
     })
+}
+
+/// Hands on the slots for `area` whose words are not empty, with those words, in address order; `area` lies within one
+/// table at `level`. O(entries), and little for those that are empty.
+#[inline]
+pub(crate) fn each_filled(
+    table: &Table,
+    area: MemoryArea,
+    level: usize,
+    mut each: impl FnMut(Slot, u64),
+) {
+    let first = index(area.start(), level);
+    let words = table.get(first..=index(area.end(), level));
+    let start = MemoryArea::block(area.start(), span(level)).start();
+    any_with(words.unwrap_or_default(), u64::MAX, |number, word| {
+        let at = VirtAddr::new(start.get() + number * span(level));
+        let block = MemoryArea::block(at, span(level));
+        if let Some(piece) = block.intersection(area) {
+            let index = first + number;
+            let part = Block { block, piece };
+            each(Slot { index, part }, word);
+        }
+        false
+    });
 }
 
 impl Slot {

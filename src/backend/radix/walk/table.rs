@@ -1,6 +1,7 @@
 //! A table as an array of words, and the place of an address in it.
 
 use core::sync::atomic::AtomicU64;
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use crate::addr::VirtAddr;
 use crate::backend::radix::entry::format::Format;
@@ -11,6 +12,43 @@ pub(crate) const ENTRIES: usize = 512;
 
 /// One table. Its words are atomic: the MMU reads them at any time, and other CPUs may add leaves.
 pub(crate) type Table = [AtomicU64; ENTRIES];
+
+/// How many words are looked at together where few are of interest: a line of the cache.
+const TOGETHER: usize = 8;
+
+/// Asks `is_it` of each of `words` that has any of `bits`, in order, with its number there, until one is. Words are
+/// passed over together where none has. O(entries).
+#[inline]
+pub(crate) fn any_with(
+    mut words: &[AtomicU64],
+    bits: u64,
+    mut is_it: impl FnMut(usize, u64) -> bool,
+) -> bool {
+    let mut first = 0;
+    while let Some((group, rest)) = words.split_first_chunk::<TOGETHER>() {
+        let sum = group.iter().fold(0, |sum, word| sum | word.load(Relaxed));
+        if sum & bits != 0 && any_in(group, first, bits, &mut is_it) {
+            return true;
+        }
+        first += TOGETHER;
+        words = rest;
+    }
+    any_in(words, first, bits, &mut is_it)
+}
+
+/// As [`any_with`], one by one; the first of `words` has this number.
+#[inline]
+fn any_in(
+    words: &[AtomicU64],
+    first: usize,
+    bits: u64,
+    is_it: &mut impl FnMut(usize, u64) -> bool,
+) -> bool {
+    words.iter().zip(first..).any(|(word, number)| {
+        let word = word.load(Acquire);
+        word & bits != 0 && is_it(number, word)
+    })
+}
 
 /// The number of bytes that one slot at `level` spans.
 pub(crate) const fn span(level: usize) -> usize {
