@@ -24,6 +24,7 @@ mod clock;
 mod pages;
 mod random;
 mod settings;
+#[expect(dead_code, reason = "other benches ask for more")]
 mod spaces;
 
 use criterion::measurement::WallTime;
