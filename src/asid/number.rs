@@ -9,6 +9,12 @@ pub struct Asid(u16);
 
 impl Asid {
     /// The identifier `asid`.
+    ///
+    /// ```
+    /// use kernel_vm::Asid;
+    ///
+    /// assert_eq!(Asid::new(7).get(), 7);
+    /// ```
     #[must_use]
     pub const fn new(asid: u16) -> Self {
         Self(asid)

@@ -88,6 +88,15 @@ impl<const CPUS: usize> AsidAllocator<CPUS> {
     const_fn! {
         /// An allocator of ASIDs of `bits` bits, 16 at most: as many as stick of ones that are written to the ASID
         /// field of `satp`. O(CPUs).
+        ///
+        /// ```
+        /// use kernel_vm::AsidAllocator;
+        ///
+        /// static ASIDS: AsidAllocator<2> = AsidAllocator::new(9); // two CPUs, 511 spaces
+        ///
+        /// assert!(ASIDS.cpu(1).is_some());
+        /// assert!(ASIDS.cpu(2).is_none());
+        /// ```
         #[must_use]
         pub fn new(bits: u32) -> Self {
             Self {

@@ -17,6 +17,16 @@ pub struct AsidSlot {
 impl AsidSlot {
     const_fn! {
         /// A slot without an ASID: the first switch gives it one. O(1).
+        ///
+        /// ```
+        /// use kernel_vm::{AsidAllocator, AsidSlot};
+        ///
+        /// static ASIDS: AsidAllocator<4> = AsidAllocator::new(16);
+        ///
+        /// let slot = AsidSlot::new();
+        /// let first = ASIDS.cpu(0).map(|cpu| cpu.switch(&slot).asid);
+        /// assert_eq!(first, Some(slot.asid()));
+        /// ```
         #[must_use]
         pub fn new() -> Self {
             Self {

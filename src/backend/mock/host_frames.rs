@@ -57,6 +57,15 @@ impl HostFrames {
     ///
     /// When the host cannot give that much memory, or no number holds its size, there are no frames at all, and
     /// [`alloc`](FrameAllocator::alloc) answers `None`.
+    ///
+    /// ```
+    /// use kernel_vm::FrameAllocator;
+    /// use kernel_vm::backend::mock::HostFrames;
+    ///
+    /// let frames = HostFrames::new(1);
+    /// let only = frames.alloc();
+    /// assert!(only.is_some() && frames.alloc().is_none());
+    /// ```
     #[must_use]
     pub fn new(frames: usize) -> Self {
         let pool = Pool {

@@ -20,6 +20,16 @@ impl<F: Format, P: Platform> Radix<F, P> {
     /// # Errors
     /// [`MapError::OutOfFrames`]. [`MapError::ForeignFrame`] from a platform that hands frames on and forgets to hand on
     /// their allocator's [id](crate::FrameAllocator::id). The platform has its frame back then.
+    ///
+    /// ```
+    /// use kernel_vm::backend::mock::HostFrames;
+    /// use kernel_vm::backend::sv39::Sv39;
+    ///
+    /// let frames = HostFrames::new(8);
+    /// let table = Sv39::new(frames.clone())?;
+    /// assert_eq!(frames.frames_in_use(), 1); // its root
+    /// # Ok::<(), kernel_vm::MapError>(())
+    /// ```
     pub fn new(platform: P) -> Result<Self, MapError> {
         Self::with_features(platform, Features::default())
     }
@@ -28,6 +38,16 @@ impl<F: Format, P: Platform> Radix<F, P> {
     ///
     /// # Errors
     /// As [`new`](Self::new).
+    ///
+    /// ```
+    /// use kernel_vm::backend::mock::HostFrames;
+    /// use kernel_vm::backend::radix::Features;
+    /// use kernel_vm::backend::sv39::Sv39;
+    ///
+    /// let svpbmt = Features::new().with_memory_types(true);
+    /// let table = Sv39::with_features(HostFrames::new(8), svpbmt)?;
+    /// # Ok::<(), kernel_vm::MapError>(())
+    /// ```
     pub fn with_features(platform: P, features: Features) -> Result<Self, MapError> {
         Self::with_root(platform, features, Self::ALL, false, 1)
     }
@@ -51,6 +71,20 @@ impl<F: Format, P: Platform> Radix<F, P> {
     /// # Errors
     /// [`MapError::OutOfRange`] unless `area` lies in the upper half; [`MapError::OutOfFrames`];
     /// [`MapError::ForeignFrame`]. The platform has its frames back then.
+    ///
+    /// ```
+    /// use kernel_vm::backend::mock::HostFrames;
+    /// use kernel_vm::backend::radix::Features;
+    /// use kernel_vm::backend::sv39::Sv39;
+    /// use kernel_vm::{MemoryArea, VirtAddr};
+    ///
+    /// let frames = HostFrames::new(8);
+    /// let gib = MemoryArea::from_start_size(VirtAddr::new(0xffff_ffc0_0000_0000), 1 << 30)?;
+    /// let kernel = Sv39::kernel(frames.clone(), Features::default(), gib)?;
+    /// let user = Sv39::with_kernel(frames.clone(), &kernel)?;
+    /// assert_eq!(frames.frames_in_use(), 3); // two roots, and a table that both share
+    /// # Ok::<(), kernel_vm::MapError>(())
+    /// ```
     pub fn kernel(platform: P, features: Features, area: MemoryArea) -> Result<Self, MapError> {
         let [_, upper] = *F::RANGES;
         if !upper.contains_area(area) {
@@ -84,6 +118,18 @@ impl<F: Format, P: Platform> Radix<F, P> {
     ///
     /// # Errors
     /// [`MapError::NotKernelHalf`] unless `kernel` was made so; [`MapError::OutOfFrames`]; [`MapError::ForeignFrame`].
+    ///
+    /// ```
+    /// use kernel_vm::backend::mock::HostFrames;
+    /// use kernel_vm::MapError;
+    /// use kernel_vm::backend::sv39::Sv39;
+    ///
+    /// let frames = HostFrames::new(8);
+    /// let user = Sv39::new(frames.clone())?;
+    /// let child = Sv39::with_kernel(frames, &user); // that is not a kernel half
+    /// assert_eq!(child.err(), Some(MapError::NotKernelHalf));
+    /// # Ok::<(), MapError>(())
+    /// ```
     pub fn with_kernel<K>(platform: P, kernel: &Radix<F, K>) -> Result<Self, MapError>
     where
         K: Platform,
