@@ -234,6 +234,12 @@ impl Process {
         panic!("a fault that comes back for ever: {access:?} at {vaddr}");
     }
 
+    /// Asserts that the model allows no such access.
+    fn was_right_to_refuse(&self, page: usize, access: Access) {
+        let allowed = self.model.borrow().page(page, access);
+        assert_eq!(allowed, None, "page {page}");
+    }
+
     /// A program loads a word.
     pub fn load(&self, cpu: usize, page: usize) {
         let machine = &self.kernel.0.machine;
@@ -244,13 +250,7 @@ impl Process {
         });
         match got {
             Outcome::Done((word, is_right)) => assert!(is_right, "page {page}: {word}"),
-            Outcome::Refused => {
-                assert_eq!(
-                    self.model.borrow().page(page, Access::Read),
-                    None,
-                    "page {page}"
-                );
-            }
+            Outcome::Refused => self.was_right_to_refuse(page, Access::Read),
             Outcome::OutOfFrames | Outcome::Busy => {}
         }
     }
@@ -265,13 +265,7 @@ impl Process {
         });
         match done {
             Outcome::Done(may) => assert!(may, "page {page}"),
-            Outcome::Refused => {
-                assert_eq!(
-                    self.model.borrow().page(page, Access::Write),
-                    None,
-                    "page {page}"
-                );
-            }
+            Outcome::Refused => self.was_right_to_refuse(page, Access::Write),
             Outcome::OutOfFrames | Outcome::Busy => {}
         }
     }
@@ -297,13 +291,7 @@ impl Process {
         });
         match got {
             Outcome::Done((word, is_right)) => assert!(is_right, "page {page}: {word}"),
-            Outcome::Refused => {
-                assert_eq!(
-                    self.model.borrow().page(page, Access::Read),
-                    None,
-                    "page {page}"
-                );
-            }
+            Outcome::Refused => self.was_right_to_refuse(page, Access::Read),
             Outcome::OutOfFrames | Outcome::Busy => {}
         }
     }
@@ -329,13 +317,7 @@ impl Process {
         });
         match done {
             Outcome::Done(may) => assert!(may, "page {page}"),
-            Outcome::Refused => {
-                assert_eq!(
-                    self.model.borrow().page(page, Access::Write),
-                    None,
-                    "page {page}"
-                );
-            }
+            Outcome::Refused => self.was_right_to_refuse(page, Access::Write),
             Outcome::OutOfFrames | Outcome::Busy => {}
         }
     }
