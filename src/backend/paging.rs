@@ -34,6 +34,10 @@ pub trait Paging: PageTableBackend {
     /// The platform that the page table was made with. O(1).
     fn platform(&self) -> &Self::Platform;
 
+    /// Whether every leaf is made with its accessed and dirty bits set, so that [`touch`](Self::touch) finds nothing to
+    /// do. O(1).
+    fn is_preset(&self) -> bool;
+
     /// Maps the page at `page` to `frame`, which becomes the page table's own. Reserved as
     /// [`Edit::Map`](crate::backend::Edit::Map) of that page; without a reservation it does where there is a table for
     /// the page. O(levels), no flush.
@@ -50,6 +54,23 @@ pub trait Paging: PageTableBackend {
         attributes: Attributes,
         reserved: &mut Self::Reserved,
     ) -> Result<(), Lost>;
+
+    /// As [`install`](Self::install) of the frame that `frame` answers, where one walk and no new table will do.
+    ///
+    /// The page is empty when `frame` is called. O(levels), no flush. The default does nothing at once.
+    ///
+    /// # Errors
+    /// The page is as it was. [`NotAtOnce::Found`], [`NotAtOnce::Elsewise`]: `frame` was not called. After the latter,
+    /// [`entry`](PageTableBackend::entry) and `install` know more.
+    fn install_at_once(
+        &self,
+        page: VirtAddr,
+        attributes: Attributes,
+        frame: impl FnOnce() -> Option<Frame>,
+    ) -> Result<(), NotAtOnce> {
+        let _ = (page, attributes, frame);
+        Err(NotAtOnce::Elsewise)
+    }
 
     /// Maps the page that `old` is to `frame` instead, which becomes the page table's own, if the page is still as
     /// `old` says: as [`entry`](PageTableBackend::entry) answered it, accessed and dirty bits aside. Flushes that page,
@@ -98,6 +119,19 @@ pub trait Paging: PageTableBackend {
     /// [`Unheld::Changed`] when the entry is not `run` (any more), or not owned; [`Unheld::Share`] when its frame has
     /// as many references as can be counted.
     fn hold(&self, run: Run) -> Result<Held<'_, Self::Platform>, Unheld>;
+}
+
+/// Why a page was not mapped at once.
+#[derive(Debug, PartialEq, Eq)]
+pub enum NotAtOnce {
+    /// It is not empty: this is there.
+    Found(Entry),
+    /// It has no table, or the attributes need a further look.
+    Elsewise,
+    /// There was no frame.
+    OutOfFrames,
+    /// The frame is not the page table's to have, or another CPU was first.
+    Lost(Lost),
 }
 
 /// Why the bytes of a page cannot be held.

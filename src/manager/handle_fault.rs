@@ -6,12 +6,12 @@ use super::supply::Ticket;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::attributes::Attributes;
-use crate::backend::{Edit, Lost, Paging, Run, Unheld};
+use crate::backend::{Edit, Entry, Lost, NotAtOnce, Paging, Run, Unheld};
 use crate::bytes::alloc_zeroed;
 use crate::error::MapError;
 use crate::fault::{Done, FaultError, Privilege, Step, decide, is_allowed};
 use crate::frame::{Frame, FrameAllocator};
-use crate::map::{MapRef, Payload};
+use crate::map::{Backing, MapRef, Payload};
 use crate::permissions::{Access, Permissions};
 
 /// What has become of a page fault.
@@ -92,27 +92,37 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     ) -> Result<Answer<'_, T>, FaultError> {
         let map = self.allowing(vaddr, access, privilege)?;
         let page = MemoryArea::block(vaddr, B::PAGE_SIZE);
-        let step = decide(map, self.backend.entry(vaddr), access);
-        let done = match step {
-            Step::Ask => return Ok(self.ask(map, page, access)),
-            Step::Look => Err(Unresolved::Raced),
-            Step::Map => self.map_around(map, page),
-            Step::Zero => self.map_zeroes(page, map.attributes()),
-            Step::Permit(run, attributes) => self.permit(map, run, attributes.permissions),
-            Step::Own(run) => self.own(run, map.attributes()),
+        let done = match self.zero_at_once(map, page) {
+            Ok(done) => done,
+            Err(entry) => match decide(map, entry, access) {
+                Step::Ask => return Ok(self.ask(map, page, access)),
+                Step::Look => Err(Unresolved::Raced),
+                Step::Map => self.map_around(map, page),
+                Step::Zero => self.map_zeroes(page, map.attributes()),
+                Step::Permit(run, attributes) => self.permit(map, run, attributes.permissions),
+                Step::Own(run) => self.own(run, map.attributes()),
+            },
         };
         match done {
             Ok(done) => {
-                // For an MMU that faults on a clear bit. Another CPU may have changed the page already: it is then told.
-                let _ = self.backend.touch(vaddr, access);
+                self.mark_used(vaddr, access);
                 Ok(Answer::Resolved { page, done })
             }
             Err(Unresolved::Refused(error)) => Err(error),
             Err(Unresolved::Raced) => {
-                let _ = self.backend.touch(vaddr, access);
+                self.mark_used(vaddr, access);
                 self.backend.fence(vaddr, self.asid());
                 Ok(Answer::Spurious { page })
             }
+        }
+    }
+
+    /// Sets accessed and dirty bits, for an MMU that faults on a clear one. Where another CPU has changed the page
+    /// already, that CPU sets them.
+    #[inline]
+    pub(super) fn mark_used(&self, vaddr: VirtAddr, access: Access) {
+        if !self.backend.is_preset() {
+            let _ = self.backend.touch(vaddr, access);
         }
     }
 
@@ -226,6 +236,30 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
         self.backend.map(run, &mut reserved);
         self.backend.unreserve(reserved);
         Ok(Done::Mapped)
+    }
+
+    /// Maps a page of zeroes, where anonymous memory is untouched and has a table: one walk.
+    ///
+    /// # Errors
+    /// The entry that is there, where nothing was tried.
+    #[inline]
+    fn zero_at_once(
+        &self,
+        map: MapRef<'_, T>,
+        page: MemoryArea,
+    ) -> Result<Result<Done, Unresolved>, Entry> {
+        if map.backing() != Backing::Anonymous {
+            return Err(self.backend.entry(page.start()));
+        }
+        let frame = || alloc_zeroed(self.backend.platform());
+        let (start, attributes) = (page.start(), map.attributes());
+        match self.backend.install_at_once(start, attributes, frame) {
+            Ok(()) => Ok(Ok(Done::Zeroed)),
+            Err(NotAtOnce::Found(entry)) => Err(entry),
+            Err(NotAtOnce::Elsewise) => Err(self.backend.entry(start)),
+            Err(NotAtOnce::OutOfFrames) => Ok(Err(FaultError::OutOfFrames { needed: 1 }.into())),
+            Err(NotAtOnce::Lost(lost)) => Ok(Err(self.give_back(lost))),
+        }
     }
 
     fn map_zeroes(&self, page: MemoryArea, attributes: Attributes) -> Result<Done, Unresolved> {

@@ -154,7 +154,7 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
             (self.supply_as_is(ticket, frame, false), Done::Mapped)
         };
         supplied.map(|()| {
-            let _ = self.backend.touch(ticket.page.start(), ticket.access);
+            self.mark_used(ticket.page.start(), ticket.access);
             done
         })
     }

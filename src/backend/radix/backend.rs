@@ -42,6 +42,7 @@ impl<F: Format, P: Platform> PageTableBackend for Radix<F, P> {
         F::supports(attributes, self.features())
     }
 
+    #[inline]
     fn entry(&self, addr: VirtAddr) -> Entry {
         self.find_entry(addr)
     }

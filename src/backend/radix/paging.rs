@@ -2,6 +2,7 @@
 
 use core::sync::atomic::Ordering::Acquire;
 
+use super::entry::features::AccessedDirty;
 use super::entry::format::Format;
 use super::entry::word::is_run;
 use super::memory::Radix;
@@ -12,7 +13,7 @@ use crate::area::MemoryArea;
 use crate::asid::Asid;
 use crate::attributes::Attributes;
 use crate::backend::lost::{Lost, Replaced};
-use crate::backend::paging::{Paging, Unheld};
+use crate::backend::paging::{NotAtOnce, Paging, Unheld};
 use crate::backend::run::{Entry, Run};
 use crate::bytes::Held;
 use crate::flush::Flush;
@@ -28,6 +29,11 @@ impl<F: Format, P: Platform> Paging for Radix<F, P> {
     }
 
     #[inline]
+    fn is_preset(&self) -> bool {
+        self.features().accessed_dirty == AccessedDirty::Preset
+    }
+
+    #[inline]
     fn install(
         &self,
         page: VirtAddr,
@@ -36,6 +42,16 @@ impl<F: Format, P: Platform> Paging for Radix<F, P> {
         reserved: &mut Reserved,
     ) -> Result<(), Lost> {
         self.install_frame(page, frame, attributes, reserved)
+    }
+
+    #[inline]
+    fn install_at_once(
+        &self,
+        page: VirtAddr,
+        attributes: Attributes,
+        frame: impl FnOnce() -> Option<Frame>,
+    ) -> Result<(), NotAtOnce> {
+        self.install_new_page(page, attributes, frame)
     }
 
     fn exchange(

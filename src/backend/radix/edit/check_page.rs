@@ -5,11 +5,13 @@ use crate::area::MemoryArea;
 use crate::attributes::Attributes;
 use crate::backend::check::check_edit;
 use crate::backend::page_table::Edit;
+use crate::backend::radix::edit::one_page::is_plain;
 use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::memory::Radix;
 use crate::backend::run::Run;
 use crate::error::MapError;
 use crate::frame::{FRAME_SIZE, Frame};
+use crate::permissions::Permissions;
 use crate::platform::Platform;
 
 impl<F: Format, P: Platform> Radix<F, P> {
@@ -45,6 +47,9 @@ impl<F: Format, P: Platform> Radix<F, P> {
             first,
             attributes,
         };
+        if is_plain::<F>(&run, Permissions::all()) && self.ranges.contains(page) {
+            return Ok(run);
+        }
         check_edit(self, Edit::Map(run)).map(|()| run)
     }
 }

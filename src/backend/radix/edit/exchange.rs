@@ -48,8 +48,11 @@ impl<F: Format, P: Platform> Radix<F, P> {
         let Some(word) = self.find_page(page) else {
             return Err(Lost::raced(frame, self.find_entry(page)));
         };
+        let is_owned = word.load(Relaxed) & F::OWNED != 0;
         self.made_code(frame.addr(), FRAME_SIZE, attributes.permissions);
-        self.mark_owned(page);
+        if !is_owned {
+            self.mark_owned(page);
+        }
         let new = F::leaf(frame.addr(), attributes, 0) | self.owned_bits(attributes) | F::OWNED;
         match self.swap_leaf(word, old, new, asid) {
             Ok(before) => {
@@ -119,7 +122,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
     }
 
     /// Marks every pointer on the way to `page`. Before the owned leaf is there: whoever takes a table out later looks
-    /// for owned leaves only below a mark.
+    /// for owned leaves only below a mark. Marks stay while tables do, so those above an owned leaf are there.
     fn mark_owned(&self, page: VirtAddr) {
         let mut table = self.root_table();
         for level in (1..F::LEVELS).rev() {

@@ -1,22 +1,26 @@
 //! One page in one call, where there is a table for it: a walk and a store.
 //!
-//! Most edits are of one page in a table that is there. These two make them or answer false, and nothing has changed
+//! Most edits are of one page in a table that is there. These make them or answer false, and nothing has changed
 //! then: the caller goes the general way.
 
-use core::sync::atomic::Ordering::{Relaxed, Release};
+use core::sync::atomic::AtomicU64;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-use crate::addr::VirtAddr;
+use crate::addr::{PhysAddr, VirtAddr};
 use crate::area::MemoryArea;
 use crate::asid::Asid;
-use crate::attributes::MemoryType;
+use crate::attributes::{Attributes, MemoryType};
+use crate::backend::paging::NotAtOnce;
+use crate::backend::radix::edit::claim::{Claim, Shared};
 use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::entry::word::is_vacant;
 use crate::backend::radix::hooks::New;
 use crate::backend::radix::memory::Radix;
-use crate::backend::radix::walk::find::Pages;
+use crate::backend::radix::reservation::reserved::Reserved;
+use crate::backend::radix::walk::find::{Pages, entry};
 use crate::backend::radix::walk::table::{Table, beside, word};
 use crate::backend::run::Run;
-use crate::frame::FRAME_SIZE;
+use crate::frame::{FRAME_SIZE, Frame};
 use crate::permissions::Permissions;
 use crate::platform::Platform;
 
@@ -48,19 +52,32 @@ fn has_two<F: Format>(table: &Table) -> bool {
     words.filter(|&word| !is_vacant::<F>(word)).nth(1).is_some()
 }
 
+/// Whether `run` is one page of normal memory, and an entry can say it without further checks.
+#[inline]
+pub(super) fn is_plain<F: Format>(run: &Run, allowed: Permissions) -> bool {
+    is_page(run.area) && is_plain_frame::<F>(run.first) && is_plain_memory(run.attributes, allowed)
+}
+
+/// Whether an entry can say the address of the frame at `first`.
+#[inline]
+fn is_plain_frame<F: Format>(first: PhysAddr) -> bool {
+    first.is_aligned(FRAME_SIZE) && first.get() >> F::PHYSICAL_BITS == 0
+}
+
+/// Whether this is normal memory that can be read, with no permissions but the `allowed`.
+#[inline]
+fn is_plain_memory(attributes: Attributes, allowed: Permissions) -> bool {
+    attributes.memory_type == MemoryType::Normal
+        && allowed.contains(attributes.permissions)
+        && attributes.permissions.contains(Permissions::READ)
+}
+
 impl<F: Format, P: Platform> Radix<F, P> {
     /// Maps a page of normal memory that is no code, if its table is there and its entry empty; else answers false.
     /// O(levels).
     #[inline]
     pub(in crate::backend::radix) fn map_one_page(&mut self, run: Run) -> bool {
-        let permissions = run.attributes.permissions;
-        let is_plain = is_page(run.area)
-            && run.first.is_aligned(FRAME_SIZE)
-            && run.first.get() >> F::PHYSICAL_BITS == 0
-            && run.attributes.memory_type == MemoryType::Normal
-            && PLAIN.contains(permissions)
-            && permissions.contains(Permissions::READ);
-        let pages = is_plain.then(|| self.pages_at(run.area.start()));
+        let pages = is_plain::<F>(&run, PLAIN).then(|| self.pages_at(run.area.start()));
         let Some(Pages { table, .. }) = pages.flatten() else {
             return false;
         };
@@ -74,6 +91,71 @@ impl<F: Format, P: Platform> Radix<F, P> {
         );
         self.made_valid(run.area, New::Leaves);
         true
+    }
+
+    /// Maps a page of normal memory to a frame that becomes the page table's own, while other CPUs may be mapping. It
+    /// does if its table is there and marked, and its entry empty; else answers false. O(levels).
+    #[inline]
+    pub(in crate::backend::radix) fn install_one_page(&self, run: &Run) -> bool {
+        let is_plain = is_plain::<F>(run, Permissions::all());
+        let word = is_plain.then(|| self.marked_word(run.area.start()));
+        let word = word.flatten().filter(|word| word.load(Relaxed) == 0);
+        word.is_some_and(|word| self.claim_page(word, run))
+    }
+
+    /// As [`Paging::install_at_once`](crate::backend::Paging::install_at_once).
+    #[inline]
+    pub(in crate::backend::radix) fn install_new_page(
+        &self,
+        page: VirtAddr,
+        attributes: Attributes,
+        frame: impl FnOnce() -> Option<Frame>,
+    ) -> Result<(), NotAtOnce> {
+        let is_plain =
+            page.is_aligned(FRAME_SIZE) && is_plain_memory(attributes, Permissions::all());
+        let word = is_plain.then(|| self.marked_word(page));
+        let word = word.flatten().ok_or(NotAtOnce::Elsewise)?;
+        let value = word.load(Acquire);
+        if value != 0 {
+            return Err(NotAtOnce::Found(entry::<F>(value, page, 0)));
+        }
+        let frame = frame().ok_or(NotAtOnce::OutOfFrames)?;
+        let run = Run {
+            area: MemoryArea::block(page, FRAME_SIZE),
+            first: frame.addr(),
+            attributes,
+        };
+        let is_own = frame.allocator() == self.allocator();
+        if is_own && is_plain_frame::<F>(run.first) && self.claim_page(word, &run) {
+            // The reference is the entry's now.
+            let _ = frame.into_addr();
+            return Ok(());
+        }
+        // Refused, or too late: that is told as slowly as ever.
+        let mut reserved = Reserved::default();
+        let installed = self.install_frame(page, frame, attributes, &mut reserved);
+        installed.map_err(NotAtOnce::Lost)
+    }
+
+    /// The word of the page at `page`, if its table is there, and marked for leaves that own their frames. O(levels).
+    #[inline]
+    fn marked_word(&self, page: VirtAddr) -> Option<&AtomicU64> {
+        let Pages { pointer, table } = self.pages_at(page)?;
+        let is_marked = pointer.load(Relaxed) & F::OWNED != 0;
+        is_marked.then(|| word(table, page, 0))
+    }
+
+    /// Writes the leaf of `run`, a page that owns its frame, unless another CPU is first.
+    #[inline]
+    fn claim_page(&self, word: &AtomicU64, run: &Run) -> bool {
+        self.made_code(run.first, FRAME_SIZE, run.attributes.permissions);
+        let leaf =
+            F::leaf(run.first, run.attributes, 0) | self.owned_bits(run.attributes) | F::OWNED;
+        let is_claimed = Shared::claim(word, leaf);
+        if is_claimed {
+            self.made_valid(run.area, New::Leaves);
+        }
+        is_claimed
     }
 
     /// Unmaps a page, if its leaf is valid, owns no frame, and is not the last in its table; else answers false.

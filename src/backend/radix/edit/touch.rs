@@ -22,13 +22,16 @@ impl<F: Format, P: Platform> Radix<F, P> {
         addr: VirtAddr,
         access: Access,
     ) -> Result<(), Entry> {
-        let Found { word, level, .. } = self.find(addr).ok_or(Entry::Empty)?;
+        let Found { word, value, level } = self.find(addr).ok_or(Entry::Empty)?;
         let allows = |word: u64| {
             let permissions = F::attributes(word).permissions;
             matches!(Word::read::<F>(word, level), Word::Leaf(_))
                 && word & F::VALID != 0
                 && permissions.allow(access)
         };
+        if value & F::used(access) == F::used(access) && allows(value) {
+            return Ok(());
+        }
         let set = word.fetch_update(Relaxed, Relaxed, |word| {
             allows(word).then_some(word | F::used(access))
         });

@@ -33,6 +33,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
     }
 
     /// The entry of the page that holds `addr`. O(levels).
+    #[inline]
     pub(in crate::backend::radix) fn find_entry(&self, addr: VirtAddr) -> Entry {
         self.find(addr).map_or(Entry::Empty, |found| {
             entry::<F>(found.value, addr, found.level)
@@ -132,6 +133,7 @@ fn leads_to<F: Format>(leaf: u64, addr: VirtAddr, level: usize) -> Option<PhysAd
 }
 
 /// The entry that `word`, on the way to `addr` at `level`, is to a caller. A pointer has no leaf yet: it is empty.
+#[inline]
 pub(crate) fn entry<F: Format>(word: u64, addr: VirtAddr, level: usize) -> Entry {
     let run = Run {
         area: MemoryArea::block(addr, span(level)),
