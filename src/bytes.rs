@@ -118,6 +118,12 @@ impl<'a, P: FrameAllocator> Held<'a, P> {
         })
     }
 
+    /// Copies all bytes of another frame to this one. O(page).
+    pub(crate) fn copy_from(&self, from: &Held<'_, P>) {
+        let words = self.words().iter().zip(from.words());
+        words.for_each(|(to, from)| to.store(from.load(Relaxed), Relaxed));
+    }
+
     /// The reference that keeps the frame, if there is one: to keep it longer.
     pub(crate) fn into_frame(mut self) -> Option<Frame> {
         self.frame.take()

@@ -24,6 +24,7 @@ mod counted;
 mod error;
 mod fault;
 mod flush;
+mod fork;
 mod frame;
 mod free_search;
 #[cfg(all(feature = "alloc", any(doc, doctest)))]
@@ -50,6 +51,7 @@ pub use counted::Counted;
 pub use error::MapError;
 pub use fault::{Done, FaultError, Privilege};
 pub use flush::{Flush, Retired, Tlb};
+pub use fork::{ForkError, Inherit};
 pub use frame::{AllocatorId, FRAME_SIZE, Frame, FrameAllocator, ShareError};
 pub use free_search::FreeSearch;
 pub use manager::{

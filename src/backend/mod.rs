@@ -28,5 +28,5 @@ pub mod sv57;
 pub use check::{check_area, check_edit};
 pub use lost::{Lost, Replaced};
 pub use page_table::{Edit, PageTableBackend};
-pub use paging::{NotAtOnce, Paging, Unheld};
+pub use paging::{NotAtOnce, Paging, Unheld, Unshared};
 pub use run::{Entry, Run};

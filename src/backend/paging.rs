@@ -1,13 +1,15 @@
 //! The contract of a page table that owns frames, page by page.
 
 use crate::addr::VirtAddr;
+use crate::area::MemoryArea;
 use crate::asid::Asid;
 use crate::attributes::Attributes;
 use crate::backend::lost::{Lost, Replaced};
-use crate::backend::page_table::PageTableBackend;
+use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::run::{Entry, Run};
 use crate::bytes::Held;
-use crate::frame::{Frame, ShareError};
+use crate::error::MapError;
+use crate::frame::{Frame, FrameAllocator, ShareError};
 use crate::permissions::{Access, Permissions};
 use crate::platform::Platform;
 
@@ -119,6 +121,87 @@ pub trait Paging: PageTableBackend {
     /// [`Unheld::Changed`] when the entry is not `run` (any more), or not owned; [`Unheld::Share`] when its frame has
     /// as many references as can be counted.
     fn hold(&self, run: Run) -> Result<Held<'_, Self::Platform>, Unheld>;
+
+    /// As [`hold`](Self::hold), where nobody else is here: no reference is taken, and none need be counted. O(levels).
+    ///
+    /// # Errors
+    /// The entry that is there, when it is not `run`, or not owned.
+    fn hold_alone(&mut self, run: Run) -> Result<Held<'_, Self::Platform>, Entry>;
+
+    /// Maps each page of `area` that this page table owns in `child`, too, with a further reference to the frame and
+    /// these permissions without WRITE; hidden pages are hidden there. `child` has nothing in `area`, and takes tables
+    /// from its platform as it needs them. O(owned pages + tables), no flush.
+    ///
+    /// The leaves here stay as they are. Whoever wants copies on write takes WRITE from them afterwards. Their frames are
+    /// code already where they are code: [`made_code`](crate::Tlb::made_code) is not called again.
+    ///
+    /// # Errors
+    /// Some pages may be mapped in `child`, and tables may be empty there: the caller
+    /// [unmaps](PageTableBackend::unmap) the area. [`Unshared`] has the reasons.
+    fn share_into(
+        &mut self,
+        child: &mut Self,
+        area: MemoryArea,
+        permissions: Permissions,
+    ) -> Result<(), Unshared> {
+        for run in self.populated(area) {
+            share_page(self, child, run, permissions)?;
+        }
+        Ok(())
+    }
+}
+
+/// Maps the page of `run` in `child`, too, if `parent` owns it.
+fn share_page<B: Paging>(
+    parent: &B,
+    child: &B,
+    run: Run,
+    permissions: Permissions,
+) -> Result<(), Unshared> {
+    let attributes = run.attributes.allowing(permissions - Permissions::WRITE);
+    let shared = match parent.hold(run) {
+        Ok(held) => held.into_frame(),
+        Err(Unheld::Changed(_)) => return Ok(()),
+        Err(Unheld::Share(error)) => return Err(Unshared::Share(error)),
+    };
+    let frame = shared.ok_or(Unshared::Share(ShareError::Uncounted))?;
+    let wanted = Run { attributes, ..run };
+    let mut reserved = match child.reserve([Edit::Map(wanted)].into_iter()) {
+        Ok(reserved) => reserved,
+        Err(error) => {
+            parent.platform().release(frame, false);
+            return Err(Unshared::Map(error));
+        }
+    };
+    let installed = child.install(run.area.start(), frame, attributes, &mut reserved);
+    child.unreserve(reserved);
+    installed.map_err(|lost| {
+        let existing = run.area;
+        let error = lost.error().unwrap_or(MapError::Overlap { existing });
+        parent.platform().release(lost.into_frame(), false);
+        Unshared::Map(error)
+    })
+}
+
+/// Why a page cannot be mapped in a second page table, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unshared {
+    /// There is no further reference to its frame.
+    Share(ShareError),
+    /// There is no frame for a table, the two page tables have different allocators, or something is there.
+    Map(MapError),
+}
+
+impl From<ShareError> for Unshared {
+    fn from(error: ShareError) -> Self {
+        Self::Share(error)
+    }
+}
+
+impl From<MapError> for Unshared {
+    fn from(error: MapError) -> Self {
+        Self::Map(error)
+    }
 }
 
 /// Why a page was not mapped at once.

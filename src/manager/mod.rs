@@ -43,6 +43,9 @@ mod prefault;
 mod discard;
 mod resident;
 
+// A space comes from another.
+mod fork_into;
+
 // The kernel reads and writes for a program.
 mod read;
 mod write;

@@ -69,6 +69,7 @@ use crate::tree::{Node, Tree};
 /// | [`pin`] | O(log n + levels) | the page is not there; references are not counted |
 /// | [`discard`] | O(touched) | misaligned, out of range; out of frames |
 /// | [`resident`] | O(resident) | no |
+/// | [`fork_into`] | O(n + resident) | child not empty, or of another allocator; out of nodes, out of frames |
 /// | [`find_free_area`], [`find_free`], [`find_free_from`] | O(log n), see below | no: `None` |
 /// | [`holes`] | O(log n), O(1) a map | no |
 /// | [`largest_hole`] | O(log n × log size) | no: `None` |
@@ -120,6 +121,7 @@ use crate::tree::{Node, Tree};
 /// [`pin`]: Self::pin
 /// [`discard`]: Self::discard
 /// [`resident`]: Self::resident
+/// [`fork_into`]: Self::fork_into
 /// [`find_free_area`]: Self::find_free_area
 /// [`find_free`]: Self::find_free
 /// [`find_free_from`]: Self::find_free_from

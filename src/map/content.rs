@@ -36,6 +36,17 @@ impl<T> Content<T> {
 }
 
 impl<T> Content<T> {
+    /// The content with another payload.
+    pub(super) fn with_payload<U>(&self, payload: U) -> Content<U> {
+        Content {
+            first: self.first,
+            backing: self.backing,
+            attributes: self.attributes,
+            is_shared: self.is_shared,
+            payload,
+        }
+    }
+
     /// The address or offset of the byte `offset` bytes behind the first; `None` where that would overflow.
     pub(super) fn first_behind(&self, offset: u64) -> Option<u64> {
         match self.backing {

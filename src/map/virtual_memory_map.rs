@@ -159,22 +159,9 @@ impl<T> VirtualMemoryMap<T> {
     /// Replaces the payload, which is dropped, and may change its type. The rest of the map stays. O(1).
     #[must_use]
     pub fn with_payload<U>(self, payload: U) -> VirtualMemoryMap<U> {
-        let Content {
-            first,
-            backing,
-            attributes,
-            is_shared,
-            payload: _,
-        } = self.content;
         VirtualMemoryMap {
             vmarea: self.vmarea,
-            content: Content {
-                first,
-                backing,
-                attributes,
-                is_shared,
-                payload,
-            },
+            content: self.content.with_payload(payload),
         }
     }
 
@@ -292,6 +279,13 @@ impl<T: Payload> VirtualMemoryMap<T> {
     #[must_use]
     pub fn can_join(&self, right: &Self) -> bool {
         self.view().can_join(right.view())
+    }
+}
+
+impl<T> MapRef<'_, T> {
+    /// The map as a value with a payload of its own.
+    pub(crate) fn with_payload<U>(self, payload: U) -> VirtualMemoryMap<U> {
+        VirtualMemoryMap::from_parts(self.vmarea, self.content.with_payload(payload))
     }
 }
 

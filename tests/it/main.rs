@@ -14,6 +14,7 @@ mod counted;
 mod failure;
 mod faults;
 mod flush;
+mod fork;
 mod host_frames;
 #[cfg(target_os = "linux")]
 mod linux;

@@ -160,8 +160,13 @@ impl<F: Format, P: Platform> Radix<F, P> {
         if attributes.permissions.contains(Permissions::WRITE) {
             self.common
         } else {
-            self.common & !F::DIRTY
+            self.unwritten_bits()
         }
+    }
+
+    /// The bits that an owned leaf which cannot be written has beside its address and attributes.
+    pub(super) const fn unwritten_bits(&self) -> u64 {
+        self.common & !F::DIRTY
     }
 
     /// The words of the root table, at level [`TOP`](Self::TOP).

@@ -13,7 +13,7 @@ use crate::area::MemoryArea;
 use crate::asid::Asid;
 use crate::attributes::Attributes;
 use crate::backend::lost::{Lost, Replaced};
-use crate::backend::paging::{NotAtOnce, Paging, Unheld};
+use crate::backend::paging::{NotAtOnce, Paging, Unheld, Unshared};
 use crate::backend::run::{Entry, Run};
 use crate::bytes::Held;
 use crate::flush::Flush;
@@ -117,5 +117,29 @@ impl<F: Format, P: Platform> Paging for Radix<F, P> {
         // - the leaf owned it after the reference was there. Since then it was not given back, and no table's frame is
         //   ever owned by a leaf.
         Ok(unsafe { Held::new(platform, run.first, Some(frame)) })
+    }
+
+    #[expect(unsafe_code, reason = "the frame is known by the leaf that owns it")]
+    fn hold_alone(&mut self, run: Run) -> Result<Held<'_, P>, Entry> {
+        let page = run.area.start();
+        let found = self.find(page).filter(|found| found.level == 0);
+        let value = found.map_or(0, |found| found.value);
+        if !is_run::<F>(value, run) || value & F::OWNED == 0 {
+            return Err(entry::<F>(value, page, 0));
+        }
+        // SAFETY:
+        // - the leaf has a reference to the frame, which the platform has handed out, and is no table's: it came in a
+        //   `Frame`, or was shared with a leaf that had it so;
+        // - `self` is borrowed alone as long as the answer lives, so the leaf stays as it is.
+        Ok(unsafe { Held::new(self.platform(), run.first, None) })
+    }
+
+    fn share_into(
+        &mut self,
+        child: &mut Self,
+        area: MemoryArea,
+        permissions: Permissions,
+    ) -> Result<(), Unshared> {
+        self.share_area(child, area, permissions)
     }
 }

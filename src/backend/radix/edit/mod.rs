@@ -10,6 +10,7 @@
 //! | [`unmap`] | `&mut self` | takes leaves and tables out |
 //! | [`protect`] | `&mut self` | gives leaves other permissions, with [`rewrite`] for leaves in a row |
 //! | [`shift`] | `&mut self` | maps leaves elsewhere, after [`moved`] |
+//! | [`share`] | `&mut self` | writes leaves to the frames of one page table into another |
 //! | [`harvest`] | `&mut self` | reads and clears accessed and dirty bits |
 //!
 //! [`split`] makes smaller leaves of a large one, for edits that want a part of it. [`at_once`] makes one edit in one
@@ -32,6 +33,7 @@ pub(super) mod one_page;
 pub(super) mod permit;
 pub(super) mod protect;
 pub(super) mod rewrite;
+pub(super) mod share;
 pub(super) mod shift;
 pub(super) mod split;
 pub(super) mod touch;

@@ -1,0 +1,366 @@
+//! What a child inherits, case by case.
+
+use std::cell::Cell;
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+use kernel_vm::backend::mock::HostFrames;
+use kernel_vm::backend::sv39::Sv39;
+use kernel_vm::backend::{Entry, PageTableBackend};
+use kernel_vm::{
+    Access, AllocatorId, Answer, Done, Flush, ForkError, Frame, FrameAllocator, Inherit, MapRef,
+    Permissions, PhysAddr, Privilege, ShareError, SharedPages, Tlb, VirtAddr, VirtualMemoryManager,
+    VirtualMemoryMap,
+};
+
+use crate::subject::{PAGE, pages};
+
+const R: Permissions = Permissions::READ.union(Permissions::USER);
+const RW: Permissions = R.union(Permissions::WRITE);
+
+/// Counts flushes, and lets the n-th allocation or share fail.
+#[derive(Clone)]
+struct Platform {
+    frames: HostFrames,
+    flushes: Rc<Cell<usize>>,
+    /// The number of the call that fails; 0 for none.
+    failing: Rc<Cell<usize>>,
+}
+
+impl Platform {
+    fn new() -> Self {
+        Self {
+            frames: HostFrames::new(256),
+            flushes: Rc::default(),
+            failing: Rc::default(),
+        }
+    }
+
+    fn fails(&self) -> bool {
+        let left = self.failing.get();
+        self.failing.set(left.saturating_sub(1));
+        left == 1
+    }
+}
+
+#[expect(unsafe_code, reason = "a platform")]
+// SAFETY: `HostFrames` keeps the promises, and every call goes to it.
+unsafe impl FrameAllocator for Platform {
+    fn id(&self) -> AllocatorId {
+        self.frames.id()
+    }
+
+    fn alloc(&self) -> Option<Frame> {
+        (!self.fails()).then(|| self.frames.alloc())?
+    }
+
+    fn release(&self, frame: Frame, dirty: bool) {
+        self.frames.release(frame, dirty);
+    }
+
+    fn reach(&self, at: PhysAddr) -> NonNull<u8> {
+        self.frames.reach(at)
+    }
+
+    fn counts(&self, at: PhysAddr) -> bool {
+        self.frames.counts(at)
+    }
+
+    unsafe fn share(&self, at: PhysAddr) -> Result<Frame, ShareError> {
+        if self.fails() {
+            return Err(ShareError::TooMany);
+        }
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { self.frames.share(at) }
+    }
+
+    fn is_unique(&self, at: PhysAddr) -> bool {
+        self.frames.is_unique(at)
+    }
+}
+
+impl Tlb for Platform {
+    fn flush(&self, _: &Flush<'_>) {
+        self.flushes.set(self.flushes.get() + 1);
+    }
+}
+
+type Space = VirtualMemoryManager<Sv39<Platform>>;
+
+fn space(platform: &Platform) -> Space {
+    Space::new(Sv39::new(platform.clone()).unwrap())
+}
+
+fn at(page: usize) -> VirtAddr {
+    VirtAddr::new(page * PAGE)
+}
+
+fn word(space: &Space, page: usize) -> u64 {
+    let mut bytes = [0; 8];
+    space.read(at(page), &mut bytes, Privilege::User).unwrap();
+    u64::from_ne_bytes(bytes)
+}
+
+/// Faults as often as it takes; the last answer.
+fn write(space: &Space, page: usize, word: u64) -> Option<Done> {
+    let mut done = None;
+    while space
+        .write(at(page), &word.to_ne_bytes(), Privilege::User)
+        .is_err()
+    {
+        let answer = space.handle_fault(at(page), Access::Write, Privilege::User);
+        let Ok(Answer::Resolved { done: now, .. }) = answer else {
+            panic!("{answer:?}");
+        };
+        done = Some(now);
+    }
+    done
+}
+
+fn anonymous(space: &mut Space, first: usize, count: usize) {
+    let map = VirtualMemoryMap::anonymous(pages(first, count), RW).unwrap();
+    space.add_memory_map(map).unwrap();
+}
+
+fn check(spaces: &[&Space]) {
+    for space in spaces {
+        space.check_invariants().unwrap();
+    }
+}
+
+#[test]
+fn whoever_writes_first_copies_and_the_last_sharer_reuses() {
+    let platform = Platform::new();
+    let mut parent = space(&platform);
+    anonymous(&mut parent, 4, 3);
+    write(&parent, 4, 7);
+    write(&parent, 5, 8);
+    let mut child = space(&platform);
+    parent.fork_into(&mut child, Inherit::posix).unwrap();
+    check(&[&parent, &child]);
+    assert_eq!(write(&child, 4, 70), Some(Done::Copied));
+    assert_eq!((word(&parent, 4), word(&child, 4)), (7, 70));
+    assert_eq!(write(&parent, 4, 71), Some(Done::Reused));
+    assert_eq!(write(&parent, 5, 80), Some(Done::Copied));
+    assert_eq!((word(&parent, 5), word(&child, 5)), (80, 8));
+    assert_eq!(write(&child, 5, 81), Some(Done::Reused));
+    // A page that came after the fork is nobody else's.
+    assert_eq!(write(&parent, 6, 1), Some(Done::Zeroed));
+    assert_eq!(write(&child, 6, 2), Some(Done::Zeroed));
+    assert_eq!((word(&parent, 6), word(&child, 6)), (1, 2));
+    check(&[&parent, &child]);
+    drop(parent);
+    assert_eq!((word(&child, 4), word(&child, 5)), (70, 81));
+    drop(child);
+    assert_eq!(platform.frames.frames_in_use(), 0);
+}
+
+/// A right that is given back by `mprotect` must not let two spaces write one frame.
+#[test]
+fn protect_and_back_does_not_let_two_spaces_write_one_page() {
+    let platform = Platform::new();
+    let mut parent = space(&platform);
+    anonymous(&mut parent, 4, 1);
+    write(&parent, 4, 7);
+    let mut child = space(&platform);
+    parent.fork_into(&mut child, Inherit::posix).unwrap();
+    for space in [&mut parent, &mut child] {
+        space.protect(pages(4, 1), R).unwrap();
+        space.protect(pages(4, 1), RW).unwrap();
+    }
+    assert_eq!(write(&child, 4, 8), Some(Done::Copied));
+    assert_eq!((word(&parent, 4), word(&child, 4)), (7, 8));
+}
+
+#[test]
+fn hidden_pages_go_along_and_come_back_with_their_bytes() {
+    let platform = Platform::new();
+    let mut parent = space(&platform);
+    anonymous(&mut parent, 4, 1);
+    write(&parent, 4, 7);
+    parent.protect(pages(4, 1), Permissions::empty()).unwrap();
+    let mut child = space(&platform);
+    parent.fork_into(&mut child, Inherit::posix).unwrap();
+    check(&[&parent, &child]);
+    let hidden = child.backend().entry(at(4));
+    assert!(matches!(hidden, Entry::Hidden(_)), "{hidden:?}");
+    for space in [&mut parent, &mut child] {
+        space.protect(pages(4, 1), RW).unwrap();
+    }
+    assert_eq!(write(&child, 4, 8), Some(Done::Copied));
+    assert_eq!((word(&parent, 4), word(&child, 4)), (7, 8));
+}
+
+#[test]
+fn shared_memory_stays_shared_also_where_it_is_first_touched_after_the_fork() {
+    let platform = Platform::new();
+    let object = SharedPages::new(platform.clone());
+    let mut parent = space(&platform);
+    let map = VirtualMemoryMap::provided(pages(4, 2), 0, RW, true).unwrap();
+    parent.add_memory_map(map).unwrap();
+    let touch = |space: &Space, page: usize| {
+        let answer = space.handle_fault(at(page), Access::Write, Privilege::User);
+        let Ok(Answer::NeedsFrame { ticket, offset, .. }) = answer else {
+            panic!("{answer:?}");
+        };
+        let frame = object.page(offset).unwrap();
+        assert_eq!(space.supply(ticket, frame), Ok(Done::Dirtied));
+    };
+    touch(&parent, 4);
+    let mut child = space(&platform);
+    parent.fork_into(&mut child, Inherit::posix).unwrap();
+    touch(&child, 4);
+    touch(&child, 5);
+    touch(&parent, 5);
+    write(&parent, 4, 7);
+    write(&child, 5, 8);
+    assert_eq!((word(&child, 4), word(&parent, 5)), (7, 8));
+}
+
+#[test]
+fn maps_can_be_left_out_and_physical_ones_lead_to_the_same_place() {
+    let platform = Platform::new();
+    let mut parent = space(&platform);
+    anonymous(&mut parent, 4, 1);
+    write(&parent, 4, 7);
+    let device = VirtualMemoryMap::identity(pages(8, 2), RW).unwrap();
+    parent.map(device).unwrap();
+    let mut child = space(&platform);
+    let inherit = |map: MapRef<'_>| {
+        let device = map.pmarea().is_some();
+        device.then_some((Inherit::Share, ()))
+    };
+    parent.fork_into(&mut child, inherit).unwrap();
+    assert!(child.memory_maps().eq([device.view()]));
+    assert_eq!(child.resident(pages(0, 64)).count(), 0);
+    assert_eq!(platform.flushes.get(), 0);
+    assert_eq!(write(&parent, 4, 8), None);
+}
+
+/// A thousand maps with holes between, and most of the address space, lazily.
+#[test]
+fn one_flush_for_many_maps_and_nothing_for_pages_that_are_not_there() {
+    let platform = Platform::new();
+    let mut parent = space(&platform);
+    for map in 0..1000 {
+        anonymous(&mut parent, 4 + 2 * map, 1);
+    }
+    anonymous(&mut parent, 1 << 20, 1 << 25);
+    for map in [0, 1, 500, 999] {
+        write(&parent, 4 + 2 * map, 7);
+    }
+    let (used, flushes) = (platform.frames.frames_in_use(), platform.flushes.get());
+    let mut child = space(&platform);
+    parent.fork_into(&mut child, Inherit::posix).unwrap();
+    assert_eq!(platform.flushes.get(), flushes + 1);
+    // A root, a table of each kind, and three tables of pages: pages 4 to 2,002.
+    assert!(platform.frames.frames_in_use() <= used + 6);
+    assert_eq!(child.memory_maps().len(), 1001);
+    assert_eq!(child.resident(pages(0, 4096)).count(), 4);
+    check(&[&parent, &child]);
+    // Nothing is left to be taken from the leaves.
+    let mut second = space(&platform);
+    parent.fork_into(&mut second, Inherit::posix).unwrap();
+    assert_eq!(platform.flushes.get(), flushes + 1);
+}
+
+/// A device writes on, in the parent's frame, whoever of the two writes first.
+#[test]
+fn a_pinned_page_that_is_copied_at_once_stays_the_parents() {
+    let platform = Platform::new();
+    let mut parent = space(&platform);
+    anonymous(&mut parent, 4, 2);
+    write(&parent, 4, 7);
+    let answer = parent.handle_fault(at(5), Access::Read, Privilege::User);
+    assert!(answer.is_ok());
+    let pinned = parent.pin(at(4), Access::Write, Privilege::User).unwrap();
+    let mut child = space(&platform);
+    let copy = |_: MapRef<'_>| Some((Inherit::Copy, ()));
+    parent.fork_into(&mut child, copy).unwrap();
+    check(&[&parent, &child]);
+    assert_eq!(
+        write(&parent, 4, 8),
+        None,
+        "it could be written all the time"
+    );
+    assert_eq!(write(&child, 4, 9), None);
+    assert_eq!((word(&parent, 4), word(&child, 4)), (8, 9));
+    assert_eq!(parent.translate_vaddr(at(4)), Some(pinned.addr()));
+    assert_ne!(child.translate_vaddr(at(5)), parent.translate_vaddr(at(5)));
+    platform.release(pinned, true);
+    drop((parent, child));
+    assert_eq!(platform.frames.frames_in_use(), 0);
+}
+
+#[test]
+fn a_fork_that_cannot_be_is_refused_and_nothing_changes() {
+    let platform = Platform::new();
+    let mut parent = space(&platform);
+    anonymous(&mut parent, 4, 1);
+    write(&parent, 4, 7);
+    let foreign = Platform::new();
+    let mut child = space(&foreign);
+    let refused = parent.fork_into(&mut child, Inherit::posix);
+    assert_eq!(refused, Err(ForkError::ForeignAllocator));
+    let mut child = space(&platform);
+    anonymous(&mut child, 9, 1);
+    let refused = parent.fork_into(&mut child, Inherit::posix);
+    assert_eq!(refused, Err(ForkError::NotEmpty));
+    assert_eq!(child.memory_maps().len(), 1);
+    let mut child = space(&platform);
+    let refused = parent.fork_into(&mut child, |_| Some((Inherit::Share, ())));
+    let (area, inherit) = (pages(4, 1), Inherit::Share);
+    assert_eq!(refused, Err(ForkError::Unsuited { area, inherit }));
+    assert_eq!(child.memory_maps().len(), 0);
+    assert_eq!(write(&parent, 4, 8), None, "it can be written as before");
+}
+
+/// Every n-th allocation and every n-th share fails: the child is empty again, and all counts are as before.
+#[test]
+fn a_fork_that_runs_out_in_the_middle_leaves_both_as_they_were() {
+    let platform = Platform::new();
+    let mut parent = space(&platform);
+    // In two tables, beside memory that is copied at once.
+    anonymous(&mut parent, 510, 4);
+    let map = VirtualMemoryMap::anonymous(pages(2000, 2), RW).unwrap();
+    parent.add_memory_map(map).unwrap();
+    let resident = [510, 512, 513, 2000, 2001];
+    for page in resident {
+        write(&parent, page, page as u64);
+    }
+    let inherit = |map: MapRef<'_>| {
+        let how = if map.vmarea() == pages(2000, 2) {
+            Inherit::Copy
+        } else {
+            Inherit::CopyOnWrite
+        };
+        Some((how, ()))
+    };
+    let mut child = space(&platform);
+    let used = platform.frames.frames_in_use();
+    for n in 1.. {
+        platform.failing.set(n);
+        let flushes = platform.flushes.get();
+        let forked = parent.fork_into(&mut child, inherit);
+        platform.failing.set(0);
+        check(&[&parent, &child]);
+        if forked.is_ok() {
+            // Three shares, two copies, and a table of each of two kinds with three of pages.
+            assert_eq!(n, 1 + 3 + 2 + 4);
+            break;
+        }
+        assert_eq!(child.memory_maps().len(), 0);
+        assert_eq!(platform.frames.frames_in_use(), used);
+        assert!(platform.flushes.get() <= flushes + 1, "the child's own");
+        for page in resident {
+            let frame = parent.translate_vaddr(at(page)).unwrap();
+            assert_eq!(platform.frames.references(frame), 1);
+            assert_eq!(write(&parent, page, page as u64), None);
+        }
+    }
+    for page in resident {
+        assert_eq!(word(&child, page), page as u64);
+    }
+    drop((parent, child));
+    assert_eq!(platform.frames.frames_in_use(), 0);
+}

@@ -1,0 +1,3 @@
+//! Processes: a space that comes from another.
+
+mod basics;
