@@ -55,8 +55,8 @@ pub use fork::{ForkError, Inherit};
 pub use frame::{AllocatorId, FRAME_SIZE, Frame, FrameAllocator, ShareError};
 pub use free_search::FreeSearch;
 pub use manager::{
-    Answer, Chunk, ChunkMut, Refused, RemovedMaps, Stop, Stopped, Ticket, Unrestored, Unsupplied,
-    VirtualMemoryManager,
+    Answer, Chunk, ChunkMut, Cleaned, Evicted, Refused, RemovedMaps, Stop, Stopped, Ticket,
+    Unrestored, Unsupplied, VirtualMemoryManager,
 };
 pub use map::{Backing, MapRef, Payload, VirtualMemoryMap};
 pub use permissions::{Access, Permissions};

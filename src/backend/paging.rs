@@ -9,6 +9,7 @@ use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::run::{Entry, Run};
 use crate::bytes::Held;
 use crate::error::MapError;
+use crate::flush::Retired;
 use crate::frame::{Frame, FrameAllocator, ShareError};
 use crate::permissions::{Access, Permissions};
 use crate::platform::Platform;
@@ -149,6 +150,18 @@ pub trait Paging: PageTableBackend {
         }
         Ok(())
     }
+
+    /// Makes the dirty pages of `area` clean that this page table owns and that cannot be written, and tells `sink` of
+    /// each, in address order. O(resident), no flush: no MMU marks such a page.
+    ///
+    /// Whoever has just taken WRITE from them has [retired](PageTableBackend::retire) that.
+    fn take_dirty(&mut self, area: MemoryArea, sink: impl FnMut(Run));
+
+    /// Retires as [`retire`](PageTableBackend::retire) does, and hands the frames of owned pages to `sink` once nobody
+    /// reaches them any more, each with the address of its page, instead of giving them back. O(resident).
+    ///
+    /// Nothing was owed before the edits that `retired` tells of. Else the frames go back to the platform.
+    fn retire_into(&mut self, retired: Retired, asid: Asid, sink: impl FnMut(VirtAddr, Replaced));
 }
 
 /// Maps the page of `run` in `child`, too, if `parent` owns it.

@@ -126,7 +126,7 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
         }
     }
 
-    /// Sets how many bytes of a physical map one fault maps, around the page and as far as the map goes. O(1).
+    /// Sets how many bytes of a map one fault brings, of physical memory and by [`supply_around`](Self::supply_around), around the page and as far as the map goes. O(1).
     ///
     /// A page at first, and at least. A number that is no power of two means a page.
     ///
@@ -215,12 +215,7 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     }
 
     fn map_around(&self, map: MapRef<'_, T>, page: MemoryArea) -> Result<Done, Unresolved> {
-        let size = self.fault_around.max(B::PAGE_SIZE);
-        let around = if size.is_power_of_two() {
-            MemoryArea::block(page.start(), size)
-        } else {
-            page
-        };
+        let around = self.around(page);
         let wanted = run(map).and_then(|run| run.intersection(around));
         let Some(run) = wanted else {
             return Err(Unresolved::Raced);
@@ -259,6 +254,16 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
             Err(NotAtOnce::Elsewise) => Err(self.backend.entry(start)),
             Err(NotAtOnce::OutOfFrames) => Ok(Err(FaultError::OutOfFrames { needed: 1 }.into())),
             Err(NotAtOnce::Lost(lost)) => Ok(Err(self.give_back(lost))),
+        }
+    }
+
+    /// The block around `page` that one fault is to map.
+    pub(super) fn around(&self, page: MemoryArea) -> MemoryArea {
+        let size = self.fault_around.max(B::PAGE_SIZE);
+        if size.is_power_of_two() {
+            MemoryArea::block(page.start(), size)
+        } else {
+            page
         }
     }
 

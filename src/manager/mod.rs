@@ -29,6 +29,8 @@ mod remove;
 // Maps change where they are, or move.
 mod protect;
 
+mod restrict;
+
 mod remap;
 
 // Pages come, at once or when they are touched, and go while the maps stay.
@@ -38,10 +40,15 @@ mod handle_fault;
 
 mod supply;
 
+mod supply_around;
+
 mod prefault;
 
 mod discard;
 mod resident;
+
+mod clean;
+mod evict;
 
 // A space comes from another.
 mod fork_into;
@@ -72,6 +79,8 @@ mod steps;
 mod unfinished;
 
 pub use chunks::{Chunk, ChunkMut, Stop, Stopped};
+pub use clean::Cleaned;
+pub use evict::Evicted;
 pub use handle_fault::Answer;
 pub use refused::Refused;
 pub use remove::RemovedMaps;

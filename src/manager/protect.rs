@@ -47,14 +47,14 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         self.recover();
         let edit = Edit::Protect(area, permissions);
         check_edit(&self.backend, edit)?;
-        let (spot, mut reserved) =
-            self.reserve(|tree| tree.reserve_protect(area, permissions), edit)?;
+        let change = |_| permissions;
+        let (spot, mut reserved) = self.reserve(|tree| tree.reserve_protect(area, change), edit)?;
         self.begin(Unfinished::Permissions(area));
         let mut out = Retired::new();
         self.backend
             .protect(area, permissions, &mut reserved, &mut out);
         self.finish(reserved, out);
-        self.tree.protect(area, spot, permissions);
+        self.tree.protect(area, spot, change);
         self.end();
         Ok(())
     }

@@ -59,16 +59,19 @@ use crate::tree::{Node, Tree};
 /// | [`remove_memory_map`] | O(log n + touched) | no: `None` past the last |
 /// | [`remove_all_memory_maps`] | O(tables), O(log n) a map taken | no; allocates nothing |
 /// | [`protect`] | as [`unmap`] | as [`unmap`]; not mapped; unknown permissions, write without read |
+/// | [`restrict`] | as [`protect`] | as [`unmap`]; write without read |
 /// | [`remap`] | as [`unmap`] | as [`unmap`]; not mapped; cannot grow; moves onto itself |
 /// | [`unmap_into`], [`replace_memory_map_into`], [`remap_into`] | as the verb | as the verb |
 /// | [`populate`], [`populate_all`] | O(log n + touched) | misaligned, out of range; out of frames; unfinished, after a panic |
 /// | [`map`] | as [`add_memory_map`] and [`populate`] | as both: all or nothing |
 /// | [`handle_fault`] | O(log n + levels), O(page) to clear or copy | not mapped, denied; out of frames |
 /// | [`supply`] | O(levels), O(page) to copy | stale ticket; another CPU was first; out of frames, foreign frame |
+/// | [`supply_around`] | O(levels) a page | as [`supply`] |
 /// | [`prefault`], [`read`], [`read_until`], [`write`], [`zero`], [`chunks`] | O(log n + levels) a page, O(bytes) | says how far it came |
 /// | [`pin`] | O(log n + levels) | the page is not there; references are not counted |
 /// | [`discard`] | O(touched) | misaligned, out of range; out of frames |
 /// | [`resident`] | O(resident) | no |
+/// | [`clean`], [`evict`] | O(log n + touched) | misaligned, out of range |
 /// | [`fork_into`] | O(n + resident) | child not empty, or of another allocator; out of nodes, out of frames |
 /// | [`find_free_area`], [`find_free`], [`find_free_from`] | O(log n), see below | no: `None` |
 /// | [`holes`] | O(log n), O(1) a map | no |
@@ -105,6 +108,7 @@ use crate::tree::{Node, Tree};
 /// [`remove_memory_map`]: Self::remove_memory_map
 /// [`remove_all_memory_maps`]: Self::remove_all_memory_maps
 /// [`protect`]: Self::protect
+/// [`restrict`]: Self::restrict
 /// [`remap`]: Self::remap
 /// [`remap_into`]: Self::remap_into
 /// [`populate`]: Self::populate
@@ -112,6 +116,7 @@ use crate::tree::{Node, Tree};
 /// [`map`]: Self::map
 /// [`handle_fault`]: Self::handle_fault
 /// [`supply`]: Self::supply
+/// [`supply_around`]: Self::supply_around
 /// [`prefault`]: Self::prefault
 /// [`read`]: Self::read
 /// [`read_until`]: Self::read_until
@@ -121,6 +126,8 @@ use crate::tree::{Node, Tree};
 /// [`pin`]: Self::pin
 /// [`discard`]: Self::discard
 /// [`resident`]: Self::resident
+/// [`clean`]: Self::clean
+/// [`evict`]: Self::evict
 /// [`fork_into`]: Self::fork_into
 /// [`find_free_area`]: Self::find_free_area
 /// [`find_free`]: Self::find_free

@@ -18,20 +18,36 @@ use super::spot::Spot;
 use super::store::Tree;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
-use crate::map::Payload;
+use crate::map::{Content, Payload};
 use crate::permissions::Permissions;
 
+/// The permissions that a map is to have, by those that it has. A change that was made already changes nothing.
+pub(crate) trait Change: Fn(Permissions) -> Permissions + Copy {}
+
+impl<F: Fn(Permissions) -> Permissions + Copy> Change for F {}
+
+/// Whether a map with these permissions gets others.
+#[inline]
+pub(super) fn changes(change: impl Change, permissions: Permissions) -> bool {
+    change(permissions) != permissions
+}
+
+#[inline]
+fn set<T>(content: &mut Content<T>, change: impl Change) {
+    content.set_permissions(change(content.permissions()));
+}
+
 impl<T: Payload> Tree<T> {
-    /// Gives all of `area` these permissions, and joins maps that are alike then. O(log n) for each leaf, and O(1) for
-    /// each map.
+    /// Gives the maps in `area` the permissions that `change` answers, and joins maps that are alike then. O(log n) for
+    /// each leaf, and O(1) for each map.
     ///
-    /// `spot` is the answer of [`reserve_protect`](Self::reserve_protect). Maps that have the permissions already are
-    /// not cut.
+    /// `spot` is the answer of [`reserve_protect`](Self::reserve_protect), or of
+    /// [`reserve_restrict`](Self::reserve_restrict) with its area. Maps that stay as they are are not cut.
     ///
     /// When a payload panics, the tree is sound: some maps in `area` may have the old permissions.
-    pub(crate) fn protect(&mut self, area: MemoryArea, mut spot: Spot, permissions: Permissions) {
+    pub(crate) fn protect(&mut self, area: MemoryArea, mut spot: Spot, change: impl Change) {
         if matches!(spot, Spot::Tight) {
-            for border in self.cut_borders(area, permissions).into_iter().flatten() {
+            for border in self.cut_borders(area, change).into_iter().flatten() {
                 self.make_room(border.get(), 2, Relief::Redistribute);
             }
         }
@@ -39,7 +55,7 @@ impl<T: Payload> Tree<T> {
         while let Some(area) = rest {
             let (start, end) = (area.start().get(), area.end().get());
             let spot = core::mem::replace(&mut spot, Spot::Roomy);
-            let span = self.edit_at(spot, start, |leaf, at| leaf.protect(area, at, permissions));
+            let span = self.edit_at(spot, start, |leaf, at| leaf.protect(area, at, change));
             let Some((low, high)) = span else { return };
             // The leaf's first and last map may have become one with a map of the leaf beside it.
             if start <= low {
@@ -54,42 +70,35 @@ impl<T: Payload> Tree<T> {
 }
 
 impl<T: Payload> Leaf<T> {
-    /// Gives the leaf's share of `area`, whose start is or would be at `first`, these permissions. Answers the leaf's
+    /// Changes the leaf's share of `area`, whose start is or would be at `first`. Answers the leaf's
     /// first and last byte.
     ///
     /// Two cases have short ways of their own: an area inside one map, and an area that is one whole map. No gap
     /// changes in any case, so the largest stays.
-    fn protect(
-        &mut self,
-        area: MemoryArea,
-        first: usize,
-        permissions: Permissions,
-    ) -> (usize, usize) {
+    fn protect(&mut self, area: MemoryArea, first: usize, change: impl Change) -> (usize, usize) {
         let (start, end) = (area.start().get(), area.end().get());
         let (low, high) = (self.start(first), self.end(first));
         if low < start && end < high {
             if self
                 .get(first)
-                .is_some_and(|map| map.permissions() != permissions)
+                .is_some_and(|map| changes(change, map.permissions()))
             {
                 let middle = self.carve(first, area);
-                middle
-                    .into_iter()
-                    .for_each(|middle| middle.set_permissions(permissions));
+                middle.into_iter().for_each(|middle| set(middle, change));
             }
         } else if low == start && high == end {
-            self.protect_whole(first, permissions);
+            self.protect_whole(first, change);
         } else {
-            self.protect_maps(area, first, permissions);
+            self.protect_maps(area, first, change);
         }
         (self.low(), self.high())
     }
 
-    /// Gives the map at `at` these permissions, and joins it with its neighbours.
+    /// Gives the map at `at` its permissions, and joins it with its neighbours.
     #[inline]
-    fn protect_whole(&mut self, at: usize, permissions: Permissions) {
+    fn protect_whole(&mut self, at: usize, change: impl Change) {
         if let Some(content) = self.content_mut(at) {
-            content.set_permissions(permissions);
+            set(content, change);
         }
         let (left, right) = (self.joins(at), self.joins(at + 1));
         let gone = at + usize::from(!left)..at + 1 + usize::from(right);
@@ -98,15 +107,15 @@ impl<T: Payload> Leaf<T> {
         }
     }
 
-    /// Gives any part of any number of maps these permissions: each map that differs is cut at the borders of `area`,
+    /// Changes any part of any number of maps: each map that differs is cut at the borders of `area`,
     /// set, and joined with its neighbours at the end.
-    fn protect_maps(&mut self, area: MemoryArea, first: usize, permissions: Permissions) {
+    fn protect_maps(&mut self, area: MemoryArea, first: usize, change: impl Change) {
         let (start, end) = (area.start().get(), area.end().get());
         let mut at = first;
         while at < self.len() && self.start(at) <= end {
             if self
                 .content_mut(at)
-                .is_some_and(|content| content.permissions() != permissions)
+                .is_some_and(|content| changes(change, content.permissions()))
             {
                 // The part before the area stays as it is; the part inside is the next map.
                 if self.start(at) < start {
@@ -118,7 +127,7 @@ impl<T: Payload> Leaf<T> {
                 }
                 self.content_mut(at)
                     .into_iter()
-                    .for_each(|content| content.set_permissions(permissions));
+                    .for_each(|content| set(content, change));
             }
             at += 1;
         }

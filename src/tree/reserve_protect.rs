@@ -4,19 +4,19 @@
 //! more. But maps inside may join then, and a full tree must not refuse a change that ends with no more maps than
 //! before.
 
+use super::protect::{Change, changes};
 use super::spot::Spot;
 use super::store::Tree;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::error::MapError;
 use crate::map::{MapRef, Payload};
-use crate::permissions::Permissions;
 
 impl<T: Payload> Tree<T> {
-    /// Sets nodes aside for a change to `permissions` in `area`, and answers the spot of it. O(log n) for an area
+    /// Sets nodes aside for a change of all permissions in `area`, and answers the spot of it. O(log n) for an area
     /// inside one map, otherwise O(log n) for each map.
     ///
-    /// Maps that have these permissions already are not cut.
+    /// Maps that stay as they are are not cut.
     ///
     /// # Errors
     /// [`MapError::NotMapped`] with the first hole in `area`; [`MapError::OutOfNodes`].
@@ -24,7 +24,7 @@ impl<T: Payload> Tree<T> {
     pub(crate) fn reserve_protect(
         &mut self,
         area: MemoryArea,
-        permissions: Permissions,
+        change: impl Change,
     ) -> Result<Spot, MapError> {
         let (start, end) = (area.start().get(), area.end().get());
         if let Some((leaf, at, path)) = self.leaf_with_path(start) {
@@ -35,17 +35,42 @@ impl<T: Payload> Tree<T> {
         }
         match self.first_hole(area) {
             Some(hole) => Err(MapError::NotMapped { hole }),
-            None => self.reserve_borders(area, permissions),
+            None => self.reserve_borders(area, change),
         }
     }
 
-    /// Sets nodes aside for the cuts at both borders of `area`, unless joins make up for them.
-    fn reserve_borders(
+    /// Sets nodes aside for a change in `area` with holes in it. Answers the part from the first map to the last, with
+    /// its spot; `None` where no map is. O(log n) for each map.
+    ///
+    /// # Errors
+    /// [`MapError::OutOfNodes`].
+    pub(crate) fn reserve_restrict(
         &mut self,
         area: MemoryArea,
-        permissions: Permissions,
-    ) -> Result<Spot, MapError> {
-        let borders = self.cut_borders(area, permissions);
+        change: impl Change,
+    ) -> Result<Option<(MemoryArea, Spot)>, MapError> {
+        let Some(area) = self.mapped_part(area) else {
+            return Ok(None);
+        };
+        let spot = self.reserve_borders(area, change)?;
+        Ok(Some((area, spot)))
+    }
+
+    /// The part of `area` from its first byte in a map to its last. O(log n).
+    fn mapped_part(&self, area: MemoryArea) -> Option<MemoryArea> {
+        let first = self.first_overlap(area)?;
+        let last = self
+            .successor(area.end())
+            .filter(|map| map.vmarea().start() <= area.end())
+            .or_else(|| self.predecessor(area.end().get()))?;
+        let start = first.start().max(area.start());
+        let end = last.vmarea().end().min(area.end());
+        MemoryArea::new(start, end).ok()
+    }
+
+    /// Sets nodes aside for the cuts at both borders of `area`, unless joins make up for them.
+    fn reserve_borders(&mut self, area: MemoryArea, change: impl Change) -> Result<Spot, MapError> {
+        let borders = self.cut_borders(area, change);
         let [left, right] =
             borders.map(|border| border.map_or(0, |at| self.needed_at(at.get(), 2)));
         // The splits for the first border may fill the nodes above the second.
@@ -57,20 +82,20 @@ impl<T: Payload> Tree<T> {
         match self.pool.reserve(left + right + both) {
             Ok(()) if left + right == 0 => Ok(Spot::Roomy),
             Ok(()) => Ok(Spot::Tight),
-            Err(_) if self.ends_with_no_more(area, permissions, borders) => Ok(Spot::Roomy),
+            Err(_) if self.ends_with_no_more(area, change, borders) => Ok(Spot::Roomy),
             Err(error) => Err(error),
         }
     }
 
-    /// The borders of `area` at which a map is cut: those inside a map with other permissions. O(log n).
+    /// The borders of `area` at which a map is cut: those inside a map that changes. O(log n).
     pub(super) fn cut_borders(
         &self,
         area: MemoryArea,
-        permissions: Permissions,
+        change: impl Change,
     ) -> [Option<VirtAddr>; 2] {
         [Some(area.start()), area.next()].map(|border| {
             let map = self.successor(border?)?;
-            let is_cut = map.vmarea().start() < border? && map.permissions() != permissions;
+            let is_cut = map.vmarea().start() < border? && changes(change, map.permissions());
             border.filter(|_| is_cut)
         })
     }
@@ -80,7 +105,7 @@ impl<T: Payload> Tree<T> {
     fn ends_with_no_more(
         &self,
         area: MemoryArea,
-        permissions: Permissions,
+        change: impl Change,
         borders: [Option<VirtAddr>; 2],
     ) -> bool {
         let borders = || borders.iter().flatten().map(|border| border.get());
@@ -89,7 +114,7 @@ impl<T: Payload> Tree<T> {
                 let span = leaf.low()..=leaf.high();
                 let cuts = borders().filter(|border| span.contains(border)).count();
                 let is_alone = cuts == borders().count();
-                let joins = self.joins_in(area, permissions).filter(|right| {
+                let joins = self.joins_in(area, change).filter(|right| {
                     let start = right.vmarea().start().get();
                     // Two maps at the border of two leaves join in one of the two, and leave the crowded one. That is
                     // known only when no more than one can be crowded.
@@ -100,11 +125,11 @@ impl<T: Payload> Tree<T> {
         })
     }
 
-    /// The maps that will continue the map before them once all of `area` has `permissions`, but do not yet.
+    /// The maps that will continue the map before them once `area` is changed, but do not yet.
     fn joins_in(
         &self,
         area: MemoryArea,
-        permissions: Permissions,
+        change: impl Change,
     ) -> impl Iterator<Item = MapRef<'_, T>> {
         let mut left = self.predecessor(area.start().get());
         let rights = self.iter_from(area.start());
@@ -112,7 +137,7 @@ impl<T: Payload> Tree<T> {
         let rights = rights.take_while(move |map| map.vmarea().start() <= last);
         let after = move |map: MapRef<'_, T>, addr| {
             if area.contains(addr) {
-                permissions
+                change(map.permissions())
             } else {
                 map.permissions()
             }

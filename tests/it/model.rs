@@ -146,6 +146,13 @@ impl Model {
         Ok(())
     }
 
+    pub fn restrict(&mut self, span: Span, keep: Permissions) {
+        self.pages[span.indices()]
+            .iter_mut()
+            .flatten()
+            .for_each(|page| page.permissions &= keep);
+    }
+
     pub fn populate(&mut self, span: Span) {
         let reachable = self.pages[span.indices()]
             .iter_mut()

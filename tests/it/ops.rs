@@ -16,6 +16,7 @@ pub enum Op {
     Replace(Span, Page),
     Unmap(Span),
     Protect(Span, Permissions),
+    Restrict(Span, Permissions),
     Remap(Span, Span),
     Populate(Span),
     Remove(usize),
@@ -91,6 +92,7 @@ pub fn op() -> impl Strategy<Value = Op> {
         4 => mapping().prop_map(|(span, page)| Op::Replace(span, page)),
         4 => span().prop_map(Op::Unmap),
         4 => (span(), permissions()).prop_map(|(span, permissions)| Op::Protect(span, permissions)),
+        3 => (span(), permissions()).prop_map(|(span, keep)| Op::Restrict(span, keep)),
         4 => (span(), span()).prop_map(|(old, new)| Op::Remap(old, new)),
         3 => (span(), page()).prop_map(|(old, first)| {
             Op::Remap(old, Span { first: first.min(PAGES - old.count), count: old.count })
@@ -190,6 +192,13 @@ impl<B: Subject> Pair<B> {
             Op::Protect(span, permissions) => {
                 let seen = self.space.protect(span.area(), permissions);
                 self.settle(seen, &[], &[], |model| model.protect(span, permissions))
+            }
+            Op::Restrict(span, keep) => {
+                let seen = self.space.restrict(span.area(), keep);
+                self.settle(seen, &[], &[], |model| {
+                    model.restrict(span, keep);
+                    Ok(())
+                })
             }
             Op::Remap(old, new) => self.remap(old, new),
             Op::Populate(span) => {

@@ -41,7 +41,10 @@ fn behind(at: usize) -> VirtualMemoryMap {
     map((first_page(at) + 3) * PAGE, first, PAGE, permissions)
 }
 
-const VERBS: [(&str, Verb); 8] = [
+const VERBS: [(&str, Verb); 9] = [
+    ("restrict ten maps and the holes between", |space, at| {
+        space.restrict(pages(first_page(at), 10 * STRIDE), READ)
+    }),
     ("replace a map by another of its size", |space, at| {
         let new = map(first_page(at) * PAGE, 0, 3 * PAGE, READ);
         Ok(space.replace_memory_map(new)?)

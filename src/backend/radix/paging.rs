@@ -16,7 +16,7 @@ use crate::backend::lost::{Lost, Replaced};
 use crate::backend::paging::{NotAtOnce, Paging, Unheld, Unshared};
 use crate::backend::run::{Entry, Run};
 use crate::bytes::Held;
-use crate::flush::Flush;
+use crate::flush::{Flush, Retired};
 use crate::frame::{FRAME_SIZE, Frame, ShareError};
 use crate::permissions::{Access, Permissions};
 use crate::platform::Platform;
@@ -141,5 +141,13 @@ impl<F: Format, P: Platform> Paging for Radix<F, P> {
         permissions: Permissions,
     ) -> Result<(), Unshared> {
         self.share_area(child, area, permissions)
+    }
+
+    fn take_dirty(&mut self, area: MemoryArea, sink: impl FnMut(Run)) {
+        self.take_dirty_of(area, sink);
+    }
+
+    fn retire_into(&mut self, retired: Retired, asid: Asid, sink: impl FnMut(VirtAddr, Replaced)) {
+        self.settle_into(retired, asid, sink);
     }
 }

@@ -1,121 +1,13 @@
 //! What a child inherits, case by case.
 
-use std::cell::Cell;
-use std::ptr::NonNull;
-use std::rc::Rc;
-
-use kernel_vm::backend::mock::HostFrames;
-use kernel_vm::backend::sv39::Sv39;
 use kernel_vm::backend::{Entry, PageTableBackend};
 use kernel_vm::{
-    Access, AllocatorId, Answer, Done, Flush, ForkError, Frame, FrameAllocator, Inherit, MapRef,
-    Permissions, PhysAddr, Privilege, ShareError, SharedPages, Tlb, VirtAddr, VirtualMemoryManager,
-    VirtualMemoryMap,
+    Access, Answer, Done, ForkError, FrameAllocator, Inherit, MapRef, Permissions, Privilege,
+    SharedPages, VirtualMemoryMap,
 };
 
-use crate::subject::{PAGE, pages};
-
-const R: Permissions = Permissions::READ.union(Permissions::USER);
-const RW: Permissions = R.union(Permissions::WRITE);
-
-/// Counts flushes, and lets the n-th allocation or share fail.
-#[derive(Clone)]
-struct Platform {
-    frames: HostFrames,
-    flushes: Rc<Cell<usize>>,
-    /// The number of the call that fails; 0 for none.
-    failing: Rc<Cell<usize>>,
-}
-
-impl Platform {
-    fn new() -> Self {
-        Self {
-            frames: HostFrames::new(256),
-            flushes: Rc::default(),
-            failing: Rc::default(),
-        }
-    }
-
-    fn fails(&self) -> bool {
-        let left = self.failing.get();
-        self.failing.set(left.saturating_sub(1));
-        left == 1
-    }
-}
-
-#[expect(unsafe_code, reason = "a platform")]
-// SAFETY: `HostFrames` keeps the promises, and every call goes to it.
-unsafe impl FrameAllocator for Platform {
-    fn id(&self) -> AllocatorId {
-        self.frames.id()
-    }
-
-    fn alloc(&self) -> Option<Frame> {
-        (!self.fails()).then(|| self.frames.alloc())?
-    }
-
-    fn release(&self, frame: Frame, dirty: bool) {
-        self.frames.release(frame, dirty);
-    }
-
-    fn reach(&self, at: PhysAddr) -> NonNull<u8> {
-        self.frames.reach(at)
-    }
-
-    fn counts(&self, at: PhysAddr) -> bool {
-        self.frames.counts(at)
-    }
-
-    unsafe fn share(&self, at: PhysAddr) -> Result<Frame, ShareError> {
-        if self.fails() {
-            return Err(ShareError::TooMany);
-        }
-        // SAFETY: the caller's promise is the one that is asked for.
-        unsafe { self.frames.share(at) }
-    }
-
-    fn is_unique(&self, at: PhysAddr) -> bool {
-        self.frames.is_unique(at)
-    }
-}
-
-impl Tlb for Platform {
-    fn flush(&self, _: &Flush<'_>) {
-        self.flushes.set(self.flushes.get() + 1);
-    }
-}
-
-type Space = VirtualMemoryManager<Sv39<Platform>>;
-
-fn space(platform: &Platform) -> Space {
-    Space::new(Sv39::new(platform.clone()).unwrap())
-}
-
-fn at(page: usize) -> VirtAddr {
-    VirtAddr::new(page * PAGE)
-}
-
-fn word(space: &Space, page: usize) -> u64 {
-    let mut bytes = [0; 8];
-    space.read(at(page), &mut bytes, Privilege::User).unwrap();
-    u64::from_ne_bytes(bytes)
-}
-
-/// Faults as often as it takes; the last answer.
-fn write(space: &Space, page: usize, word: u64) -> Option<Done> {
-    let mut done = None;
-    while space
-        .write(at(page), &word.to_ne_bytes(), Privilege::User)
-        .is_err()
-    {
-        let answer = space.handle_fault(at(page), Access::Write, Privilege::User);
-        let Ok(Answer::Resolved { done: now, .. }) = answer else {
-            panic!("{answer:?}");
-        };
-        done = Some(now);
-    }
-    done
-}
+use super::platform::{Platform, R, RW, Space, at, space, word, write};
+use crate::subject::pages;
 
 fn anonymous(space: &mut Space, first: usize, count: usize) {
     let map = VirtualMemoryMap::anonymous(pages(first, count), RW).unwrap();

@@ -1,3 +1,6 @@
-//! Processes: a space that comes from another.
+//! Processes: a space that comes from another; and the pages of objects that many show.
 
 mod basics;
+mod page_cache;
+mod platform;
+mod restrict;

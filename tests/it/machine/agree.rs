@@ -59,6 +59,7 @@ fn furnish<F: Mmu>(space: &mut VirtualMemoryManager<Radix<F, Machine>>, op: &Op)
         Op::Protect(span, permissions) => {
             let _ = space.protect(span.area(), permissions);
         }
+        Op::Restrict(span, keep) => space.restrict(span.area(), keep).unwrap(),
         Op::Remap(old, new) => {
             let _ = space.remap(old.area(), new.area());
         }

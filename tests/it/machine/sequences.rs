@@ -65,6 +65,7 @@ impl<F: Mmu> Run<F> {
             }
             Op::Unmap(span) => space.unmap(span.area()),
             Op::Protect(span, permissions) => space.protect(span.area(), permissions),
+            Op::Restrict(span, keep) => space.restrict(span.area(), keep),
             Op::Remap(old, new) => space.remap(old.area(), new.area()),
             Op::Populate(span) => space.populate(span.area()),
             Op::Remove(index) => {

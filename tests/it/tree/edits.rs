@@ -48,6 +48,8 @@ pub enum Op {
         count: usize,
         write: bool,
     },
+    /// Makes the pages read-only, those that are mapped.
+    Restrict { first: usize, count: usize },
     /// Moves the pages from `old` on to `new`. Refused where one of them is not mapped.
     Remap {
         old: usize,
@@ -89,6 +91,11 @@ pub fn apply(space: &mut Space, model: &mut [Page], op: Op) -> Result<(), MapErr
                 .iter_mut()
                 .flatten()
                 .for_each(|page| page.1 = write);
+        }
+        Op::Restrict { first, count } => {
+            space.restrict(pages(first, count), READ)?;
+            let mapped = model[first..first + count].iter_mut().flatten();
+            mapped.for_each(|page| page.1 = false);
         }
         Op::Remap { old, new, count } => {
             space.remap(pages(old, count), pages(new, count))?;
@@ -166,7 +173,7 @@ pub fn random_op(random: &mut Random, pages: usize) -> Op {
     } else {
         1 + random.below(3)
     };
-    match random.below(8) {
+    match random.below(9) {
         // Frames that are seldom continued by their neighbours, so that maps stay many.
         0..4 => Op::Replace {
             first,
@@ -179,6 +186,7 @@ pub fn random_op(random: &mut Random, pages: usize) -> Op {
             count,
             write: random.below(2) == 0,
         },
+        7 => Op::Restrict { first, count },
         _ => {
             let new = random.below(pages - 40);
             let apart = first + count <= new || new + count <= first;

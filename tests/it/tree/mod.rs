@@ -37,7 +37,7 @@ fn a_hundred_thousand_edits_among_thousands_of_maps_agree_with_the_model() {
     );
 }
 
-/// Every operation over `size` pages: each span replaced, unmapped and made writable. Frames ascend with the pages, so
+/// Every operation over `size` pages: each span replaced, unmapped, made writable and made read-only. Frames ascend with the pages, so
 /// neighbours join wherever both were replaced.
 fn all_ops(size: usize) -> Vec<Op> {
     let spans = (0..size).flat_map(|first| (1..=size - first).map(move |count| (first, count)));
@@ -55,6 +55,7 @@ fn all_ops(size: usize) -> Vec<Op> {
                     count,
                     write: true,
                 },
+                Op::Restrict { first, count },
             ]
         })
         .collect()

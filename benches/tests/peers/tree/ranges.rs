@@ -43,6 +43,11 @@ impl Oracle for Ranges {
                     self.0.insert(run, (distance, write));
                 }
             }
+            Op::Restrict { first, count } => {
+                for (run, (distance, _)) in self.inside(first..first + count) {
+                    self.0.insert(run, (distance, false));
+                }
+            }
             Op::Remap { old, new, count } if old != new => {
                 let moved = self.inside(old..old + count);
                 self.0.remove(old..old + count);

@@ -9,6 +9,7 @@ use crate::backend::radix::memory::Radix;
 use crate::backend::radix::retire::changed::Changed;
 use crate::backend::run::Run;
 use crate::flush::Retired;
+use crate::permissions::Permissions;
 use crate::platform::Platform;
 
 /// The use of a leaf since it was mapped or last harvested.
@@ -55,6 +56,24 @@ impl<F: Format, P: Platform> Radix<F, P> {
                 });
             }
             changed.tell(out);
+        }
+    }
+
+    /// As [`Paging::take_dirty`](crate::backend::Paging::take_dirty).
+    pub(in crate::backend::radix) fn take_dirty_of(
+        &mut self,
+        area: MemoryArea,
+        mut sink: impl FnMut(Run),
+    ) {
+        for part in self.canonical(area) {
+            for leaf in self.leaves(part) {
+                let is_owned = leaf.word & F::OWNED != 0;
+                let is_writable = leaf.run.attributes.permissions.contains(Permissions::WRITE);
+                if is_owned && !is_writable && leaf.word & F::DIRTY != 0 {
+                    leaf.place.fetch_and(!F::DIRTY, Relaxed);
+                    sink(leaf.run);
+                }
+            }
         }
     }
 }

@@ -1,0 +1,222 @@
+//! Shared pages of an object: written back, taken back, and supplied many at once.
+
+use kernel_vm::backend::radix::{AccessedDirty, Features};
+use kernel_vm::backend::sv39::Sv39;
+use kernel_vm::{
+    Access, Answer, Done, FrameAllocator, Inherit, Permissions, Privilege, SharedPages,
+    VirtualMemoryMap,
+};
+
+use super::platform::{Platform, R, RW, Space, at, space, word, write};
+use crate::subject::{PAGE, pages};
+
+type Cache = SharedPages<Platform>;
+
+/// Shows the object's pages from `first` on at pages from 4 on.
+fn show(space: &mut Space, first: usize, count: usize, is_shared: bool) {
+    let offset = (first * PAGE) as u64;
+    let map = VirtualMemoryMap::provided(pages(4, count), offset, RW, is_shared);
+    space.add_memory_map(map.unwrap()).unwrap();
+}
+
+fn touch(space: &Space, cache: &Cache, page: usize, access: Access) -> Done {
+    match space
+        .handle_fault(at(page), access, Privilege::User)
+        .unwrap()
+    {
+        Answer::NeedsFrame { ticket, offset, .. } => {
+            space.supply(ticket, cache.page(offset).unwrap()).unwrap()
+        }
+        Answer::Resolved { done, .. } => done,
+        Answer::Spurious { .. } => panic!("{page}"),
+    }
+}
+
+fn cleaned(space: &mut Space, first: usize, count: usize) -> Vec<u64> {
+    let mut offsets = Vec::new();
+    let cleaned = space.clean(pages(first, count), |page| {
+        assert_eq!(page.map.offset_of(page.page.start()), Some(page.offset));
+        offsets.push(page.offset / PAGE as u64);
+    });
+    cleaned.unwrap();
+    space.check_invariants().unwrap();
+    offsets
+}
+
+#[test]
+fn clean_names_what_was_written_and_the_next_write_faults() {
+    for policy in [
+        AccessedDirty::Preset,
+        AccessedDirty::Software,
+        AccessedDirty::Hardware,
+    ] {
+        let platform = Platform::new();
+        let cache = Cache::new(platform.clone());
+        let features = Features::new().with_accessed_dirty(policy);
+        let table = Sv39::with_features(platform.clone(), features).unwrap();
+        let mut space = Space::new(table);
+        show(&mut space, 10, 4, true);
+        touch(&space, &cache, 4, Access::Read);
+        touch(&space, &cache, 5, Access::Write);
+        write(&space, 5, 7);
+        touch(&space, &cache, 7, Access::Write);
+        write(&space, 7, 8);
+        let flushes = platform.flushes.get();
+        assert_eq!(cleaned(&mut space, 4, 2), [11], "{policy:?}");
+        assert_eq!(platform.flushes.get(), flushes + 1);
+        assert_eq!(cleaned(&mut space, 0, 64), [13], "{policy:?}");
+        assert_eq!(cleaned(&mut space, 0, 64), [0; 0]);
+        assert_eq!(platform.flushes.get(), flushes + 2);
+        assert_eq!(write(&space, 5, 9), Some(Done::Dirtied));
+        assert_eq!(cleaned(&mut space, 0, 64), [11], "{policy:?}");
+        // Hidden pages are resident, too.
+        assert_eq!(write(&space, 7, 9), Some(Done::Dirtied));
+        space.protect(pages(4, 4), Permissions::empty()).unwrap();
+        assert_eq!(cleaned(&mut space, 0, 64), [13], "{policy:?}");
+    }
+}
+
+/// The page of a private map is nobody else's, and physical memory has no object.
+#[test]
+fn clean_and_evict_pass_over_other_memory() {
+    let platform = Platform::new();
+    let cache = Cache::new(platform.clone());
+    let mut space = space(&platform);
+    show(&mut space, 0, 2, false);
+    touch(&space, &cache, 4, Access::Write);
+    let device = VirtualMemoryMap::identity(pages(8, 2), RW).unwrap();
+    space.map(device).unwrap();
+    let map = VirtualMemoryMap::anonymous(pages(12, 1), RW).unwrap();
+    space.add_memory_map(map).unwrap();
+    write(&space, 12, 7);
+    let flushes = platform.flushes.get();
+    assert_eq!(cleaned(&mut space, 0, 64), [0; 0]);
+    space.evict(pages(0, 64), |_| panic!()).unwrap();
+    assert_eq!(platform.flushes.get(), flushes);
+    assert_eq!(write(&space, 4, 7), None);
+    assert_eq!(write(&space, 12, 8), None);
+}
+
+#[test]
+fn evicted_pages_come_out_after_one_flush_and_are_asked_for_again() {
+    let platform = Platform::new();
+    let cache = Cache::new(platform.clone());
+    let mut space = space(&platform);
+    // Two tables of pages, one of which goes as a whole.
+    show(&mut space, 0, 1020, true);
+    for page in [4, 6, 511, 512, 1000] {
+        let access = if page % 2 == 0 {
+            Access::Write
+        } else {
+            Access::Read
+        };
+        touch(&space, &cache, page, access);
+    }
+    write(&space, 6, 7);
+    let stale = match space.handle_fault(at(7), Access::Read, Privilege::User) {
+        Ok(Answer::NeedsFrame { ticket, .. }) => ticket,
+        answer => panic!("{answer:?}"),
+    };
+    let flushes = platform.flushes.get();
+    let mut out = Vec::new();
+    let evicted = space.evict(pages(6, 1018), |page| {
+        assert_eq!(platform.flushes.get(), flushes + 1);
+        assert_eq!(page.map.vmarea(), pages(4, 1020));
+        assert_eq!(
+            page.page.start(),
+            at(4 + usize::try_from(page.offset).unwrap() / PAGE)
+        );
+        out.push((page.offset / PAGE as u64, page.dirty, page.frame));
+    });
+    evicted.unwrap();
+    space.check_invariants().unwrap();
+    assert_eq!(platform.flushes.get(), flushes + 1);
+    let seen: Vec<_> = out.iter().map(|&(page, dirty, _)| (page, dirty)).collect();
+    let expected = [(2, true), (507, false), (508, true), (996, true)];
+    assert_eq!(seen, expected);
+    for (.., frame) in out {
+        assert_eq!(
+            platform.frames.references(frame.addr()),
+            2,
+            "the cache's, too"
+        );
+        platform.release(frame, false);
+    }
+    assert!(space.resident(pages(0, 2048)).eq([pages(4, 1)]));
+    let unwanted = cache.page(0).unwrap();
+    let refused = space.supply(stale, unwanted).unwrap_err();
+    assert!(refused.is_stale());
+    platform.release(refused.into_frame(), false);
+    touch(&space, &cache, 6, Access::Read);
+    assert_eq!(word(&space, 6), 7);
+    drop((space, cache));
+    assert_eq!(platform.frames.frames_in_use(), 0);
+}
+
+#[test]
+fn neighbours_come_along_as_far_as_map_and_block_go() {
+    let platform = Platform::new();
+    let cache = Cache::new(platform.clone());
+    let mut space = space(&platform);
+    space.set_fault_around(8 * PAGE);
+    show(&mut space, 0, 10, true);
+    touch(&space, &cache, 6, Access::Read);
+    let ticket = match space.handle_fault(at(5), Access::Write, Privilege::User) {
+        Ok(Answer::NeedsFrame { ticket, .. }) => ticket,
+        answer => panic!("{answer:?}"),
+    };
+    let mut asked = Vec::new();
+    let frame = cache.page(PAGE as u64).unwrap();
+    let done = space.supply_around(ticket, frame, |offset| {
+        asked.push(offset / PAGE as u64);
+        // The cache has not read this page yet.
+        (offset != 3 * PAGE as u64).then(|| cache.page(offset).unwrap())
+    });
+    assert_eq!(done, Ok(Done::Dirtied));
+    assert_eq!(
+        asked,
+        [0, 3],
+        "pages 4 and 7: page 6 was there, page 8 is in another block"
+    );
+    space.check_invariants().unwrap();
+    assert!(
+        space
+            .resident(pages(0, 64))
+            .eq([4, 5, 6].map(|page| pages(page, 1)))
+    );
+    assert_eq!(write(&space, 5, 7), None);
+    assert_eq!(
+        write(&space, 4, 7),
+        Some(Done::Dirtied),
+        "mapped as for a read"
+    );
+    assert_eq!(cleaned(&mut space, 0, 64), [0, 1]);
+    // A refused ticket asks no neighbour.
+    space.discard(pages(4, 10)).unwrap();
+    let frame = cache.page(PAGE as u64).unwrap();
+    let refused = space
+        .supply_around(ticket, frame, |_| panic!())
+        .unwrap_err();
+    platform.release(refused.into_frame(), false);
+    drop((space, cache));
+    assert_eq!(platform.frames.frames_in_use(), 0);
+}
+
+/// The child's write is the child's to report.
+#[test]
+fn each_space_cleans_its_own_pages_of_a_shared_object() {
+    let platform = Platform::new();
+    let cache = Cache::new(platform.clone());
+    let mut parent = space(&platform);
+    show(&mut parent, 0, 2, true);
+    touch(&parent, &cache, 4, Access::Write);
+    let mut child = space(&platform);
+    parent.fork_into(&mut child, Inherit::posix).unwrap();
+    touch(&child, &cache, 4, Access::Read);
+    touch(&child, &cache, 5, Access::Write);
+    assert_eq!(cleaned(&mut child, 0, 64), [1]);
+    assert_eq!(cleaned(&mut parent, 0, 64), [0]);
+    child.restrict(pages(4, 2), R).unwrap();
+    assert_eq!(write(&parent, 4, 9), Some(Done::Dirtied));
+    assert_eq!(word(&child, 4), 9);
+}

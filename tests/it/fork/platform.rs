@@ -1,0 +1,116 @@
+//! A platform that counts and fails, and spaces on it.
+
+use std::cell::Cell;
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+use kernel_vm::backend::mock::HostFrames;
+use kernel_vm::backend::sv39::Sv39;
+use kernel_vm::{
+    Access, AllocatorId, Answer, Done, Flush, Frame, FrameAllocator, Permissions, PhysAddr,
+    Privilege, ShareError, Tlb, VirtAddr, VirtualMemoryManager,
+};
+
+use crate::subject::PAGE;
+
+pub const R: Permissions = Permissions::READ.union(Permissions::USER);
+pub const RW: Permissions = R.union(Permissions::WRITE);
+
+/// Counts flushes, and lets the n-th allocation or share fail.
+#[derive(Clone)]
+pub struct Platform {
+    pub frames: HostFrames,
+    pub flushes: Rc<Cell<usize>>,
+    /// The number of the call that fails; 0 for none.
+    pub failing: Rc<Cell<usize>>,
+}
+
+impl Platform {
+    pub fn new() -> Self {
+        Self {
+            frames: HostFrames::new(256),
+            flushes: Rc::default(),
+            failing: Rc::default(),
+        }
+    }
+
+    fn fails(&self) -> bool {
+        let left = self.failing.get();
+        self.failing.set(left.saturating_sub(1));
+        left == 1
+    }
+}
+
+#[expect(unsafe_code, reason = "a platform")]
+// SAFETY: `HostFrames` keeps the promises, and every call goes to it.
+unsafe impl FrameAllocator for Platform {
+    fn id(&self) -> AllocatorId {
+        self.frames.id()
+    }
+
+    fn alloc(&self) -> Option<Frame> {
+        (!self.fails()).then(|| self.frames.alloc())?
+    }
+
+    fn release(&self, frame: Frame, dirty: bool) {
+        self.frames.release(frame, dirty);
+    }
+
+    fn reach(&self, at: PhysAddr) -> NonNull<u8> {
+        self.frames.reach(at)
+    }
+
+    fn counts(&self, at: PhysAddr) -> bool {
+        self.frames.counts(at)
+    }
+
+    unsafe fn share(&self, at: PhysAddr) -> Result<Frame, ShareError> {
+        if self.fails() {
+            return Err(ShareError::TooMany);
+        }
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { self.frames.share(at) }
+    }
+
+    fn is_unique(&self, at: PhysAddr) -> bool {
+        self.frames.is_unique(at)
+    }
+}
+
+impl Tlb for Platform {
+    fn flush(&self, _: &Flush<'_>) {
+        self.flushes.set(self.flushes.get() + 1);
+    }
+}
+
+pub type Space = VirtualMemoryManager<Sv39<Platform>>;
+
+pub fn space(platform: &Platform) -> Space {
+    Space::new(Sv39::new(platform.clone()).unwrap())
+}
+
+pub fn at(page: usize) -> VirtAddr {
+    VirtAddr::new(page * PAGE)
+}
+
+pub fn word(space: &Space, page: usize) -> u64 {
+    let mut bytes = [0; 8];
+    space.read(at(page), &mut bytes, Privilege::User).unwrap();
+    u64::from_ne_bytes(bytes)
+}
+
+/// Faults as often as it takes; the last answer.
+pub fn write(space: &Space, page: usize, word: u64) -> Option<Done> {
+    let mut done = None;
+    while space
+        .write(at(page), &word.to_ne_bytes(), Privilege::User)
+        .is_err()
+    {
+        let answer = space.handle_fault(at(page), Access::Write, Privilege::User);
+        let Ok(Answer::Resolved { done: now, .. }) = answer else {
+            panic!("{answer:?}");
+        };
+        done = Some(now);
+    }
+    done
+}
