@@ -9,6 +9,8 @@
 //! - `fault-spurious`: a fault where the page table allows the access.
 //! - `fault-around`: a fault in physical memory, for which 16 pages are mapped.
 //! - `process`: a space of 16 pages in 5 tables is built, unmapped and dropped.
+//! - `fork`: a process of so many pages, all resident and writable, forks. By hand that is one loop over all entries.
+//! - `process-fork`: a process of 16 pages forks; the child writes one of them and exits.
 //!
 //! Tables are there already, and addresses jump. The time has what clearing or copying a page takes.
 #![expect(
@@ -27,6 +29,8 @@ mod settings;
 #[expect(dead_code, reason = "other benches ask for more")]
 mod spaces;
 
+use std::time::Duration;
+
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
 use kernel_vm::Counted;
@@ -34,7 +38,8 @@ use kernel_vm::Counted;
 use pages::Frames;
 use settings::settings;
 use spaces::{
-    ByHand, Duty, KernelVm, Layout, Managed, PAGES, Plain, Process, Source, Space, time_processes,
+    ByHand, Duty, Family, Forks, KernelVm, Layout, Managed, ManagedForks, PAGES, Plain, PlainForks,
+    Process, Source, Space, time_processes,
 };
 
 const MAPS: [usize; 2] = [64, 1024];
@@ -62,6 +67,16 @@ fn faults(criterion: &mut Criterion) {
     process::<Managed>(&mut group);
     process::<Plain>(&mut group);
     group.finish();
+    let mut group = criterion.benchmark_group("fork");
+    for pages in [16, 1024, 65_536] {
+        fork::<ManagedForks>(&mut group, pages, Family::time_forks);
+        fork::<PlainForks>(&mut group, pages, Family::time_forks);
+    }
+    group.finish();
+    let mut group = criterion.benchmark_group("process-fork");
+    fork::<ManagedForks>(&mut group, PAGES, Family::time_lives);
+    fork::<PlainForks>(&mut group, PAGES, Family::time_lives);
+    group.finish();
 }
 
 fn both<P: Source>(duty: Duty, group: &mut BenchmarkGroup<'_, WallTime>, layout: &Layout) {
@@ -81,6 +96,18 @@ fn bench<S: Space>(duty: Duty, group: &mut BenchmarkGroup<'_, WallTime>, layout:
 fn process<S: Process>(group: &mut BenchmarkGroup<'_, WallTime>) {
     group.bench_function(BenchmarkId::new(S::NAME, PAGES), |bencher| {
         bencher.iter_custom(time_processes::<S>);
+    });
+}
+
+fn fork<S: Forks>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    pages: usize,
+    time: impl Fn(&mut Family<S>, u64) -> Duration,
+) {
+    let mut ready = None;
+    group.bench_function(BenchmarkId::new(S::NAME, pages), |bencher| {
+        let family = ready.get_or_insert_with(|| Family::new(pages));
+        bencher.iter_custom(|count| time(family, count));
     });
 }
 

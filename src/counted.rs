@@ -97,8 +97,8 @@ impl<P> Counted<P> {
     }
 
     fn word(&self, at: PhysAddr) -> Option<&AtomicU64> {
-        let frame = at.align_down(FRAME_SIZE)?;
-        let offset = frame.get().checked_sub(self.base.get())?;
+        // What lies before the base wraps, and is behind the last word.
+        let offset = at.get().wrapping_sub(self.base.get());
         let number = usize::try_from(offset / FRAME_SIZE as u64).ok()?;
         self.counts.get(number)
     }

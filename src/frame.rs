@@ -303,14 +303,13 @@ pub unsafe trait FrameAllocator {
         unsafe { self.share(frame.addr()) }
     }
 
-    /// Whether the frame that holds `at` has no more than one reference. True by default: where nobody counts, each
-    /// [`Frame`] is the only reference. O(1).
+    /// Whether the frame that holds `at` has no more than one reference. By default it has where nobody
+    /// [counts](Self::counts), as each [`Frame`] is the only reference then, and may have more elsewhere. O(1).
     ///
     /// *For who implements it:* read the count with Acquire, and subtract from it with Release. So the reads and writes
     /// of whoever has given a reference back have ended when this answers true.
     fn is_unique(&self, at: PhysAddr) -> bool {
-        let _ = at;
-        true
+        !self.counts(at)
     }
 }
 

@@ -19,6 +19,8 @@ page!(words);
 page!(platform);
 page!(from_trap_to_munmap);
 page!(faults);
+page!(processes);
+page!(page_caches);
 page!(life_of_an_entry);
 page!(early_boot);
 page!(how_fast);

@@ -68,6 +68,16 @@ impl Frames {
         })
     }
 
+    /// Where the frames begin that [`alloc_page`](Self::alloc_page) hands out, and how many they are.
+    pub(crate) fn pages(self) -> (PhysAddr, usize) {
+        ARENA.with(|Arena { pages, .. }| {
+            if pages.is_new() {
+                pages.fill(PAGES, None);
+            }
+            (PhysAddr::new(pages.start.get()), PAGES)
+        })
+    }
+
     /// A frame for a page.
     #[inline]
     pub(crate) fn alloc_page(self) -> Frame {

@@ -1,13 +1,15 @@
 //! This crate's page faults and small spaces beside those by hand.
 
+use std::time::Duration;
+
 use kernel_vm::Counted;
 
 use super::Filter;
-use super::pair::{Pair, SHORT, Side};
+use super::pair::{LONG, Pair, SHORT, Side};
 use crate::pages::Frames;
 use crate::spaces::{
-    ByHand, Bytes, Duty, KernelVm, Layout, Managed, PAGES, Plain, Process, Source, Space,
-    time_processes,
+    ByHand, Bytes, Duty, Family, Forks, KernelVm, Layout, Managed, ManagedForks, PAGES, Plain,
+    PlainForks, Process, Source, Space, time_processes,
 };
 
 const MAPS: [usize; 2] = [64, 1024];
@@ -21,6 +23,9 @@ const GROUPS: [(&str, Duty, u64); 4] = [
 ];
 
 const PROCESS: &str = "process";
+
+/// How many pages a process has that forks, how long its rounds are, and how many times Callgrind watches it.
+const FORKS: [(usize, Duration, u64); 3] = [(16, SHORT, 100), (1024, SHORT, 10), (65_536, LONG, 1)];
 
 pub(super) fn for_each(filter: &Filter, with: &mut impl FnMut(Pair<'_>)) {
     for (group, duty, watched) in GROUPS {
@@ -58,6 +63,50 @@ pub(super) fn for_each(filter: &Filter, with: &mut impl FnMut(Pair<'_>)) {
             apart: None,
         });
     }
+    for_each_fork(filter, with);
+}
+
+fn for_each_fork(filter: &Filter, with: &mut impl FnMut(Pair<'_>)) {
+    for (pages, round, watched) in FORKS {
+        let name = format!("fork/{pages}");
+        if filter.takes(&name) {
+            with(Pair {
+                name,
+                round,
+                parts: 1.0,
+                watched,
+                within: 1.0,
+                sides: [
+                    forks::<ManagedForks>(pages, Family::time_forks),
+                    forks::<PlainForks>(pages, Family::time_forks),
+                ],
+                apart: None,
+            });
+        }
+    }
+    let name = format!("{PROCESS}-fork/{PAGES}");
+    if filter.takes(&name) {
+        with(Pair {
+            name,
+            round: SHORT,
+            parts: 1.0,
+            watched: 100,
+            within: 1.0,
+            sides: [
+                forks::<ManagedForks>(PAGES, Family::time_lives),
+                forks::<PlainForks>(PAGES, Family::time_lives),
+            ],
+            apart: Some(apart(Bytes::Copied)),
+        });
+    }
+}
+
+fn forks<'a, S: Forks + 'a>(
+    pages: usize,
+    time: impl Fn(&mut Family<S>, u64) -> Duration + 'a,
+) -> Side<'a> {
+    let mut family = Family::new(pages);
+    Box::new(move |turns, count| (0..turns).map(|_| time(&mut family, count)).collect())
 }
 
 fn sides<P: Source>(duty: Duty, layout: &Layout) -> [Side<'_>; 2] {

@@ -19,10 +19,10 @@ use crate::pages::Frames;
 pub(crate) const PAGES: usize = 16;
 
 /// How many of them are the stack.
-const STACK: usize = 4;
+pub(super) const STACK: usize = 4;
 
 /// The end of the lower half.
-const TOP: usize = 1 << 38;
+pub(super) const TOP: usize = 1 << 38;
 
 /// Who builds a space of these areas, with a frame behind each page, unmaps all of it and drops it.
 pub(crate) trait Process {

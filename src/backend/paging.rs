@@ -151,6 +151,14 @@ pub trait Paging: PageTableBackend {
         Ok(())
     }
 
+    /// Clears the accessed bits of all leaves in `area`, hidden ones too, and tells `sink` of each that had it set, in
+    /// address order: cut at the borders, though a leaf that reaches past them is cleared as a whole. Dirty bits stay.
+    /// O(populated).
+    ///
+    /// A CPU may go on using a leaf without setting the bit until the flush that `out` asks for. Where bits are
+    /// [preset](Self::is_preset), they stay set.
+    fn take_accessed(&mut self, area: MemoryArea, out: &mut Retired, sink: impl FnMut(Run));
+
     /// Makes the dirty pages of `area` clean that this page table owns and that cannot be written, and tells `sink` of
     /// each, in address order. O(resident), no flush: no MMU marks such a page.
     ///

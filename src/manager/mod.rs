@@ -47,6 +47,8 @@ mod prefault;
 mod discard;
 mod resident;
 
+mod harvest;
+
 mod clean;
 mod evict;
 

@@ -71,7 +71,7 @@ use crate::tree::{Node, Tree};
 /// | [`pin`] | O(log n + levels) | the page is not there; references are not counted |
 /// | [`discard`] | O(touched) | misaligned, out of range; out of frames |
 /// | [`resident`] | O(resident) | no |
-/// | [`clean`], [`evict`] | O(log n + touched) | misaligned, out of range |
+/// | [`harvest`], [`clean`], [`evict`] | O(log n + touched) | misaligned, out of range |
 /// | [`fork_into`] | O(n + resident) | child not empty, or of another allocator; out of nodes, out of frames |
 /// | [`find_free_area`], [`find_free`], [`find_free_from`] | O(log n), see below | no: `None` |
 /// | [`holes`] | O(log n), O(1) a map | no |
@@ -127,6 +127,7 @@ use crate::tree::{Node, Tree};
 /// [`discard`]: Self::discard
 /// [`resident`]: Self::resident
 /// [`clean`]: Self::clean
+/// [`harvest`]: Self::harvest
 /// [`evict`]: Self::evict
 /// [`fork_into`]: Self::fork_into
 /// [`find_free_area`]: Self::find_free_area

@@ -143,6 +143,13 @@ impl<F: Format, P: Platform> Paging for Radix<F, P> {
         self.share_area(child, area, permissions)
     }
 
+    fn take_accessed(&mut self, area: MemoryArea, out: &mut Retired, sink: impl FnMut(Run)) {
+        let mut sink = sink;
+        self.change(out, |table, out| {
+            table.take_accessed_of(area, out, &mut sink)
+        });
+    }
+
     fn take_dirty(&mut self, area: MemoryArea, sink: impl FnMut(Run)) {
         self.take_dirty_of(area, sink);
     }

@@ -220,3 +220,58 @@ fn each_space_cleans_its_own_pages_of_a_shared_object() {
     assert_eq!(write(&parent, 4, 9), Some(Done::Dirtied));
     assert_eq!(word(&child, 4), 9);
 }
+
+/// The hand of a clock: what was not used since it came by last is not named, and what was written stays known.
+#[test]
+fn a_harvest_names_what_was_used_since_the_last_and_forgets_no_write() {
+    for policy in [AccessedDirty::Software, AccessedDirty::Hardware] {
+        let platform = Platform::new();
+        let cache = Cache::new(platform.clone());
+        let features = Features::new().with_accessed_dirty(policy);
+        let table = Sv39::with_features(platform.clone(), features).unwrap();
+        let mut space = Space::new(table);
+        show(&mut space, 0, 4, true);
+        for page in [4, 5, 7] {
+            touch(&space, &cache, page, Access::Write);
+        }
+        let harvest = |space: &mut Space| {
+            let mut used = Vec::new();
+            let harvested = space.harvest(pages(0, 64), |map, area| {
+                assert_eq!(map.vmarea(), pages(4, 4));
+                used.push(area.start().get() / PAGE);
+            });
+            harvested.unwrap();
+            used
+        };
+        let flushes = platform.flushes.get();
+        assert_eq!(harvest(&mut space), [4, 5, 7], "{policy:?}");
+        assert_eq!(harvest(&mut space), [0; 0], "{policy:?}");
+        assert_eq!(platform.flushes.get(), flushes + 1);
+        word(&space, 5);
+        assert_eq!(harvest(&mut space), [5], "{policy:?}");
+        // An MMU that leaves the bit to software faults until it is set.
+        if policy == AccessedDirty::Software {
+            let answer = space.handle_fault(at(7), Access::Read, Privilege::User);
+            assert!(matches!(answer, Ok(Answer::Spurious { .. })), "{answer:?}");
+            assert_eq!(harvest(&mut space), [7]);
+        }
+        assert_eq!(cleaned(&mut space, 0, 64), [0, 1, 3], "{policy:?}");
+    }
+}
+
+/// Where no CPU tells of use, all counts as used.
+#[test]
+fn a_harvest_of_preset_bits_names_all_and_flushes_nothing() {
+    let platform = Platform::new();
+    let cache = Cache::new(platform.clone());
+    let mut space = space(&platform);
+    show(&mut space, 0, 2, true);
+    touch(&space, &cache, 4, Access::Read);
+    let flushes = platform.flushes.get();
+    for _ in 0..2 {
+        let mut used = 0;
+        space.harvest(pages(0, 64), |_, _| used += 1).unwrap();
+        assert_eq!(used, 1);
+    }
+    assert_eq!(platform.flushes.get(), flushes);
+}

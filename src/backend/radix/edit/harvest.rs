@@ -59,6 +59,30 @@ impl<F: Format, P: Platform> Radix<F, P> {
         }
     }
 
+    /// As [`Paging::take_accessed`](crate::backend::Paging::take_accessed).
+    pub(in crate::backend::radix) fn take_accessed_of(
+        &mut self,
+        area: MemoryArea,
+        out: &mut Retired,
+        mut sink: impl FnMut(Run),
+    ) {
+        let clears = self.features().accessed_dirty != AccessedDirty::Preset;
+        for part in self.canonical(area) {
+            let mut changed = Changed::default();
+            let leaves = self.leaves(part);
+            for leaf in leaves.filter(|leaf| leaf.word & F::ACCESSED != 0) {
+                if clears && leaf.word & F::VALID != 0 {
+                    changed.leaves(leaf.whole);
+                }
+                if clears {
+                    leaf.place.fetch_and(!F::ACCESSED, Relaxed);
+                }
+                sink(leaf.run);
+            }
+            changed.tell(out);
+        }
+    }
+
     /// As [`Paging::take_dirty`](crate::backend::Paging::take_dirty).
     pub(in crate::backend::radix) fn take_dirty_of(
         &mut self,

@@ -3,20 +3,21 @@
 //! The walk goes over the tables of the one that has the frames. Where a table of pages owns any, the other's table for
 //! these pages is looked up or made, once, and words go from table to table.
 
+use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
 
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::backend::paging::Unshared;
 use crate::backend::radix::entry::format::Format;
-use crate::backend::radix::entry::word::{Word, is_leaf};
+use crate::backend::radix::entry::word::Word;
 use crate::backend::radix::hooks::New;
 use crate::backend::radix::memory::Radix;
 use crate::backend::radix::walk::slot::each_filled;
-use crate::backend::radix::walk::table::{Table, word};
+use crate::backend::radix::walk::table::{Table, any_with, word};
 use crate::backend::radix::walk::vacant::populated;
 use crate::error::MapError;
-use crate::frame::FRAME_SIZE;
+use crate::frame::{FRAME_SIZE, ShareError};
 use crate::permissions::Permissions;
 use crate::platform::Platform;
 
@@ -42,6 +43,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
             let addr = child.root_addr();
             return Err(MapError::ForeignFrame { addr }.into());
         }
+        // No retired word is left then.
+        self.settle(None);
         // A leaf that cannot be written is not dirty: the frame is the parent's, too, who would take it for written.
         let bits = F::permissions(permissions - Permissions::WRITE) | child.unwritten_bits();
         let mut share = Share {
@@ -82,8 +85,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
             return;
         };
         let from = table.get(slots.clone()).unwrap_or_default();
-        let owns = |word: u64| word & F::OWNED != 0 && is_leaf::<F>(word);
-        if !from.iter().any(|word| owns(word.load(Relaxed))) {
+        if !any_with(from, F::OWNED, |_, _| true) {
             return;
         }
         let to = match share.child.table_to_own(area.start()) {
@@ -91,28 +93,37 @@ impl<F: Format, P: Platform> Radix<F, P> {
             Err(error) => return share.stopped = Some(error.into()),
         };
         share.is_any = true;
+        let is_free = !any_with(to, u64::MAX, |_, _| true);
+        let shared = if is_free {
+            self.share_leaves(from, to, share.bits)
+                .map_err(Unshared::Share)
+        } else {
+            Err(MapError::Overlap { existing: area }.into())
+        };
+        share.stopped = shared.err();
+    }
+
+    /// Writes leaves to the frames of owned leaves where nothing is.
+    fn share_leaves(
+        &self,
+        from: &[AtomicU64],
+        to: &[AtomicU64],
+        bits: u64,
+    ) -> Result<(), ShareError> {
         for (from, to) in from.iter().zip(to) {
             let word = from.load(Relaxed);
-            if !owns(word) {
-                continue;
-            }
-            let leaf = if to.load(Relaxed) == 0 {
-                self.shared_leaf(word, share.bits)
-            } else {
-                let existing = area;
-                Err(MapError::Overlap { existing }.into())
-            };
-            match leaf {
-                Ok(leaf) => to.store(leaf, Relaxed),
-                Err(error) => return share.stopped = Some(error),
+            // Nothing waits, so it is a leaf.
+            if word & F::OWNED != 0 {
+                to.store(self.shared_leaf(word, bits)?, Relaxed);
             }
         }
+        Ok(())
     }
 
     /// A further leaf to the frame of `word`, with a reference of its own.
     #[inline]
     #[expect(unsafe_code, reason = "the frame is known by the leaf that owns it")]
-    fn shared_leaf(&self, word: u64, bits: u64) -> Result<u64, Unshared> {
+    fn shared_leaf(&self, word: u64, bits: u64) -> Result<u64, ShareError> {
         // SAFETY: the leaf has a reference to the frame, and keeps it: the page table is borrowed as `&mut` by
         // `share_area`, so no other CPU exchanges the page. So no second look at it is needed.
         let frame = unsafe { self.platform().share(F::addr(word)) }?;

@@ -21,7 +21,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
     /// it was cached under another.
     ///
     /// It is owed until the last frame is back: after a panic in here, the next call begins anew.
-    pub(super) fn settle(&mut self, asid: Option<Asid>) {
+    pub(in crate::backend::radix) fn settle(&mut self, asid: Option<Asid>) {
         if !self.owed.is_any() {
             return;
         }
