@@ -8,6 +8,7 @@ mod claim;
 mod copy_on_write;
 mod frames;
 mod harvest;
+mod hold;
 mod permit;
 mod protect;
 mod reuse;
