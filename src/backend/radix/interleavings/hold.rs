@@ -1,12 +1,13 @@
 //! A reference that is taken to a frame on suspicion, beside an exchange that gives the frame back.
 
 use super::frames::Reference;
-use super::space::{READ, Space, leaf, run};
+use super::space::{READ, Space, WRITE, leaf, run};
 use super::{check, for_each_format, spawn};
 use crate::backend::radix::entry::format::Format;
 
 for_each_format! {
     fn what_is_held_is_not_free() = hold_and_exchange;
+    fn a_copy_that_is_held_is_filled() = hold_of_the_copy;
 }
 
 /// Exchanges the page. Its old frame becomes somebody else's at once, if that was the last reference.
@@ -28,5 +29,21 @@ fn hold_and_exchange<F: Format + 'static>() {
         }
         let is_reused = other.join().unwrap();
         assert_eq!(space.frames.counts(), [u64::from(is_reused), 1, 1]);
+    });
+}
+
+fn hold_of_the_copy<F: Format + 'static>() {
+    check(None, || {
+        let space = Space::<F>::alone(leaf::<F>(0, READ));
+        let other = spawn(&space, |space| {
+            if let Some(held) = space.hold(run(1, WRITE)) {
+                space.frames.access(held.0);
+                space.frames.release(held, false);
+            }
+        });
+        space.frames.fill(1);
+        assert!(space.exchange(run(0, READ), Reference(1)).is_ok());
+        other.join().unwrap();
+        assert_eq!(space.frames.counts(), [0, 1, 1]);
     });
 }

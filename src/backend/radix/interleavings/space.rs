@@ -33,12 +33,15 @@ pub(super) struct Space<F> {
 }
 
 /// What has come to pass, in the order in which it did. No CPU knows.
+///
+/// loom need not try both orders of two events that have no word in common. Where these matter, so that either may come
+/// first, the event is a word of loom's: a step that reads and writes it reads what came last, and orders nothing else.
 #[derive(Default)]
 pub(super) struct Events {
     /// How often the MMU has set D in a leaf of the frame 0.
     pub(super) dirtied: AtomicUsize,
-    /// A frame other than 0 was written through the page.
-    is_copy_written: AtomicBool,
+    /// 1 when a frame other than 0 was written through the page.
+    copy_written: AtomicU64,
     /// A flush has returned, and nobody may write after that.
     pub(super) is_protected: AtomicBool,
     /// The page was written after a flush had returned.
@@ -131,8 +134,13 @@ impl<F: Format> Space<F> {
 
     fn note(&self, frame: usize, access: Access) {
         let events = &self.events;
-        let is_stale = frame == 0 && events.is_copy_written.load(Relaxed);
-        assert!(!is_stale, "the old frame is used after the new was written");
+        if frame == 0 {
+            let copy_written = events.copy_written.fetch_or(0, Relaxed);
+            assert_eq!(
+                copy_written, 0,
+                "the old frame is used after the new was written"
+            );
+        }
         if access == Access::Write {
             assert!(
                 !events.is_protected.load(Relaxed),
@@ -140,7 +148,9 @@ impl<F: Format> Space<F> {
             );
             let is_after = events.is_flushed.load(Relaxed);
             events.is_written_after_flush.fetch_or(is_after, Relaxed);
-            events.is_copy_written.fetch_or(frame > 0, Relaxed);
+            if frame > 0 {
+                events.copy_written.fetch_or(1, Relaxed);
+            }
         }
     }
 
