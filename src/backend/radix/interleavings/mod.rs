@@ -3,6 +3,11 @@
 //!
 //! What runs here are the transitions that the edits call, with loom's atomics in the place of `core`'s. Each test is of
 //! one page, with the words of RISC-V and of a format that breaks before it makes.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that fails should stop where it fails"
+)]
 
 mod claim;
 mod copy_on_write;

@@ -13,7 +13,7 @@ use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::attributes::{Attributes, MemoryType};
 use crate::backend::radix::entry::format::Format;
-use crate::backend::radix::entry::transition::hold::{NotHeld, hold};
+use crate::backend::radix::entry::transition::hold::hold;
 use crate::backend::radix::entry::transition::swap::swap;
 use crate::backend::radix::entry::transition::touch::allows;
 use crate::backend::run::Run;
@@ -196,9 +196,7 @@ impl<F: Format> Space<F> {
         let release = |reference| {
             frames.release(reference, false);
         };
-        match hold::<F, _>(&self.entry, run, share, release) {
-            Ok(reference) => reference,
-            Err(NotHeld::Changed(_) | NotHeld::Unshared(_)) => None,
-        }
+        let held = hold::<F, _>(&self.entry, run, share, release);
+        held.unwrap_or_default()
     }
 }
