@@ -7,15 +7,9 @@ use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
+use crate::count::{COUNT, DIRTY, first, is_unique, release, share};
 use crate::flush::{Flush, Tlb};
 use crate::frame::{AllocatorId, FRAME_SIZE, Frame, FrameAllocator, ShareError};
-
-/// The bits of a word that count.
-const COUNT: u64 = u32::MAX as u64;
-
-/// Set when a reference was given back as dirty. It waits here for the last one: the CPU that gives that back is often
-/// not the one whose page was written.
-const DIRTY: u64 = 1 << 63;
 
 /// A platform whose frames may have more than one reference, over one that counts none.
 ///
@@ -138,7 +132,7 @@ unsafe impl<P: FrameAllocator> FrameAllocator for Counted<P> {
         }
         let at = frame.into_addr();
         if let Some(word) = self.word(at) {
-            word.store(1, Relaxed);
+            first(word);
         }
         // SAFETY: the reference that `inner` gave is handed on, under the id of this value, which reaches it alike.
         Some(unsafe { Frame::of(self.id(), at) })
@@ -153,18 +147,8 @@ unsafe impl<P: FrameAllocator> FrameAllocator for Counted<P> {
         let Some(word) = self.word(at) else {
             return self.give_back(at, dirty);
         };
-        let mark = if dirty { DIRTY } else { 0 };
-        // AcqRel: the accesses of all who gave a reference back have ended before the frame is anybody else's.
-        let before = word.fetch_update(AcqRel, Acquire, |word| match word & COUNT {
-            0 => None,
-            1 => Some(0),
-            _ => Some((word | mark) - 1),
-        });
-        match before {
-            Ok(before) if before & COUNT == 1 => {
-                self.give_back(at, (before | mark) & DIRTY != 0);
-            }
-            Ok(_) | Err(_) => {}
+        if let Some(dirty) = release(word, dirty) {
+            self.give_back(at, dirty);
         }
     }
 
@@ -178,24 +162,14 @@ unsafe impl<P: FrameAllocator> FrameAllocator for Counted<P> {
 
     unsafe fn share(&self, at: PhysAddr) -> Result<Frame, ShareError> {
         let word = self.word(at).ok_or(ShareError::Uncounted)?;
-        let counted = word.fetch_update(Acquire, Relaxed, |word| match word & COUNT {
-            0 | COUNT => None,
-            _ => Some(word + 1),
-        });
-        match counted {
-            Ok(_) => {
-                let at = at.align_down(FRAME_SIZE).unwrap_or(at);
-                // SAFETY: the reference was counted just now, and is given to nobody else.
-                Ok(unsafe { Frame::of(self.id(), at) })
-            }
-            Err(word) if word & COUNT == 0 => Err(ShareError::Free),
-            Err(_) => Err(ShareError::TooMany),
-        }
+        share(word)?;
+        let at = at.align_down(FRAME_SIZE).unwrap_or(at);
+        // SAFETY: the reference was counted just now, and is given to nobody else.
+        Ok(unsafe { Frame::of(self.id(), at) })
     }
 
     fn is_unique(&self, at: PhysAddr) -> bool {
-        self.word(at)
-            .is_none_or(|word| word.load(Acquire) & COUNT <= 1)
+        self.word(at).is_none_or(is_unique)
     }
 }
 

@@ -277,7 +277,9 @@ pub unsafe trait FrameAllocator {
     /// [`Counted`](crate::Counted) does. The default counts none. O(1).
     ///
     /// *For who implements it:* the frame may have been given back a moment ago, by another CPU. Then the answer is
-    /// [`ShareError::Free`]: a count never goes from 0 to 1 here.
+    /// [`ShareError::Free`]: a count never goes from 0 to 1 here. It may even have been handed out again since: write its
+    /// first count with Release in [`alloc`](Self::alloc), and count here with Acquire. So the caller's second look at
+    /// the entry finds that it has changed.
     ///
     /// # Errors
     /// No count has changed: [`ShareError::Uncounted`], [`ShareError::Free`], [`ShareError::TooMany`].

@@ -20,6 +20,8 @@ mod attributes;
 pub mod backend;
 mod bytes;
 #[cfg(target_has_atomic = "64")]
+mod count;
+#[cfg(target_has_atomic = "64")]
 mod counted;
 mod error;
 mod fault;
@@ -32,6 +34,8 @@ pub mod guide;
 mod manager;
 mod map;
 mod permissions;
+#[cfg(target_has_atomic = "64")]
+mod place;
 mod platform;
 #[cfg(feature = "alloc")]
 mod shared_pages;

@@ -7,7 +7,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::ptr::NonNull;
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicU32, AtomicUsize};
 
 use spin::Mutex;
@@ -200,7 +200,7 @@ unsafe impl FrameAllocator for HostFrames {
         }
         let index = self.host.take(&mut pool)?;
         let count = self.host.memory.count(index);
-        count.into_iter().for_each(|count| count.store(1, Relaxed));
+        count.into_iter().for_each(|count| count.store(1, Release));
         let at = self.host.addr(index);
         // SAFETY: the frame was free, and is not handed out again before it is released. Who has this id shares this
         // memory: no other memory is at the same place while a frame of this one is handed out.

@@ -124,6 +124,9 @@ mod edit;
 mod entry;
 mod frames;
 mod hooks;
+#[cfg(all(test, loom))]
+#[cfg(feature = "alloc")]
+mod interleavings;
 mod memory;
 mod new;
 mod paging;

@@ -1,9 +1,8 @@
 //! The contract of a page table that owns frames, method by method.
 
-use core::sync::atomic::Ordering::Acquire;
-
 use super::entry::features::AccessedDirty;
 use super::entry::format::Format;
+use super::entry::transition::hold::{NotHeld, hold};
 use super::entry::word::is_run;
 use super::memory::Radix;
 use super::reservation::reserved::Reserved;
@@ -17,7 +16,7 @@ use crate::backend::paging::{NotAtOnce, Paging, Unheld, Unshared};
 use crate::backend::run::{Entry, Run};
 use crate::bytes::Held;
 use crate::flush::{Flush, Retired};
-use crate::frame::{FRAME_SIZE, Frame, ShareError};
+use crate::frame::{FRAME_SIZE, Frame};
 use crate::permissions::{Access, Permissions};
 use crate::platform::Platform;
 
@@ -85,38 +84,28 @@ impl<F: Format, P: Platform> Paging for Radix<F, P> {
         let page = run.area.start();
         let found = self.find(page).filter(|found| found.level == 0);
         let Found { word, .. } = found.ok_or(Unheld::Changed(Entry::Empty))?;
-        let is_owned = |word: u64| is_run::<F>(word, run) && word & F::OWNED != 0;
-        let changed = |word: u64| Unheld::Changed(entry::<F>(word, page, 0));
-        let value = word.load(Acquire);
-        if !is_owned(value) {
-            return Err(changed(value));
-        }
         let platform = self.platform();
-        if !platform.counts(run.first) {
-            // SAFETY:
-            // - the leaf has the one reference to the frame, which the platform has handed out, and is no table's: it
-            //   came in a `Frame`;
-            // - `self` is borrowed as long as the answer lives, so the leaf is not unmapped, and `exchange` refuses it,
-            //   as its frame is not counted.
-            return Ok(unsafe { Held::new(platform, run.first, None) });
-        }
-        // SAFETY: should the frame have been given back and be a table's by now, then the word has changed, and the
-        // reference is given back below, unused.
-        let frame = match unsafe { platform.share(run.first) } {
-            Ok(frame) => frame,
-            Err(ShareError::Free) => return Err(changed(word.load(Acquire))),
-            Err(error) => return Err(Unheld::Share(error)),
+        let share = || {
+            if !platform.counts(run.first) {
+                return Ok(None);
+            }
+            // SAFETY: should the frame have been given back and be a table's by now, then the word has changed, and the
+            // reference is given back by `hold`, unused.
+            unsafe { platform.share(run.first) }.map(Some)
         };
-        let value = word.load(Acquire);
-        if !is_owned(value) {
-            platform.release(frame, false);
-            return Err(changed(value));
+        let release = |frame| platform.release(frame, false);
+        match hold::<F, _>(word, run, share, release) {
+            // SAFETY:
+            // - where `frame` is a reference to it, it stays handed out as long as the answer has that. The leaf owned it
+            //   after the reference was there. Since then it was not given back, and no table's frame is ever owned by a
+            //   leaf;
+            // - else the leaf has the one reference to the frame, which the platform has handed out, and is no table's:
+            //   it came in a `Frame`. `self` is borrowed as long as the answer lives, so the leaf is not unmapped, and
+            //   `exchange` refuses it, as its frame is not counted.
+            Ok(frame) => Ok(unsafe { Held::new(platform, run.first, frame) }),
+            Err(NotHeld::Changed(word)) => Err(Unheld::Changed(entry::<F>(word, page, 0))),
+            Err(NotHeld::Unshared(error)) => Err(Unheld::Share(error)),
         }
-        // SAFETY:
-        // - `frame` is a reference to it, so it stays handed out as long as the answer has that;
-        // - the leaf owned it after the reference was there. Since then it was not given back, and no table's frame is
-        //   ever owned by a leaf.
-        Ok(unsafe { Held::new(platform, run.first, Some(frame)) })
     }
 
     #[expect(unsafe_code, reason = "the frame is known by the leaf that owns it")]

@@ -11,7 +11,7 @@ use crate::backend::radix::{Features, Format, Sealed};
 use crate::error::MapError;
 use crate::permissions::Permissions;
 
-pub(super) enum ArmLike {}
+pub(in crate::backend::radix) enum ArmLike {}
 
 /// In a pointer, and in the leaf of a page; a leaf of more has it clear.
 const PAGE: u64 = 1 << 1;

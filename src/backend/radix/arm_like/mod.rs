@@ -1,6 +1,6 @@
 //! Whether the walker is any format's: the same edits in one that has little in common with RISC-V's.
 
 mod edits;
-mod format;
+pub(super) mod format;
 mod panics;
 mod platform;

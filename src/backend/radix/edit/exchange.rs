@@ -1,14 +1,14 @@
 //! Replacing the frame of a page, while other CPUs use it.
 
 use core::sync::atomic::AtomicU64;
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use crate::addr::VirtAddr;
 use crate::asid::Asid;
 use crate::attributes::Attributes;
 use crate::backend::lost::{Lost, Replaced};
 use crate::backend::radix::entry::format::Format;
-use crate::backend::radix::entry::retired::retired_leaf;
+use crate::backend::radix::entry::transition::swap::swap;
 use crate::backend::radix::entry::word::{Word, is_run};
 use crate::backend::radix::hooks::New;
 use crate::backend::radix::memory::Radix;
@@ -18,19 +18,6 @@ use crate::backend::run::Run;
 use crate::error::MapError;
 use crate::frame::{FRAME_SIZE, Frame};
 use crate::platform::Platform;
-
-/// A leaf that is broken until its flush has returned. A flush that panics puts it back: nobody else would ever make
-/// another of it.
-struct Broken<'a> {
-    word: &'a AtomicU64,
-    leaf: u64,
-}
-
-impl Drop for Broken<'_> {
-    fn drop(&mut self) {
-        self.word.store(self.leaf, Release);
-    }
-}
 
 impl<F: Format, P: Platform> Radix<F, P> {
     /// As [`Paging::exchange`](crate::backend::Paging::exchange).
@@ -88,34 +75,12 @@ impl<F: Format, P: Platform> Radix<F, P> {
 
     /// Puts `new` in the place of the leaf of `old`, and makes every CPU see it. Answers the word that was there, or, as
     /// an error, the word that is there instead.
-    ///
-    /// A valid leaf is broken first, by every format. Were `new` there before the flush, one CPU could write the new
-    /// frame while another still reads the old one. A hidden leaf was in no TLB, unless a flush is due.
-    ///
-    /// An owned frame that nobody counts stays: another CPU may be reading its bytes without a reference, by `hold`.
     fn swap_leaf(&self, word: &AtomicU64, old: Run, new: u64, asid: Asid) -> Result<u64, u64> {
-        let is_valid = |leaf| leaf & F::VALID != 0;
-        let is_cached = |leaf| is_valid(leaf) || self.owed.is_any();
         let is_counted = self.platform().counts(old.first);
-        // The MMU may set bits of the old leaf until another word is there: it is tried again then.
-        let before = word.fetch_update(AcqRel, Acquire, |found| {
-            let next = if is_cached(found) {
-                retired_leaf::<F>(found)
-            } else {
-                new
-            };
-            let may_go = is_counted || found & F::OWNED == 0;
-            (is_run::<F>(found, old) && may_go).then_some(next)
-        })?;
-        if is_cached(before) {
-            let leaf = before;
-            let broken = Broken { word, leaf };
-            self.flush_leaves(old.area, asid);
-            core::mem::forget(broken);
-            // The word is still retired: nobody takes that for a leaf, or for empty.
-            word.store(new, Release);
-        }
-        if is_valid(new) {
+        let is_flush_due = || self.owed.is_any();
+        let flush = || self.flush_leaves(old.area, asid);
+        let before = swap::<F>(word, old, new, is_counted, is_flush_due, flush)?;
+        if new & F::VALID != 0 {
             self.made_valid(old.area, New::Leaves);
         }
         Ok(before)

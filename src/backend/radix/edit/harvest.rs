@@ -5,6 +5,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use crate::area::MemoryArea;
 use crate::backend::radix::entry::features::AccessedDirty;
 use crate::backend::radix::entry::format::Format;
+use crate::backend::radix::entry::transition::harvest::harvest;
 use crate::backend::radix::memory::Radix;
 use crate::backend::radix::retire::changed::Changed;
 use crate::backend::run::Run;
@@ -47,7 +48,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
                         // The whole leaf: a CPU that keeps a part of it as used would not set the bit again.
                         changed.leaves(leaf.whole);
                     }
-                    old = leaf.place.fetch_and(!used, Relaxed);
+                    old = harvest::<F>(leaf.place);
                 }
                 sink(Usage {
                     run: leaf.run,

@@ -7,12 +7,12 @@
 
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-use super::claim::{Alone, Claim, Shared};
 use super::map_edit::MapEdit;
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::entry::retired::retired;
+use crate::backend::radix::entry::transition::claim::{Alone, Claim, Shared};
 use crate::backend::radix::entry::word::Word;
 use crate::backend::radix::hooks::New;
 use crate::backend::radix::memory::Radix;

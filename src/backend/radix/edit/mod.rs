@@ -16,12 +16,12 @@
 //! [`split`] makes smaller leaves of a large one, for edits that want a part of it. [`at_once`] makes one edit in one
 //! call; for one page, [`one_page`] does so with a walk and a store.
 //!
-//! Under `&self` many CPUs edit at once, so entries are claimed with a compare-and-swap ([`claim`]). Under `&mut self`
+//! Under `&self` many CPUs edit at once, so entries are claimed with a compare-and-swap
+//! ([`claim`](super::entry::transition::claim)). Under `&mut self`
 //! nobody but the MMU writes entries, so loads and stores stand apart wherever the MMU does not write either.
 
 pub(super) mod at_once;
 pub(super) mod check_page;
-pub(super) mod claim;
 pub(super) mod exchange;
 pub(super) mod fill;
 pub(super) mod harvest;

@@ -1,13 +1,11 @@
 //! Letting a leaf allow more, for the same frame.
 
-use core::sync::atomic::Ordering::Relaxed;
-
 use crate::area::MemoryArea;
 use crate::backend::check::check_edit;
 use crate::backend::page_table::Edit;
 use crate::backend::radix::entry::features::AccessedDirty;
 use crate::backend::radix::entry::format::Format;
-use crate::backend::radix::entry::word::is_run;
+use crate::backend::radix::entry::transition::permit::permit;
 use crate::backend::radix::hooks::New;
 use crate::backend::radix::memory::Radix;
 use crate::backend::radix::walk::find::{Found, entry};
@@ -17,15 +15,14 @@ use crate::permissions::{Access, Permissions};
 use crate::platform::Platform;
 
 impl<F: Format, P: Platform> Radix<F, P> {
-    /// As [`Paging::permit`](crate::backend::Paging::permit). Accessed and dirty bits stay, also those that the MMU sets
-    /// meanwhile.
+    /// As [`Paging::permit`](crate::backend::Paging::permit).
     pub(in crate::backend::radix) fn permit_leaf(
         &self,
         old: Run,
         permissions: Permissions,
     ) -> Result<(), Entry> {
         let page = old.area.start();
-        let Found { word, level, .. } = self.find(page).ok_or(Entry::Empty)?;
+        let Found { word, value, level } = self.find(page).ok_or(Entry::Empty)?;
         let is_sound = check_edit(self, Edit::Protect(old.area, permissions)).is_ok();
         let is_whole = old.area == MemoryArea::block(page, span(level));
         let gained = permissions - old.attributes.permissions;
@@ -39,11 +36,10 @@ impl<F: Format, P: Platform> Radix<F, P> {
             0
         };
         let bits = F::permissions(permissions) | used;
-        let set = word.fetch_update(Relaxed, Relaxed, |word| {
-            (is_sound && is_whole && is_more && is_run::<F>(word, old))
-                .then_some((word & F::KEPT) | bits)
-        });
-        match set {
+        if !(is_sound && is_whole && is_more) {
+            return Err(entry::<F>(value, page, level));
+        }
+        match permit::<F>(word, old, bits) {
             Ok(_) => {
                 self.made_valid(old.area, New::Leaves);
                 Ok(())

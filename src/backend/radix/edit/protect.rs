@@ -8,9 +8,9 @@ use core::ops::Range;
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::rewrite::Allowed;
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
+use crate::backend::radix::entry::allowed::Allowed;
 use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::entry::word::{Word, is_leaf};
 use crate::backend::radix::hooks::New;

@@ -5,11 +5,12 @@ use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
 
 use crate::addr::PhysAddr;
+use crate::backend::radix::entry::allowed::Allowed;
 use crate::backend::radix::entry::format::Format;
+use crate::backend::radix::entry::transition::rewrite::rewrite;
 use crate::backend::radix::entry::word::is_leaf;
 use crate::backend::radix::memory::Radix;
 use crate::backend::radix::walk::table::Table;
-use crate::permissions::Permissions;
 use crate::platform::Platform;
 
 /// The number of words that are compared together. It is as many as make the comparison worth it, and few enough that
@@ -23,35 +24,6 @@ pub(crate) struct Seen {
     pub(crate) words: u64,
     /// The bits that changed in any valid word: 0 when no CPU need forget anything.
     pub(crate) difference: u64,
-}
-
-/// The bits that a format makes of the permissions which leaves are to have.
-#[derive(Clone, Copy)]
-pub(super) struct Allowed {
-    pub(super) bits: u64,
-    /// The bits of an owned leaf that could not be written before. Its frame may have other owners, so the next write
-    /// faults, and decides.
-    unwritable: u64,
-}
-
-impl Allowed {
-    pub(super) fn new<F: Format>(permissions: Permissions) -> Self {
-        Self {
-            bits: F::permissions(permissions),
-            unwritable: F::permissions(permissions - Permissions::WRITE),
-        }
-    }
-
-    /// The bits that `leaf` is to have.
-    #[inline]
-    fn of<F: Format>(self, leaf: u64) -> u64 {
-        let is_writable = || F::attributes(leaf).permissions.contains(Permissions::WRITE);
-        if leaf & F::OWNED == 0 || is_writable() {
-            self.bits
-        } else {
-            self.unwritable
-        }
-    }
 }
 
 impl Seen {
@@ -105,29 +77,16 @@ fn rewrite_alike<F: Format>(words: &[AtomicU64], old: u64, allowed: Allowed, see
 fn rewrite_each<F: Format>(words: &[AtomicU64], allowed: Allowed, seen: &mut Seen) {
     for word in words {
         let old = word.load(Relaxed);
-        let new = with_permissions::<F>(old, allowed);
+        let new = allowed.in_word::<F>(old);
         word.store(new, Relaxed);
         seen.note::<F>(old, old ^ new);
     }
 }
 
-/// Rewrites words in which the MMU sets A and D meanwhile. Each is read and written in one step, so that no bit is lost.
+/// Rewrites words in which the MMU sets A and D meanwhile.
 fn rewrite_shared<F: Format>(words: &[AtomicU64], allowed: Allowed, seen: &mut Seen) {
     for word in words {
-        let change = |old| Some(with_permissions::<F>(old, allowed));
-        let old = word
-            .fetch_update(Relaxed, Relaxed, change)
-            .unwrap_or_default();
-        seen.note::<F>(old, old ^ with_permissions::<F>(old, allowed));
-    }
-}
-
-/// The word with other permissions if it is a leaf, else the word as it is.
-#[inline]
-fn with_permissions<F: Format>(word: u64, allowed: Allowed) -> u64 {
-    if is_leaf::<F>(word) {
-        (word & F::KEPT) | allowed.of::<F>(word)
-    } else {
-        word
+        let old = rewrite::<F>(word, allowed);
+        seen.note::<F>(old, old ^ allowed.in_word::<F>(old));
     }
 }

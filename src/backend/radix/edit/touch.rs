@@ -1,11 +1,9 @@
 //! Setting the accessed and dirty bits for an MMU that faults on a clear one.
 
-use core::sync::atomic::Ordering::Relaxed;
-
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::backend::radix::entry::format::Format;
-use crate::backend::radix::entry::word::Word;
+use crate::backend::radix::entry::transition::touch::{allows, touch};
 use crate::backend::radix::hooks::New;
 use crate::backend::radix::memory::Radix;
 use crate::backend::radix::walk::find::{Found, entry};
@@ -23,19 +21,10 @@ impl<F: Format, P: Platform> Radix<F, P> {
         access: Access,
     ) -> Result<(), Entry> {
         let Found { word, value, level } = self.find(addr).ok_or(Entry::Empty)?;
-        let allows = |word: u64| {
-            let permissions = F::attributes(word).permissions;
-            matches!(Word::read::<F>(word, level), Word::Leaf(_))
-                && word & F::VALID != 0
-                && permissions.allow(access)
-        };
-        if value & F::used(access) == F::used(access) && allows(value) {
+        if value & F::used(access) == F::used(access) && allows::<F>(value, level, access) {
             return Ok(());
         }
-        let set = word.fetch_update(Relaxed, Relaxed, |word| {
-            allows(word).then_some(word | F::used(access))
-        });
-        match set {
+        match touch::<F>(word, level, access) {
             Ok(before) if before & F::used(access) == F::used(access) => Ok(()),
             Ok(_) => {
                 self.made_valid(MemoryArea::block(addr, span(level)), New::Leaves);

@@ -8,7 +8,8 @@ use core::sync::atomic::Ordering::Relaxed;
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::backend::radix::entry::format::Format;
-use crate::backend::radix::entry::retired::{retired, retired_leaf, waits};
+use crate::backend::radix::entry::retired::{retired_leaf, waits};
+use crate::backend::radix::entry::transition::retire::retire;
 use crate::backend::radix::entry::word::Word;
 use crate::backend::radix::memory::Radix;
 use crate::backend::radix::reservation::reserved::Reserved;
@@ -124,10 +125,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
             }
         } else if self.is_written_by_hardware() || F::BREAK_BEFORE_MAKE {
             for word in words {
-                // Invalid from this step on: the MMU sets no bit any more.
-                let old = word.swap(0, Relaxed);
-                word.store(retired::<F>(old, 0), Relaxed);
-                seen |= old;
+                seen |= retire::<F>(word, 0);
             }
         } else {
             for word in words {

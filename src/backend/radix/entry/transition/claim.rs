@@ -1,7 +1,8 @@
 //! Claiming an empty entry, alone or among other CPUs.
 
-use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::{Relaxed, Release};
+
+use crate::place::Place;
 
 /// Who else may write entries during a map: nobody ([`Alone`]), or other CPUs ([`Shared`]).
 pub(crate) trait Claim {
@@ -10,7 +11,7 @@ pub(crate) trait Claim {
 
     /// Writes `new` into an empty entry; false when it is not empty. Release: whoever reads a pointer there sees the
     /// table behind it filled.
-    fn claim(word: &AtomicU64, new: u64) -> bool;
+    fn claim(place: &impl Place, new: u64) -> bool;
 }
 
 /// A claim while nobody else edits: the load and the store may stand apart.
@@ -23,10 +24,10 @@ impl Claim for Alone {
     const IS_ALONE: bool = true;
 
     #[inline]
-    fn claim(word: &AtomicU64, new: u64) -> bool {
-        let is_empty = word.load(Relaxed) == 0;
+    fn claim(place: &impl Place, new: u64) -> bool {
+        let is_empty = place.load(Relaxed) == 0;
         if is_empty {
-            word.store(new, Release);
+            place.store(new, Release);
         }
         is_empty
     }
@@ -37,7 +38,7 @@ impl Claim for Shared {
 
     /// The load spares the compare-and-swap where an entry is plainly taken, and with it the cache line.
     #[inline]
-    fn claim(word: &AtomicU64, new: u64) -> bool {
-        word.load(Relaxed) == 0 && word.compare_exchange(0, new, Release, Relaxed).is_ok()
+    fn claim(place: &impl Place, new: u64) -> bool {
+        place.load(Relaxed) == 0 && place.compare_exchange(0, new, Release, Relaxed).is_ok()
     }
 }

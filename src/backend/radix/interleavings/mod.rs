@@ -1,0 +1,64 @@
+//! Every way in which the transitions of an entry can meet, on CPUs and with an MMU that writes entries itself. Only with
+//! `RUSTFLAGS="--cfg loom" cargo test --release --lib`.
+//!
+//! What runs here are the transitions that the edits call, with loom's atomics in the place of `core`'s. Each test is of
+//! one page, with the words of RISC-V and of a format that breaks before it makes.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that fails should stop where it fails"
+)]
+
+mod claim;
+mod copy_on_write;
+mod frames;
+mod harvest;
+mod hold;
+mod permit;
+mod protect;
+mod reuse;
+mod space;
+mod touch;
+mod unmap;
+
+use alloc::sync::Arc;
+
+use loom::model::Builder;
+use loom::thread::{self, JoinHandle};
+
+use super::entry::format::Format;
+use space::Space;
+
+/// Runs `model` in every way in which its threads can be interleaved, up to this many preemptions; `None`: in all.
+fn check(preemptions: Option<usize>, model: impl Fn() + Sync + Send + 'static) {
+    let mut builder = Builder::new();
+    builder.preemption_bound = preemptions;
+    builder.check(model);
+}
+
+/// Another CPU, which does this in `space`.
+fn spawn<F: Format + 'static, R: 'static>(
+    space: &Arc<Space<F>>,
+    cpu: impl FnOnce(&Space<F>) -> R + 'static,
+) -> JoinHandle<R> {
+    let space = Arc::clone(space);
+    thread::spawn(move || cpu(&space))
+}
+
+/// A test for each kind of format.
+macro_rules! for_each_format {
+    ($(fn $test:ident() = $model:ident;)*) => {$(
+        mod $test {
+            #[test]
+            fn in_sv39() {
+                super::$model::<crate::backend::sv39::Sv39Format>();
+            }
+
+            #[test]
+            fn where_entries_are_broken_before_others_are_made() {
+                super::$model::<crate::backend::radix::arm_like::format::ArmLike>();
+            }
+        }
+    )*};
+}
+use for_each_format;
