@@ -41,7 +41,7 @@ pub fn init() -> Result<(), MapError> {
         .lock()
         .take()
         .expect("the kernel's space is made once");
-    let table = PageTable::kernel(KernelPlatform, Features::default(), upper_half())?;
+    let table = PageTable::kernel(KernelPlatform::KERNEL, Features::default(), upper_half())?;
     let mut space = Space::with_nodes(table, nodes);
 
     let [text, rodata, data] = [Symbol::Text, Symbol::Rodata, Symbol::Data].map(Symbol::addr);

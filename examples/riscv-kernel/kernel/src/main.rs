@@ -8,6 +8,7 @@
 
 extern crate alloc;
 
+mod asids;
 mod boot;
 mod checks;
 mod console;
@@ -19,6 +20,7 @@ mod layout;
 mod lock;
 mod memory;
 mod mode;
+mod once;
 mod page_fault;
 mod platform;
 mod probe;
@@ -37,6 +39,7 @@ fn start() -> ! {
     kernel_space::activate();
     kernel_space::add_heap().expect("there is memory for the heap's map");
     harts::start_others();
+    asids::begin(16);
     checks::run();
     sbi::shut_down()
 }

@@ -1,13 +1,14 @@
 //! A program in an address space of its own.
 
+use alloc::sync::Arc;
 use core::arch::global_asm;
 
-use kernel_vm::backend::riscv::{self, Satp};
-use kernel_vm::{Asid, MapError, Permissions};
+use kernel_vm::backend::riscv;
+use kernel_vm::{Activation, MapError, Permissions};
 
+use crate::asids::Tags;
 use crate::kernel_space;
 use crate::layout::{PAGE, area, direct};
-use crate::lock::Lock;
 use crate::memory::{RW, RX, Space, U, alloc, anonymous, provided};
 use crate::mode::PageTable;
 use crate::platform::KernelPlatform;
@@ -116,41 +117,39 @@ impl Registers {
     }
 }
 
-/// Which ASIDs are in use, a bit each; 0 is the kernel's own. So 6 bits of an ASID must count. A kernel for machines that
-/// have fewer, or for more spaces, lends them out in turns, with a flush when it begins anew.
-static ASIDS: Lock<u64> = Lock::new(1);
-
 /// An address space for a program: the lower half, with the kernel in the upper.
 #[derive(Debug)]
 pub struct UserSpace {
     pub space: Space,
+    tags: Arc<Tags>,
 }
 
 impl UserSpace {
     /// An empty space.
     pub fn new() -> Result<Self, MapError> {
+        let tags = Tags::new();
+        let platform = KernelPlatform::program(tags.clone());
         let table =
-            kernel_space::with(|kernel| PageTable::with_kernel(KernelPlatform, kernel.backend()))?;
-        let mut space = Space::for_payload(table);
-        let mut asids = ASIDS.lock();
-        let asid = asids.trailing_ones();
-        assert!(asid < 64, "this kernel has few spaces at once");
-        *asids |= 1 << asid;
-        space.set_asid(Asid::new(asid as u16));
-        Ok(Self { space })
+            kernel_space::with(|kernel| PageTable::with_kernel(platform, kernel.backend()))?;
+        let space = Space::for_payload(table);
+        Ok(Self { space, tags })
     }
 
-    /// Makes this hart translate through it, until it is dropped or another is activated. Nothing of its ASID is cached
-    /// that is not its own: when a space ends, kernel-vm has flushed all that was ever valid in it.
+    /// Makes this hart translate through it, until it is dropped or another is activated.
     pub fn activate(&self) {
+        let _ = self.switch();
+    }
+
+    /// The same, and says under which ASID, and whether this hart has forgotten everything.
+    pub fn switch(&self) -> Activation {
         // SAFETY: the space has all that the kernel has in the upper half, in the same mode; and this hart leaves it
         // before it goes (`drop`).
-        unsafe { riscv::activate(self.satp()) };
+        unsafe { self.tags.activate(self.space.root_page_table()) }
     }
 
-    /// What makes a hart translate through it.
-    pub fn satp(&self) -> Satp {
-        self.space.backend().satp(self.space.asid())
+    /// What a switch to it takes, beside its root.
+    pub fn tags(&self) -> Arc<Tags> {
+        self.tags.clone()
     }
 
     /// Maps the code in user.S, a stack with a guard page below, and a heap. None of it is there before it is touched.
@@ -171,12 +170,10 @@ impl UserSpace {
 }
 
 impl Drop for UserSpace {
-    /// Other harts must have left it. The ASID is free when all that was cached under it is flushed.
+    /// Other harts must have left it. kernel-vm flushes all that was ever valid in it.
     fn drop(&mut self) {
-        if riscv::current() == self.satp() {
+        if riscv::current().root() == self.space.root_page_table() {
             kernel_space::activate();
         }
-        drop(self.space.remove_all_memory_maps());
-        *ASIDS.lock() &= !(1 << self.space.asid().get());
     }
 }
