@@ -1,9 +1,8 @@
 //! The frame allocator: a list through the free frames themselves, last in, first out; and kernel-vm's counts of
 //! references over it.
 
-use core::sync::atomic::AtomicU64;
-
 use core::ptr::NonNull;
+use core::sync::atomic::AtomicU64;
 
 use kernel_vm::{Counted, Frame, FrameAllocator, PhysAddr};
 
@@ -36,8 +35,8 @@ pub struct Pool;
 /// The pool, with a count of references for each frame.
 static COUNTED: Once<Counted<Pool>> = Once::new();
 
-/// Puts everything from the end of the image to the end of the pool on the list, the lowest frame first to go. The first
-/// hart does so, alone.
+/// Puts everything from the end of the image to the end of the pool on the list, the lowest frame first to go. The
+/// first hart does so, alone.
 pub fn init() {
     static mut COUNTS: [AtomicU64; FRAMES] = [const { AtomicU64::new(0) }; FRAMES];
     let pool = Symbol::End.addr()..direct(PhysAddr::new(POOL_END));

@@ -2,7 +2,8 @@
 //! MMU, says what it found, and turns the machine off.
 //!
 //! To read it as an example, begin with [`platform`] (the two traits), [`kernel_space`] (the kernel's own map),
-//! [`user`] (a program in an address space of its own) and [`page_fault`] (how its pages come).
+//! [`user`] (a program in an address space of its own), [`page_fault`] (how its pages come), [`process`] (fork and
+//! exec) and [`asids`] (how a hart goes from one space to another).
 #![no_std]
 #![no_main]
 
@@ -24,6 +25,7 @@ mod once;
 mod page_fault;
 mod platform;
 mod probe;
+mod process;
 mod rng;
 mod sbi;
 mod trap;

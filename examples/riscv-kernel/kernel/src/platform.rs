@@ -1,74 +1,42 @@
 //! What kernel-vm asks of a kernel: where frames come from, and who must hear of a flush.
 
 use alloc::sync::Arc;
-use core::ptr::NonNull;
 use core::sync::atomic::Ordering::SeqCst;
 use core::sync::atomic::fence;
 
 use kernel_vm::backend::riscv;
-use kernel_vm::{
-    AllocatorId, Asid, Flush, Frame, FrameAllocator, MemoryArea, PhysAddr, ShareError, Tlb,
-    VirtAddr,
-};
+use kernel_vm::{Asid, Counted, Flush, MemoryArea, PhysAddr, Tlb, VirtAddr};
 
 use crate::asids::Tags;
+use crate::frames::Pool;
 use crate::layout::PAGE;
 use crate::mode::MODE;
 use crate::{frames, harts, sbi};
 
 /// What a space is on: the frames that all share, and whoever has cached something of this space.
+pub type KernelPlatform = (&'static Counted<Pool>, Hearers);
+
+/// Who must hear of a space's flushes.
 #[derive(Clone, Debug)]
-pub struct KernelPlatform {
+pub struct Hearers {
     /// Nothing for the kernel's half, which all harts run without an ASID.
     tags: Option<Arc<Tags>>,
 }
 
-impl KernelPlatform {
-    /// That of the kernel's own half.
-    pub const KERNEL: Self = Self { tags: None };
-
-    /// That of a program's space.
-    pub const fn program(tags: Arc<Tags>) -> Self {
-        Self { tags: Some(tags) }
-    }
+/// What the kernel's own half is on.
+pub fn for_kernel() -> KernelPlatform {
+    (frames::counted(), Hearers { tags: None })
 }
 
-// SAFETY: every call goes to the method of that name of the one allocator, which keeps the promises.
-unsafe impl FrameAllocator for KernelPlatform {
-    fn id(&self) -> AllocatorId {
-        frames::counted().id()
-    }
-
-    fn alloc(&self) -> Option<Frame> {
-        frames::counted().alloc()
-    }
-
-    fn release(&self, frame: Frame, dirty: bool) {
-        frames::counted().release(frame, dirty);
-    }
-
-    fn reach(&self, at: PhysAddr) -> NonNull<u8> {
-        frames::counted().reach(at)
-    }
-
-    fn counts(&self, at: PhysAddr) -> bool {
-        frames::counted().counts(at)
-    }
-
-    unsafe fn share(&self, at: PhysAddr) -> Result<Frame, ShareError> {
-        // SAFETY: the caller's promise is the one that is asked for.
-        unsafe { frames::counted().share(at) }
-    }
-
-    fn is_unique(&self, at: PhysAddr) -> bool {
-        frames::counted().is_unique(at)
-    }
+/// What a program's space is on.
+pub fn for_program(tags: Arc<Tags>) -> KernelPlatform {
+    (frames::counted(), Hearers { tags: Some(tags) })
 }
 
 /// From how many pages on it is cheaper to forget everything.
 const MANY: usize = 64;
 
-impl Tlb for KernelPlatform {
+impl Tlb for Hearers {
     /// A space stays cached under its ASID when a hart goes on to another. So all hear of it that have ever run it; and
     /// of the kernel's half, all that are up.
     fn flush(&self, flush: &Flush<'_>) {

@@ -7,14 +7,31 @@ use kernel_vm::backend::riscv;
 use kernel_vm::{Activation, MapError, Permissions};
 
 use crate::asids::Tags;
-use crate::kernel_space;
 use crate::layout::{PAGE, area, direct};
 use crate::memory::{RW, RX, Space, U, alloc, anonymous, provided};
 use crate::mode::PageTable;
-use crate::platform::KernelPlatform;
 use crate::probe::Fault;
+use crate::process::{self, call};
+use crate::{kernel_space, platform};
 
-global_asm!(include_str!("user.S"));
+global_asm!(
+    include_str!("user.S"),
+    include_str!("programs.S"),
+    ".balign 4096",
+    heap = const HEAP,
+    page = const PAGE,
+    exit = const call::EXIT,
+    yield_ = const call::YIELD,
+    fork = const call::FORK,
+    exec = const call::EXEC,
+    worker = const process::WORKER,
+    overrun = const process::OVERRUN,
+    wrong = const process::WRONG,
+    parent = const PARENT,
+);
+
+/// What a parent writes, where children write their numbers.
+const PARENT: usize = 1000;
 
 unsafe extern "C" {
     fn enter_user(registers: *mut Registers);
@@ -25,6 +42,12 @@ unsafe extern "C" {
     static user_watcher: u8;
     static user_load: u8;
     static user_store: u8;
+    static user_worker: u8;
+    static user_overrun: u8;
+    static user_shell: u8;
+    static user_becomer: u8;
+    static user_family: u8;
+    static user_thread: u8;
 }
 
 /// Where a program has its code, of one page.
@@ -37,7 +60,7 @@ pub const GUARD: usize = STACK - PAGE;
 pub const HEAP: usize = 0x40_0000;
 pub const HEAP_SIZE: usize = 64 * PAGE;
 
-/// What user.S has.
+/// What user.S has, and programs.S.
 #[derive(Clone, Copy, Debug)]
 pub enum Entry {
     Program,
@@ -46,6 +69,12 @@ pub enum Entry {
     Watcher,
     Load,
     Store,
+    Worker,
+    Overrun,
+    Shell,
+    Becomer,
+    Family,
+    Thread,
 }
 
 impl Entry {
@@ -58,13 +87,19 @@ impl Entry {
             Self::Watcher => &raw const user_watcher,
             Self::Load => &raw const user_load,
             Self::Store => &raw const user_store,
+            Self::Worker => &raw const user_worker,
+            Self::Overrun => &raw const user_overrun,
+            Self::Shell => &raw const user_shell,
+            Self::Becomer => &raw const user_becomer,
+            Self::Family => &raw const user_family,
+            Self::Thread => &raw const user_thread,
         };
         CODE + symbol.addr() - (&raw const user_start).addr()
     }
 }
 
 /// What a program has in its registers, as trap.S keeps it; and why it has trapped.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[repr(C)]
 pub struct Registers {
     /// Register n at n; at 0, where there is nothing to keep, trap.S has the kernel's stack pointer.
@@ -80,6 +115,8 @@ pub const S1: usize = 9;
 pub const A0: usize = 10;
 pub const A1: usize = 11;
 pub const A2: usize = 12;
+pub const A3: usize = 13;
+pub const A4: usize = 14;
 pub const A7: usize = 17;
 pub const S3: usize = 19;
 
@@ -128,11 +165,18 @@ impl UserSpace {
     /// An empty space.
     pub fn new() -> Result<Self, MapError> {
         let tags = Tags::new();
-        let platform = KernelPlatform::program(tags.clone());
+        let platform = platform::for_program(tags.clone());
         let table =
             kernel_space::with(|kernel| PageTable::with_kernel(platform, kernel.backend()))?;
         let space = Space::for_payload(table);
         Ok(Self { space, tags })
+    }
+
+    /// A space that has the programs loaded.
+    pub fn with_program() -> Result<Self, MapError> {
+        let mut user = Self::new()?;
+        user.load_program()?;
+        Ok(user)
     }
 
     /// Makes this hart translate through it, until it is dropped or another is activated.
