@@ -129,3 +129,21 @@ impl<P: Tlb + ?Sized> Tlb for &P {
         (**self).made_code(area);
     }
 }
+
+impl<F, T: Tlb> Tlb for (F, T) {
+    fn flush(&self, flush: &Flush<'_>) {
+        self.1.flush(flush);
+    }
+
+    fn made_valid(&self, made: &Flush<'_>) {
+        self.1.made_valid(made);
+    }
+
+    fn fence(&self, stale: &Flush<'_>) {
+        self.1.fence(stale);
+    }
+
+    fn made_code(&self, area: MemoryArea<PhysAddr>) {
+        self.1.made_code(area);
+    }
+}

@@ -352,3 +352,41 @@ unsafe impl<P: FrameAllocator + ?Sized> FrameAllocator for &P {
         (**self).is_unique(at)
     }
 }
+
+#[expect(
+    unsafe_code,
+    reason = "each method is the first half's own, so its promises hold"
+)]
+// SAFETY:
+// - every call goes to the method of that name of one `F`, which keeps the promises;
+// - the other half is asked nothing, and a pair that is dropped drops that `F`, as it may be dropped.
+unsafe impl<F: FrameAllocator, T> FrameAllocator for (F, T) {
+    fn id(&self) -> AllocatorId {
+        self.0.id()
+    }
+
+    fn alloc(&self) -> Option<Frame> {
+        self.0.alloc()
+    }
+
+    fn release(&self, frame: Frame, dirty: bool) {
+        self.0.release(frame, dirty);
+    }
+
+    fn reach(&self, at: PhysAddr) -> NonNull<u8> {
+        self.0.reach(at)
+    }
+
+    fn counts(&self, at: PhysAddr) -> bool {
+        self.0.counts(at)
+    }
+
+    unsafe fn share(&self, at: PhysAddr) -> Result<Frame, ShareError> {
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { self.0.share(at) }
+    }
+
+    fn is_unique(&self, at: PhysAddr) -> bool {
+        self.0.is_unique(at)
+    }
+}

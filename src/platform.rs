@@ -17,6 +17,40 @@ use crate::frame::FrameAllocator;
 ///     Radix::new(platform)
 /// }
 /// ```
+///
+/// A pair of the two is a platform as well: frames that all spaces share, and the CPUs that one of them has run on. So
+/// `fork_into` finds one allocator in both spaces, and each flush reaches the CPUs of its own.
+///
+/// ```
+/// use core::cell::Cell;
+/// use kernel_vm::backend::{mock::HostFrames, sv39::Sv39};
+/// use kernel_vm::{
+///     Flush, Inherit, MemoryArea, Permissions, Tlb, VirtAddr, VirtualMemoryManager,
+///     VirtualMemoryMap,
+/// };
+///
+/// #[derive(Default)]
+/// struct Cpus {
+///     flushes: Cell<usize>, // a kernel has a mask of CPUs here
+/// }
+///
+/// impl Tlb for Cpus {
+///     fn flush(&self, _flush: &Flush<'_>) {
+///         self.flushes.set(self.flushes.get() + 1);
+///     }
+/// }
+///
+/// let (frames, [parents, childs]) = (HostFrames::new(32), <[Cpus; 2]>::default());
+/// let mut parent = VirtualMemoryManager::new(Sv39::new((&frames, &parents))?);
+/// let mut child = VirtualMemoryManager::new(Sv39::new((&frames, &childs))?);
+/// let area = MemoryArea::from_start_size(VirtAddr::new(0x1000), 0x3000)?;
+/// let rw = Permissions::READ | Permissions::WRITE | Permissions::USER;
+/// parent.add_memory_map(VirtualMemoryMap::anonymous(area, rw)?)?;
+/// parent.prefault(area)?;
+/// parent.fork_into(&mut child, Inherit::posix)?;
+/// assert_eq!((parents.flushes.get(), childs.flushes.get()), (1, 0));
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
 pub trait Platform: FrameAllocator + Tlb {}
 
 impl<P: FrameAllocator + Tlb + ?Sized> Platform for P {}

@@ -4,7 +4,7 @@ use core::arch::global_asm;
 
 use crate::layout::{MAX_HARTS, STACK_STRIDE};
 use crate::mode::{LEVELS, MODE};
-use crate::{harts, kernel_space, start, trap};
+use crate::{asids, harts, kernel_space, start, trap};
 
 /// A root table that maps memory where it is and at the same place in the upper half, all of it open, in leaves as
 /// large as they get. It serves from the first instruction to the kernel's own table.
@@ -49,6 +49,7 @@ pub fn other_entry() -> usize {
 /// Every hart comes here from boot.S, on its own stack, at its place in the upper half.
 #[unsafe(no_mangle)]
 extern "C" fn enter(id: usize, is_first: usize) -> ! {
+    asids::probe();
     harts::init(id);
     trap::init();
     if is_first != 0 {

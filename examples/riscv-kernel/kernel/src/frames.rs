@@ -1,43 +1,56 @@
-//! The frame allocator: a list through the free frames themselves, last in, first out, and a count of references for
-//! each frame that is in use.
+//! The frame allocator: a list through the free frames themselves, last in, first out; and kernel-vm's counts of
+//! references over it.
 
-use core::sync::atomic::AtomicU32;
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use core::ptr::NonNull;
+use core::sync::atomic::AtomicU64;
 
-use kernel_vm::{Frame, PhysAddr, ShareError};
+use kernel_vm::{Counted, Frame, FrameAllocator, PhysAddr};
 
 use crate::layout::{PAGE, POOL_END, Symbol, direct, phys};
 use crate::lock::Lock;
+use crate::once::Once;
 
 /// The pool lies in here.
 const POOL_START: u64 = 0x8000_0000;
 const FRAMES: usize = (POOL_END - POOL_START) as usize / PAGE;
 
-/// How many references there are to each frame. A free one has none.
-static COUNTS: [AtomicU32; FRAMES] = [const { AtomicU32::new(0) }; FRAMES];
-
 struct Free {
     /// The first free frame; 0 for none. Each begins with the address of the next.
     first: u64,
     len: usize,
+    /// So many frames are not handed out.
+    held_back: usize,
 }
 
-static FREE: Lock<Free> = Lock::new(Free { first: 0, len: 0 });
+static FREE: Lock<Free> = Lock::new(Free {
+    first: 0,
+    len: 0,
+    held_back: 0,
+});
 
-/// The count of the frame that holds `at`; `None` where the pool is not.
-fn count(at: PhysAddr) -> Option<&'static AtomicU32> {
-    let offset = at.get().checked_sub(POOL_START)?;
-    COUNTS.get(offset as usize / PAGE)
-}
+/// The frames behind the image. There is one pool, so nothing is in the value.
+#[derive(Debug)]
+pub struct Pool;
 
-fn count_of(frame: PhysAddr) -> &'static AtomicU32 {
-    count(frame).expect("all frames come from the pool")
-}
+/// The pool, with a count of references for each frame.
+static COUNTED: Once<Counted<Pool>> = Once::new();
 
-/// Puts everything from the end of the image to the end of the pool on the list, the lowest frame first to go.
+/// Puts everything from the end of the image to the end of the pool on the list, the lowest frame first to go. The
+/// first hart does so, alone.
 pub fn init() {
+    static mut COUNTS: [AtomicU64; FRAMES] = [const { AtomicU64::new(0) }; FRAMES];
     let pool = Symbol::End.addr()..direct(PhysAddr::new(POOL_END));
     pool.step_by(PAGE).rev().for_each(|page| push(phys(page)));
+    // SAFETY: nothing else can name the static, and this function runs once.
+    let counts = unsafe { &mut *(&raw mut COUNTS) };
+    let counted = Counted::new(Pool, PhysAddr::new(POOL_START), counts);
+    // SAFETY: the first hart is alone.
+    unsafe { COUNTED.set(counted) };
+}
+
+/// The allocator, with its counts.
+pub fn counted() -> &'static Counted<Pool> {
+    COUNTED.get().expect("the frames are there before all else")
 }
 
 fn push(addr: PhysAddr) {
@@ -49,60 +62,45 @@ fn push(addr: PhysAddr) {
     free.len += 1;
 }
 
-/// A frame with one reference, whatever is in it.
-pub fn alloc() -> Option<Frame> {
-    let addr = {
-        let mut free = FREE.lock();
-        let addr = Some(free.first).filter(|&first| first != 0)?;
-        let link = core::ptr::with_exposed_provenance::<u64>(direct(PhysAddr::new(addr)));
-        // SAFETY: the frame is on the list, so `push` has written this word, and nobody else uses the frame.
-        free.first = unsafe { link.read() };
-        free.len -= 1;
-        PhysAddr::new(addr)
-    };
-    let before = count_of(addr).swap(1, Acquire);
-    assert_eq!(before, 0, "the frame at {addr} was free and in use");
-    // SAFETY: the frame was on the list, once, and is not any more; its count says that this is the only reference.
-    Some(unsafe { Frame::from_addr(addr) })
+fn pop() -> Option<PhysAddr> {
+    let mut free = FREE.lock();
+    if free.len <= free.held_back {
+        return None;
+    }
+    let addr = free.first;
+    let link = core::ptr::with_exposed_provenance::<u64>(direct(PhysAddr::new(addr)));
+    // SAFETY: the list is not empty, so `push` has written this word, and nobody else uses the frame.
+    free.first = unsafe { link.read() };
+    free.len -= 1;
+    Some(PhysAddr::new(addr))
 }
 
-/// Whether references to the frame that holds `at` are counted.
-pub fn counts(at: PhysAddr) -> bool {
-    count(at).is_some()
-}
+// SAFETY: the list has each free frame once, page-aligned; all of the pool is in the direct map at a constant offset,
+// from the boot table on, and nobody unmaps it. `counted` is the only user of the one value.
+unsafe impl FrameAllocator for Pool {
+    fn alloc(&self) -> Option<Frame> {
+        // SAFETY: the frame was on the list, once, and is not any more.
+        pop().map(|addr| unsafe { Frame::from_addr(addr) })
+    }
 
-/// One more reference to the frame that holds `at`, unless nobody has one: it is free then, however it came to be.
-///
-/// # Safety
-/// As `FrameAllocator::share` has it: the frame may be a page table's.
-pub unsafe fn share(at: PhysAddr) -> Result<Frame, ShareError> {
-    let count = count(at).ok_or(ShareError::Uncounted)?;
-    let counted = count.fetch_update(Acquire, Relaxed, |count| match count {
-        0 => None,
-        _ => count.checked_add(1),
-    });
-    let frame = at.align_down(PAGE).unwrap_or(at);
-    match counted {
-        // SAFETY: the count has one for this reference.
-        Ok(_) => Ok(unsafe { Frame::from_addr(frame) }),
-        Err(0) => Err(ShareError::Free),
-        Err(_) => Err(ShareError::TooMany),
+    fn release(&self, frame: Frame, _dirty: bool) {
+        push(frame.into_addr());
+    }
+
+    fn reach(&self, at: PhysAddr) -> NonNull<u8> {
+        let mapped = core::ptr::with_exposed_provenance_mut(direct(at));
+        NonNull::new(mapped).expect("the direct map does not begin at address 0")
     }
 }
 
-/// Whether the frame that holds `at` has one reference. Whoever gave another up has ended with the frame then.
-pub fn is_unique(at: PhysAddr) -> bool {
-    count(at).is_none_or(|count| count.load(Acquire) <= 1)
+/// A frame with one reference, whatever is in it.
+pub fn alloc() -> Option<Frame> {
+    counted().alloc()
 }
 
 /// Gives a reference up. The frame is free when it was the last.
 pub fn release(frame: Frame) {
-    let addr = frame.into_addr();
-    match count_of(addr).fetch_sub(1, AcqRel) {
-        1 => push(addr),
-        0 => panic!("the frame at {addr} was released once too often"),
-        _ => {}
-    }
+    counted().release(frame, false);
 }
 
 /// How many frames are free.
@@ -113,4 +111,23 @@ pub fn free() -> usize {
 /// How many there are.
 pub fn all() -> usize {
     (direct(PhysAddr::new(POOL_END)) - Symbol::End.addr()) / PAGE
+}
+
+/// A time in which frames are scarce: it ends when this is dropped.
+#[derive(Debug)]
+pub struct Scarcity(());
+
+impl Scarcity {
+    /// From now on so many free frames are handed out, and no more. What is given back meanwhile is handed out, too.
+    pub fn all_but(left: usize) -> Self {
+        let mut free = FREE.lock();
+        free.held_back = free.len.saturating_sub(left);
+        Self(())
+    }
+}
+
+impl Drop for Scarcity {
+    fn drop(&mut self) {
+        FREE.lock().held_back = 0;
+    }
 }

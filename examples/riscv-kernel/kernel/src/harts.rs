@@ -64,15 +64,25 @@ impl Hart {
     }
 }
 
+/// The harts that are up.
+pub fn all() -> sbi::Harts {
+    sbi::Harts(ONLINE.load(Acquire))
+}
+
+/// These harts but this one; `None` when there are none.
+pub fn others_of(harts: sbi::Harts) -> Option<sbi::Harts> {
+    let others = harts.0 & !(1 << this().id());
+    (others != 0).then_some(sbi::Harts(others))
+}
+
 /// The harts that are up but this one; `None` when there are none.
 pub fn others() -> Option<sbi::Harts> {
-    let others = ONLINE.load(Acquire) & !(1 << this().id());
-    (others != 0).then_some(sbi::Harts(others))
+    others_of(all())
 }
 
 /// How many harts are up.
 pub fn count() -> usize {
-    ONLINE.load(Acquire).count_ones() as usize
+    all().0.count_ones() as usize
 }
 
 /// Starts all other harts, and waits until they are up.

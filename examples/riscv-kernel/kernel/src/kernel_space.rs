@@ -10,7 +10,7 @@ use crate::layout::{
 use crate::lock::Lock;
 use crate::memory::{Memory, R, RW, RX, Space, map};
 use crate::mode::{PageTable, UPPER_HALF};
-use crate::platform::KernelPlatform;
+use crate::platform;
 
 /// What keeps the maps while there is no heap. One node has room for all that is mapped before there is.
 static NODES: Lock<Option<&'static mut [Node<Memory>]>> = {
@@ -41,7 +41,7 @@ pub fn init() -> Result<(), MapError> {
         .lock()
         .take()
         .expect("the kernel's space is made once");
-    let table = PageTable::kernel(KernelPlatform, Features::default(), upper_half())?;
+    let table = PageTable::kernel(platform::for_kernel(), Features::default(), upper_half())?;
     let mut space = Space::with_nodes(table, nodes);
 
     let [text, rodata, data] = [Symbol::Text, Symbol::Rodata, Symbol::Data].map(Symbol::addr);

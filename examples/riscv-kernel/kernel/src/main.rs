@@ -2,12 +2,14 @@
 //! MMU, says what it found, and turns the machine off.
 //!
 //! To read it as an example, begin with [`platform`] (the two traits), [`kernel_space`] (the kernel's own map),
-//! [`user`] (a program in an address space of its own) and [`page_fault`] (how its pages come).
+//! [`user`] (a program in an address space of its own), [`page_fault`] (how its pages come), [`process`] (fork and
+//! exec) and [`asids`] (how a hart goes from one space to another).
 #![no_std]
 #![no_main]
 
 extern crate alloc;
 
+mod asids;
 mod boot;
 mod checks;
 mod console;
@@ -19,9 +21,11 @@ mod layout;
 mod lock;
 mod memory;
 mod mode;
+mod once;
 mod page_fault;
 mod platform;
 mod probe;
+mod process;
 mod rng;
 mod sbi;
 mod trap;
@@ -37,6 +41,7 @@ fn start() -> ! {
     kernel_space::activate();
     kernel_space::add_heap().expect("there is memory for the heap's map");
     harts::start_others();
+    asids::begin(16);
     checks::run();
     sbi::shut_down()
 }

@@ -1,5 +1,7 @@
 //! Address spaces as this kernel has them: what owns the memory behind a map, and the names for it all.
 
+use alloc::sync::Arc;
+
 use kernel_vm::{
     Frame, FrameAllocator, MapError, MemoryArea, Payload, Permissions, PhysAddr, ShareError,
     VirtualMemoryManager, VirtualMemoryMap,
@@ -8,7 +10,6 @@ use kernel_vm::{
 use crate::frames;
 use crate::layout::{PAGE, area, phys_area};
 use crate::mode::PageTable;
-use crate::platform::KernelPlatform;
 
 pub const R: Permissions = Permissions::READ;
 pub const RW: Permissions = R.union(Permissions::WRITE);
@@ -18,12 +19,17 @@ pub const U: Permissions = Permissions::USER;
 
 pub type Space = VirtualMemoryManager<PageTable, Memory>;
 
-/// What a map keeps: the frame that it shows. Or nothing, where memory is nobody's to give back, or the space's own.
+/// What a map keeps: the frame that it shows, together with the maps of other spaces that were forked from its own. Or
+/// nothing, where memory is nobody's to give back, or the space's own.
 /// A provided map is asked for that frame when it is touched ([`page_fault`](crate::page_fault)).
 ///
 /// kernel-vm drops it when no hart can reach the frame any more, and so gives it back at the right moment.
+#[derive(Clone, Debug)]
+pub struct Memory(Option<Arc<Page>>);
+
+/// A frame that is given back in the end.
 #[derive(Debug)]
-pub struct Memory(Option<Frame>);
+struct Page(Option<Frame>);
 
 impl Memory {
     /// Memory that stays: the image, the direct map. And memory that kernel-vm itself gives back.
@@ -31,18 +37,22 @@ impl Memory {
 
     /// A map of one page that shows this frame.
     pub fn page(frame: Frame) -> Self {
-        Self(Some(frame))
+        Self(Some(Arc::new(Page(Some(frame)))))
+    }
+
+    fn frame(&self) -> Option<&Frame> {
+        self.0.as_ref()?.0.as_ref()
     }
 
     /// Where the frame is, if there is one.
     pub fn addr(&self) -> Option<PhysAddr> {
-        self.0.as_ref().map(Frame::addr)
+        self.frame().map(Frame::addr)
     }
 
     /// One more reference to the frame: for a second map of it. [`ShareError::Free`] where there is no frame.
     pub fn share(&self) -> Result<Frame, ShareError> {
-        let frame = self.0.as_ref().ok_or(ShareError::Free)?;
-        KernelPlatform.share_frame(frame)
+        let frame = self.frame().ok_or(ShareError::Free)?;
+        frames::counted().share_frame(frame)
     }
 }
 
@@ -57,7 +67,7 @@ impl Payload for Memory {
     }
 }
 
-impl Drop for Memory {
+impl Drop for Page {
     fn drop(&mut self) {
         if let Some(frame) = self.0.take() {
             frames::release(frame);

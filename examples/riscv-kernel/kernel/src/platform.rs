@@ -1,66 +1,55 @@
 //! What kernel-vm asks of a kernel: where frames come from, and who must hear of a flush.
 
-use core::ptr::NonNull;
+use alloc::sync::Arc;
 use core::sync::atomic::Ordering::SeqCst;
 use core::sync::atomic::fence;
 
 use kernel_vm::backend::riscv;
-use kernel_vm::{
-    Asid, Flush, Frame, FrameAllocator, MemoryArea, PhysAddr, ShareError, Tlb, VirtAddr,
-};
+use kernel_vm::{Asid, Counted, Flush, MemoryArea, PhysAddr, Tlb, VirtAddr};
 
-use crate::layout::{PAGE, direct};
+use crate::asids::Tags;
+use crate::frames::Pool;
+use crate::layout::PAGE;
 use crate::mode::MODE;
 use crate::{frames, harts, sbi};
 
-/// This kernel and this machine: there is one of each, so nothing is in it.
-#[derive(Clone, Copy, Debug)]
-pub struct KernelPlatform;
+/// What a space is on: the frames that all share, and whoever has cached something of this space.
+pub type KernelPlatform = (&'static Counted<Pool>, Hearers);
 
-// SAFETY: `frames` hands each frame out once until its last reference is released, page-aligned; all of its pool is in
-// the direct map at a constant offset, from the boot table on, and nobody unmaps it.
-unsafe impl FrameAllocator for KernelPlatform {
-    fn alloc(&self) -> Option<Frame> {
-        frames::alloc()
-    }
+/// Who must hear of a space's flushes.
+#[derive(Clone, Debug)]
+pub struct Hearers {
+    /// Nothing for the kernel's half, which all harts run without an ASID.
+    tags: Option<Arc<Tags>>,
+}
 
-    fn release(&self, frame: Frame, _dirty: bool) {
-        frames::release(frame);
-    }
+/// What the kernel's own half is on.
+pub fn for_kernel() -> KernelPlatform {
+    (frames::counted(), Hearers { tags: None })
+}
 
-    fn reach(&self, at: PhysAddr) -> NonNull<u8> {
-        let mapped = core::ptr::with_exposed_provenance_mut(direct(at));
-        NonNull::new(mapped).expect("the direct map does not begin at address 0")
-    }
-
-    fn counts(&self, at: PhysAddr) -> bool {
-        frames::counts(at)
-    }
-
-    unsafe fn share(&self, at: PhysAddr) -> Result<Frame, ShareError> {
-        // SAFETY: the caller's promise is the one that is asked for.
-        unsafe { frames::share(at) }
-    }
-
-    fn is_unique(&self, at: PhysAddr) -> bool {
-        frames::is_unique(at)
-    }
+/// What a program's space is on.
+pub fn for_program(tags: Arc<Tags>) -> KernelPlatform {
+    (frames::counted(), Hearers { tags: Some(tags) })
 }
 
 /// From how many pages on it is cheaper to forget everything.
 const MANY: usize = 64;
 
-impl Tlb for KernelPlatform {
-    /// Any hart may have cached any space: it stays cached under its ASID when a hart goes on to another. So all hear
-    /// of all. A kernel with many harts keeps a mask for each space.
+impl Tlb for Hearers {
+    /// A space stays cached under its ASID when a hart goes on to another. So all hear of it that have ever run it; and
+    /// of the kernel's half, all that are up.
     fn flush(&self, flush: &Flush<'_>) {
         // The page table's stores come before whatever the other harts do next. (`sfence.vma` orders our own.)
         fence(SeqCst);
-        // A fence with an ASID passes global translations over.
-        let asid = flush.asid().filter(|_| !flush.is_global());
+        let (asid, harts) = match self.tags.as_ref().map(|tags| tags.cached()) {
+            // A fence with an ASID passes global translations over.
+            Some((asid, harts)) if !flush.is_global() => (Some(asid), harts),
+            _ => (None, harts::all()),
+        };
         match few(flush) {
-            Some(ranges) => ranges.iter().for_each(|&pages| forget(pages, asid)),
-            None => forget_all(asid),
+            Some(ranges) => ranges.iter().for_each(|&pages| forget(pages, asid, harts)),
+            None => forget_all(asid, harts),
         }
     }
 
@@ -108,8 +97,8 @@ fn pages(area: MemoryArea) -> impl Iterator<Item = VirtAddr> {
         .filter_map(move |offset| area.at(offset))
 }
 
-/// Makes every hart forget the leaves that translate these pages.
-fn forget(area: MemoryArea, asid: Option<Asid>) {
+/// Makes these harts, and this one, forget the leaves that translate these pages.
+fn forget(area: MemoryArea, asid: Option<Asid>, harts: sbi::Harts) {
     let (start, size) = (area.start().get(), area.size());
     for page in pages(area) {
         match asid {
@@ -117,20 +106,20 @@ fn forget(area: MemoryArea, asid: Option<Asid>) {
             None => riscv::sfence_vma_addr(page),
         }
     }
-    remote(start, size, asid);
+    remote(start, size, asid, harts);
 }
 
-/// Makes every hart forget the space, or all spaces.
-fn forget_all(asid: Option<Asid>) {
+/// Makes these harts, and this one, forget the space, or all spaces.
+fn forget_all(asid: Option<Asid>, harts: sbi::Harts) {
     match asid {
         Some(asid) => riscv::sfence_vma_asid(asid),
         None => riscv::sfence_vma_all(),
     }
-    remote(0, usize::MAX, asid);
+    remote(0, usize::MAX, asid, harts);
 }
 
-fn remote(start: usize, size: usize, asid: Option<Asid>) {
-    let Some(others) = harts::others() else {
+fn remote(start: usize, size: usize, asid: Option<Asid>, harts: sbi::Harts) {
+    let Some(others) = harts::others_of(harts) else {
         return;
     };
     let done = match asid {

@@ -137,5 +137,3 @@ user_load:
 user_store:
     sd      a1, 0(a0)
     ecall
-
-    .balign 4096

@@ -1,19 +1,37 @@
 //! A program in an address space of its own.
 
+use alloc::sync::Arc;
 use core::arch::global_asm;
 
-use kernel_vm::backend::riscv::{self, Satp};
-use kernel_vm::{Asid, MapError, Permissions};
+use kernel_vm::backend::riscv;
+use kernel_vm::{Activation, MapError, Permissions};
 
-use crate::kernel_space;
+use crate::asids::Tags;
 use crate::layout::{PAGE, area, direct};
-use crate::lock::Lock;
 use crate::memory::{RW, RX, Space, U, alloc, anonymous, provided};
 use crate::mode::PageTable;
-use crate::platform::KernelPlatform;
 use crate::probe::Fault;
+use crate::process::{self, call};
+use crate::{kernel_space, platform};
 
-global_asm!(include_str!("user.S"));
+global_asm!(
+    include_str!("user.S"),
+    include_str!("programs.S"),
+    ".balign 4096",
+    heap = const HEAP,
+    page = const PAGE,
+    exit = const call::EXIT,
+    yield_ = const call::YIELD,
+    fork = const call::FORK,
+    exec = const call::EXEC,
+    worker = const process::WORKER,
+    overrun = const process::OVERRUN,
+    wrong = const process::WRONG,
+    parent = const PARENT,
+);
+
+/// What a parent writes, where children write their numbers.
+const PARENT: usize = 1000;
 
 unsafe extern "C" {
     fn enter_user(registers: *mut Registers);
@@ -24,6 +42,12 @@ unsafe extern "C" {
     static user_watcher: u8;
     static user_load: u8;
     static user_store: u8;
+    static user_worker: u8;
+    static user_overrun: u8;
+    static user_shell: u8;
+    static user_becomer: u8;
+    static user_family: u8;
+    static user_thread: u8;
 }
 
 /// Where a program has its code, of one page.
@@ -36,7 +60,7 @@ pub const GUARD: usize = STACK - PAGE;
 pub const HEAP: usize = 0x40_0000;
 pub const HEAP_SIZE: usize = 64 * PAGE;
 
-/// What user.S has.
+/// What user.S has, and programs.S.
 #[derive(Clone, Copy, Debug)]
 pub enum Entry {
     Program,
@@ -45,6 +69,12 @@ pub enum Entry {
     Watcher,
     Load,
     Store,
+    Worker,
+    Overrun,
+    Shell,
+    Becomer,
+    Family,
+    Thread,
 }
 
 impl Entry {
@@ -57,13 +87,19 @@ impl Entry {
             Self::Watcher => &raw const user_watcher,
             Self::Load => &raw const user_load,
             Self::Store => &raw const user_store,
+            Self::Worker => &raw const user_worker,
+            Self::Overrun => &raw const user_overrun,
+            Self::Shell => &raw const user_shell,
+            Self::Becomer => &raw const user_becomer,
+            Self::Family => &raw const user_family,
+            Self::Thread => &raw const user_thread,
         };
         CODE + symbol.addr() - (&raw const user_start).addr()
     }
 }
 
 /// What a program has in its registers, as trap.S keeps it; and why it has trapped.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[repr(C)]
 pub struct Registers {
     /// Register n at n; at 0, where there is nothing to keep, trap.S has the kernel's stack pointer.
@@ -79,6 +115,8 @@ pub const S1: usize = 9;
 pub const A0: usize = 10;
 pub const A1: usize = 11;
 pub const A2: usize = 12;
+pub const A3: usize = 13;
+pub const A4: usize = 14;
 pub const A7: usize = 17;
 pub const S3: usize = 19;
 
@@ -116,41 +154,46 @@ impl Registers {
     }
 }
 
-/// Which ASIDs are in use, a bit each; 0 is the kernel's own. So 6 bits of an ASID must count. A kernel for machines that
-/// have fewer, or for more spaces, lends them out in turns, with a flush when it begins anew.
-static ASIDS: Lock<u64> = Lock::new(1);
-
 /// An address space for a program: the lower half, with the kernel in the upper.
 #[derive(Debug)]
 pub struct UserSpace {
     pub space: Space,
+    tags: Arc<Tags>,
 }
 
 impl UserSpace {
     /// An empty space.
     pub fn new() -> Result<Self, MapError> {
+        let tags = Tags::new();
+        let platform = platform::for_program(tags.clone());
         let table =
-            kernel_space::with(|kernel| PageTable::with_kernel(KernelPlatform, kernel.backend()))?;
-        let mut space = Space::for_payload(table);
-        let mut asids = ASIDS.lock();
-        let asid = asids.trailing_ones();
-        assert!(asid < 64, "this kernel has few spaces at once");
-        *asids |= 1 << asid;
-        space.set_asid(Asid::new(asid as u16));
-        Ok(Self { space })
+            kernel_space::with(|kernel| PageTable::with_kernel(platform, kernel.backend()))?;
+        let space = Space::for_payload(table);
+        Ok(Self { space, tags })
     }
 
-    /// Makes this hart translate through it, until it is dropped or another is activated. Nothing of its ASID is cached
-    /// that is not its own: when a space ends, kernel-vm has flushed all that was ever valid in it.
+    /// A space that has the programs loaded.
+    pub fn with_program() -> Result<Self, MapError> {
+        let mut user = Self::new()?;
+        user.load_program()?;
+        Ok(user)
+    }
+
+    /// Makes this hart translate through it, until it is dropped or another is activated.
     pub fn activate(&self) {
+        let _ = self.switch();
+    }
+
+    /// The same, and says under which ASID, and whether this hart has forgotten everything.
+    pub fn switch(&self) -> Activation {
         // SAFETY: the space has all that the kernel has in the upper half, in the same mode; and this hart leaves it
         // before it goes (`drop`).
-        unsafe { riscv::activate(self.satp()) };
+        unsafe { self.tags.activate(self.space.root_page_table()) }
     }
 
-    /// What makes a hart translate through it.
-    pub fn satp(&self) -> Satp {
-        self.space.backend().satp(self.space.asid())
+    /// What a switch to it takes, beside its root.
+    pub fn tags(&self) -> Arc<Tags> {
+        self.tags.clone()
     }
 
     /// Maps the code in user.S, a stack with a guard page below, and a heap. None of it is there before it is touched.
@@ -171,12 +214,10 @@ impl UserSpace {
 }
 
 impl Drop for UserSpace {
-    /// Other harts must have left it. The ASID is free when all that was cached under it is flushed.
+    /// Other harts must have left it. kernel-vm flushes all that was ever valid in it.
     fn drop(&mut self) {
-        if riscv::current() == self.satp() {
+        if riscv::current().root() == self.space.root_page_table() {
             kernel_space::activate();
         }
-        drop(self.space.remove_all_memory_maps());
-        *ASIDS.lock() &= !(1 << self.space.asid().get());
     }
 }

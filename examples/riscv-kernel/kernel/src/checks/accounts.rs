@@ -7,7 +7,6 @@ use kernel_vm::{FrameAllocator, PhysAddr};
 
 use super::{Outcome, check};
 use crate::mode::LEVELS;
-use crate::platform::KernelPlatform;
 use crate::{frames, kernel_space};
 
 pub fn run() {
@@ -24,7 +23,7 @@ fn invariants() -> Outcome {
 /// How many frames the table at `at` and those below it have, counted as the MMU reads them: an entry with V, but
 /// without R, W and X points to a table.
 fn tables(at: PhysAddr, level: usize) -> usize {
-    let words = KernelPlatform.reach(at).cast::<[AtomicU64; 512]>();
+    let words = frames::counted().reach(at).cast::<[AtomicU64; 512]>();
     // SAFETY: the frame is a table of the kernel's own page table, which nobody edits now.
     let words = unsafe { words.as_ref() };
     let pointers = words

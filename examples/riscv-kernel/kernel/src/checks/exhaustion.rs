@@ -7,10 +7,10 @@ use alloc::vec::Vec;
 use core::error::Error;
 
 use kernel_vm::backend::{PageTableBackend, Run};
-use kernel_vm::{Frame, MapError, PhysAddr};
+use kernel_vm::{MapError, PhysAddr};
 
 use super::{Outcome, all_back, check};
-use crate::frames;
+use crate::frames::{self, Scarcity};
 use crate::layout::{PAGE, SPARE, area};
 use crate::memory::{R, RW, Space, map};
 use crate::probe::{self, Fault};
@@ -41,22 +41,6 @@ pub fn run() {
     ];
     for (name, verb) in verbs {
         check(&format!("out of frames, {name}"), || without_frames(verb));
-    }
-}
-
-/// All free frames but a few, taken away for a while.
-struct Hoard(Vec<Frame>);
-
-impl Hoard {
-    fn all_but(left: usize) -> Self {
-        let taken = frames::free().saturating_sub(left);
-        Self((0..taken).map_while(|_| frames::alloc()).collect())
-    }
-}
-
-impl Drop for Hoard {
-    fn drop(&mut self) {
-        self.0.drain(..).for_each(frames::release);
     }
 }
 
@@ -110,7 +94,7 @@ fn without_frames(verb: Verb) -> Outcome {
     }
     let mut refusals = 0;
     loop {
-        let hoard = Hoard::all_but(refusals);
+        let scarcity = Scarcity::all_but(refusals);
         let found = state(space)?;
         match verb(space) {
             Ok(()) => break,
@@ -126,7 +110,7 @@ fn without_frames(verb: Verb) -> Outcome {
             found.maps,
             left.maps
         );
-        drop(hoard);
+        drop(scarcity);
         refusals += 1;
     }
     ensure!(refusals > 0, "it needs no frames");

@@ -31,7 +31,7 @@ pub fn run() {
 const GARBAGE: u8 = 0xa5;
 
 /// Writes into the frames that are handed out next.
-fn spoil(count: usize) {
+pub fn spoil(count: usize) {
     let taken: Vec<_> = (0..count).map_while(|_| frames::alloc()).collect();
     for frame in taken.into_iter().map(Memory::page) {
         let Some(addr) = frame.addr() else { continue };

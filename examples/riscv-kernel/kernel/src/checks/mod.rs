@@ -18,10 +18,14 @@ mod own_map;
 mod pages;
 mod permissions;
 mod populate;
+mod processes;
 mod program;
 mod random;
+mod rollover;
 mod shootdown;
+mod starvation;
 mod superpages;
+mod threads;
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -32,11 +36,14 @@ use core::sync::atomic::Ordering::Relaxed;
 use crate::mode::NAME;
 use crate::{frames, harts, println};
 
+/// What was wrong.
+type Wrong = Box<dyn Error>;
+
 /// What a check found: something to say either way.
-type Outcome = Result<String, Box<dyn Error>>;
+type Outcome = Result<String, Wrong>;
 
 /// Part of a check.
-type Seen = Result<(), Box<dyn Error>>;
+type Seen = Result<(), Wrong>;
 
 /// Whether the allocator has as many frames as before.
 fn all_back(before: usize) -> Seen {
@@ -61,6 +68,11 @@ fn check(name: &str, body: impl FnOnce() -> Outcome) {
     }
 }
 
+/// Says of a check that it does not apply to this machine, and why.
+fn not_here(name: &str, why: &str) {
+    println!("n/a   {name}: {why}");
+}
+
 /// Runs them all, and says how many passed.
 pub fn run() {
     own_map::run();
@@ -73,7 +85,11 @@ pub fn run() {
     populate::run();
     shootdown::run();
     copy_on_write::run();
+    processes::run();
+    threads::run();
+    rollover::run();
     exhaustion::run();
+    starvation::run();
     accounts::run();
     let (count, plural) = match harts::count() {
         1 => (1, ""),

@@ -9,9 +9,9 @@ use kernel_vm::Access::{Execute, Read, Write};
 use kernel_vm::{Access, FrameAllocator, MapError, Permissions, PhysAddr};
 
 use super::{Outcome, Seen, check};
+use crate::frames;
 use crate::layout::{PAGE, area};
 use crate::memory::{Memory, alloc, map, map_frame};
-use crate::platform::KernelPlatform;
 use crate::probe::{self, Fault, MXR, SUM};
 use crate::user::{A0, A1, CODE, Entry, Registers, Trap, UserSpace};
 
@@ -91,7 +91,9 @@ impl Page {
 
     /// A word of the frame, in the direct map.
     fn word(&self, offset: usize) -> &AtomicU64 {
-        let page = KernelPlatform.reach(self.frame).cast::<[AtomicU64; 512]>();
+        let page = frames::counted()
+            .reach(self.frame)
+            .cast::<[AtomicU64; 512]>();
         // SAFETY: the frame is ours while `self` lives. Its other mappings are used by our own assembly only.
         unsafe { &page.as_ref()[offset / 8] }
     }

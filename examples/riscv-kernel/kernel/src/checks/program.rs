@@ -44,7 +44,6 @@ fn one_program() -> Outcome {
     let before = frames::free();
     let mut user = UserSpace::new()?;
     user.load_program()?;
-    let asid = user.space.asid();
     let (code, faults) = run_program(&user)?;
     let (kernel, guard) = forbidden();
     let expected = [
@@ -54,6 +53,7 @@ fn one_program() -> Outcome {
     ];
     ensure!(faults == expected, "faults {faults:x?}");
     ensure!(code == 7, "it exits with {code}");
+    let (asid, _) = user.tags().cached();
     let used = before - frames::free();
     drop(user);
     all_back(before)?;
@@ -90,7 +90,7 @@ fn two_spaces() -> Outcome {
             ensure!(stored.0 == Trap::Call, "{stored:?} in turn {turn}");
         }
     }
-    let asids = spaces.each_ref().map(|user| user.space.asid());
+    let asids = spaces.each_ref().map(|user| user.tags().cached().0);
     drop(spaces);
     all_back(before)?;
     Ok(format!(

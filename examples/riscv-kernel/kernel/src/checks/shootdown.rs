@@ -5,7 +5,6 @@ use alloc::boxed::Box;
 use alloc::format;
 use core::error::Error;
 
-use kernel_vm::backend::riscv;
 use kernel_vm::{Frame, MapError};
 
 use super::observe::{self, GONE, OURS, READABLE, WORD, WRITABLE, announce, observe, unsettle};
@@ -48,9 +47,11 @@ fn user_half() -> Outcome {
     let before = frames::free();
     let mut user = UserSpace::new()?;
     user.activate();
-    let (page, satp) = (0x7000_0000, user.satp());
-    // SAFETY: the other harts have left the space when `under_load` returns, and it is dropped after that.
-    let enter = || unsafe { riscv::activate(satp) };
+    let (page, root, tags) = (0x7000_0000, user.space.root_page_table(), user.tags());
+    let enter = || {
+        // SAFETY: the other harts have left the space when `under_load` returns, and it is dropped after that.
+        let _ = unsafe { tags.activate(root) };
+    };
     let said = under_load(page, &enter, |change| apply(&mut user.space, page, change))?;
     drop(user);
     all_back(before)?;
