@@ -135,7 +135,7 @@ impl<F: Format, P: Platform> Paging for Radix<F, P> {
     fn take_accessed(&mut self, area: MemoryArea, out: &mut Retired, sink: impl FnMut(Run)) {
         let mut sink = sink;
         self.change(out, |table, out| {
-            table.take_accessed_of(area, out, &mut sink)
+            table.take_accessed_of(area, out, &mut sink);
         });
     }
 
