@@ -146,7 +146,9 @@ impl<F: Format, P: Platform> Radix<F, P> {
     }
 
     /// Writes the leaf of `run`, a page that owns its frame, unless another CPU is first.
-    #[inline]
+    ///
+    /// Inline always: the callers have looked at the attributes, so little of this is left.
+    #[inline(always)]
     fn claim_page(&self, word: &AtomicU64, run: &Run) -> bool {
         self.made_code(run.first, FRAME_SIZE, run.attributes.permissions);
         let leaf =
