@@ -256,6 +256,9 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
         let Some(run) = wanted else {
             return Err(Unresolved::Raced);
         };
+        if self.backend.map_at_once(run) {
+            return Ok(Done::Mapped);
+        }
         // The neighbours are welcome, not wanted: where frames are scarce, the page alone is mapped.
         let alone = run.intersection(page).unwrap_or(run);
         let reserve = |run| self.backend.reserve([Edit::Map(run)].into_iter());

@@ -58,6 +58,10 @@ impl<F: Format, P: Platform> Paging for Radix<F, P> {
         self.install_new_page(page, attributes, frame)
     }
 
+    fn map_at_once(&self, run: Run) -> bool {
+        self.map_in_one_table(&run)
+    }
+
     fn exchange(
         &self,
         old: Run,

@@ -1,7 +1,7 @@
 //! One page in one call, where there is a table for it: a walk and a store.
 //!
 //! Most edits are of one page in a table that is there. These make them or answer false, and nothing has changed
-//! then: the caller goes the general way.
+//! then: the caller goes the general way. The pages around a fault, all in one table, are mapped alike.
 
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -18,7 +18,7 @@ use crate::backend::radix::hooks::New;
 use crate::backend::radix::memory::Radix;
 use crate::backend::radix::reservation::reserved::Reserved;
 use crate::backend::radix::walk::find::{Pages, entry};
-use crate::backend::radix::walk::table::{Table, beside, word};
+use crate::backend::radix::walk::table::{Table, beside, index, word};
 use crate::backend::run::Run;
 use crate::frame::{FRAME_SIZE, Frame};
 use crate::permissions::Permissions;
@@ -58,6 +58,22 @@ pub(super) fn is_plain<F: Format>(run: &Run, allowed: Permissions) -> bool {
     is_page(run.area) && is_plain_frame::<F>(run.first) && is_plain_memory(run.attributes, allowed)
 }
 
+/// Whether `run` is whole pages of normal memory, and entries can say it without further checks.
+#[inline]
+fn is_plain_run<F: Format>(run: &Run) -> bool {
+    let Run {
+        area,
+        first,
+        attributes,
+    } = *run;
+    let (start, end) = (area.start().get(), area.end().get());
+    let last = first.get().saturating_add((end - start) as u64);
+    (start | !end) % FRAME_SIZE == 0
+        && is_plain_frame::<F>(first)
+        && last >> F::PHYSICAL_BITS == 0
+        && is_plain_memory(attributes, Permissions::all())
+}
+
 /// Whether an entry can say the address of the frame at `first`.
 #[inline]
 fn is_plain_frame<F: Format>(first: PhysAddr) -> bool {
@@ -90,6 +106,28 @@ impl<F: Format, P: Platform> Radix<F, P> {
             Release,
         );
         self.made_valid(run.area, New::Leaves);
+        true
+    }
+
+    /// Maps pages of normal memory, if one table has them all and is there, while other CPUs may be mapping; else answers
+    /// false. Pages whose entries are not empty stay as they are. O(levels + pages).
+    pub(in crate::backend::radix) fn map_in_one_table(&self, run: &Run) -> bool {
+        let pages = is_plain_run::<F>(run).then(|| self.pages_of(run.area));
+        let Some(Pages { table, .. }) = pages.flatten() else {
+            return false;
+        };
+        let slots = index(run.area.start(), 0)..=index(run.area.end(), 0);
+        let words = table.get(slots).unwrap_or_default();
+        self.made_code(run.first, run.area.size(), run.attributes.permissions);
+        let mut leaf = F::leaf(run.first, run.attributes, 0) | self.common_bits();
+        let mut is_new = false;
+        for word in words {
+            is_new |= Shared::claim(word, leaf);
+            leaf = leaf.wrapping_add(F::step(0));
+        }
+        if is_new {
+            self.made_valid(run.area, New::Leaves);
+        }
         true
     }
 
