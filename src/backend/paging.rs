@@ -75,6 +75,13 @@ pub trait Paging: PageTableBackend {
         Err(NotAtOnce::Elsewise)
     }
 
+    /// As [`map`](PageTableBackend::map) of `run`, where one walk and no new table will do. Answers whether that was so:
+    /// else nothing has changed, and the caller reserves. O(levels + pages), no flush. The default does nothing at once.
+    fn map_at_once(&self, run: Run) -> bool {
+        let _ = run;
+        false
+    }
+
     /// Maps the page that `old` is to `frame` instead, which becomes the page table's own, if the page is still as
     /// `old` says: as [`entry`](PageTableBackend::entry) answered it, accessed and dirty bits aside. Flushes that page,
     /// waits, and answers the old frame, if the page table owned it: nobody reaches it through this page any more.

@@ -84,6 +84,7 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     /// - [`FaultError::OutOfFrames`]: all frames are given back, and the fault may succeed later;
     /// - [`FaultError::Share`]: the frame has as many owners as can be counted;
     /// - [`FaultError::Map`], with [`MapError::Unfinished`], where a verb has panicked.
+    #[inline]
     pub fn handle_fault(
         &self,
         vaddr: VirtAddr,
@@ -92,29 +93,62 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     ) -> Result<Answer<'_, T>, FaultError> {
         let map = self.allowing(vaddr, access, privilege)?;
         let page = MemoryArea::block(vaddr, B::PAGE_SIZE);
-        let done = match self.zero_at_once(map, page) {
-            Ok(done) => done,
-            Err(entry) => match decide(map, entry, access) {
-                Step::Ask => return Ok(self.ask(map, page, access)),
-                Step::Look => Err(Unresolved::Raced),
-                Step::Map => self.map_around(map, page),
-                Step::Zero => self.map_zeroes(page, map.attributes()),
-                Step::Permit(run, attributes) => self.permit(map, run, attributes.permissions),
-                Step::Own(run) => self.own(run, map.attributes()),
-            },
+        match self.zero_at_once(map, page) {
+            Ok(()) => {
+                self.mark_used(vaddr, access);
+                let done = Done::Zeroed;
+                Ok(Answer::Resolved { page, done })
+            }
+            Err(NotAtOnce::Found(Entry::Leaf(run))) if run.attributes.permissions.allow(access) => {
+                Ok(self.look(page, vaddr, access))
+            }
+            Err(missed) => self.resolve(map, page, vaddr, access, missed),
+        }
+    }
+
+    /// Resolves the fault where more is to be done than to clear a page. Apart, so that the common faults are short.
+    #[inline(never)]
+    fn resolve<'a>(
+        &'a self,
+        map: MapRef<'a, T>,
+        page: MemoryArea,
+        vaddr: VirtAddr,
+        access: Access,
+        missed: NotAtOnce,
+    ) -> Result<Answer<'a, T>, FaultError> {
+        let found = match missed {
+            NotAtOnce::Found(entry) => Ok(entry),
+            NotAtOnce::Elsewise => Ok(self.backend.entry(page.start())),
+            NotAtOnce::OutOfFrames => Err(FaultError::OutOfFrames { needed: 1 }.into()),
+            NotAtOnce::Lost(lost) => Err(self.give_back(lost)),
         };
+        let done = found.and_then(|entry| match decide(map, entry, access) {
+            Step::Ask => Ok(None),
+            Step::Look => Err(Unresolved::Raced),
+            Step::Map => self.map_around(map, page).map(Some),
+            Step::Zero => self.map_zeroes(page, map.attributes()).map(Some),
+            Step::Permit(run, attributes) => {
+                self.permit(map, run, attributes.permissions).map(Some)
+            }
+            Step::Own(run) => self.own(run, map.attributes()).map(Some),
+        });
         match done {
-            Ok(done) => {
+            Ok(None) => Ok(self.ask(map, page, access)),
+            Ok(Some(done)) => {
                 self.mark_used(vaddr, access);
                 Ok(Answer::Resolved { page, done })
             }
             Err(Unresolved::Refused(error)) => Err(error),
-            Err(Unresolved::Raced) => {
-                self.mark_used(vaddr, access);
-                self.backend.fence(vaddr, self.asid());
-                Ok(Answer::Spurious { page })
-            }
+            Err(Unresolved::Raced) => Ok(self.look(page, vaddr, access)),
         }
+    }
+
+    /// Lets this CPU look at the page's entry anew.
+    #[inline]
+    fn look<'a>(&self, page: MemoryArea, vaddr: VirtAddr, access: Access) -> Answer<'a, T> {
+        self.mark_used(vaddr, access);
+        self.backend.fence(vaddr, self.asid());
+        Answer::Spurious { page }
     }
 
     /// Sets accessed and dirty bits, for an MMU that faults on a clear one. Where another CPU has changed the page
@@ -148,6 +182,7 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     }
 
     /// The map that holds `vaddr`, if it allows the access.
+    #[inline]
     pub(super) fn allowing(
         &self,
         vaddr: VirtAddr,
@@ -176,6 +211,7 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     }
 
     /// All that is free around `vaddr`, as far as there are addresses that can be mapped.
+    #[cold]
     fn hole_at(&self, vaddr: VirtAddr) -> MemoryArea {
         let page = MemoryArea::block(vaddr, B::PAGE_SIZE);
         let mut ranges = self.backend.ranges().iter();
@@ -220,6 +256,9 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
         let Some(run) = wanted else {
             return Err(Unresolved::Raced);
         };
+        if self.backend.map_at_once(run) {
+            return Ok(Done::Mapped);
+        }
         // The neighbours are welcome, not wanted: where frames are scarce, the page alone is mapped.
         let alone = run.intersection(page).unwrap_or(run);
         let reserve = |run| self.backend.reserve([Edit::Map(run)].into_iter());
@@ -234,27 +273,14 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     }
 
     /// Maps a page of zeroes, where anonymous memory is untouched and has a table: one walk.
-    ///
-    /// # Errors
-    /// The entry that is there, where nothing was tried.
     #[inline]
-    fn zero_at_once(
-        &self,
-        map: MapRef<'_, T>,
-        page: MemoryArea,
-    ) -> Result<Result<Done, Unresolved>, Entry> {
+    fn zero_at_once(&self, map: MapRef<'_, T>, page: MemoryArea) -> Result<(), NotAtOnce> {
         if map.backing() != Backing::Anonymous {
-            return Err(self.backend.entry(page.start()));
+            return Err(NotAtOnce::Elsewise);
         }
         let frame = || alloc_zeroed(self.backend.platform());
-        let (start, attributes) = (page.start(), map.attributes());
-        match self.backend.install_at_once(start, attributes, frame) {
-            Ok(()) => Ok(Ok(Done::Zeroed)),
-            Err(NotAtOnce::Found(entry)) => Err(entry),
-            Err(NotAtOnce::Elsewise) => Err(self.backend.entry(start)),
-            Err(NotAtOnce::OutOfFrames) => Ok(Err(FaultError::OutOfFrames { needed: 1 }.into())),
-            Err(NotAtOnce::Lost(lost)) => Ok(Err(self.give_back(lost))),
-        }
+        self.backend
+            .install_at_once(page.start(), map.attributes(), frame)
     }
 
     /// The block around `page` that one fault is to map.

@@ -29,6 +29,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
     /// - Leaves are aligned to their size, and only pages own a frame.
     /// - Every pointer above an owned leaf has the mark that says so.
     /// - An entry that reads as empty is 0.
+    /// - The root has entries only where they were noted.
     ///
     /// # Errors
     /// [`Violation::Word`], at the first address whose word breaks one of these.
@@ -63,7 +64,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
                 (Word::RetiredTable(_) | Word::RetiredLeaf(_), _) => self.owed.is_any(),
                 (Word::Table(_), None) => false,
             };
-            if !sound {
+            let is_noted = level < Self::TOP || self.filled.has(slot.index());
+            if !sound || !(word == 0 || is_noted) {
                 return Err(wrong);
             }
             tally.filled += usize::from(word != 0);

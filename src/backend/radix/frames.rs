@@ -1,15 +1,14 @@
 //! Table frames, and the words in them.
 
-use core::sync::atomic::Ordering::Relaxed;
-
 use super::entry::format::Format;
+use super::memory::NewTable;
 use super::walk::table::Table;
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::error::MapError;
 use crate::frame::{AllocatorId, FrameAllocator};
 
-/// A frame for a table, one of `needed`.
+/// A new table, one of `needed`. Its content is junk.
 ///
 /// # Errors
 /// [`MapError::OutOfFrames`], also for a frame that the format has no address bits for. [`MapError::ForeignFrame`] for a
@@ -18,13 +17,13 @@ pub(super) fn alloc_table<F: Format, P: FrameAllocator>(
     platform: &P,
     allocator: AllocatorId,
     needed: usize,
-) -> Result<PhysAddr, MapError> {
+) -> Result<NewTable, MapError> {
     let frame = platform.alloc().ok_or(MapError::OutOfFrames { needed })?;
     let addr = frame.addr();
     let error = if frame.allocator() != allocator {
         MapError::ForeignFrame { addr }
     } else if MemoryArea::low_bits(F::PHYSICAL_BITS).contains(addr) {
-        return Ok(frame.into_addr());
+        return Ok(NewTable(frame.into_addr()));
     } else {
         MapError::OutOfFrames { needed }
     };
@@ -49,12 +48,14 @@ pub(super) fn words<P: FrameAllocator>(platform: &P, at: PhysAddr) -> &Table {
     //   never published, and no borrow of those is alive.
     // - So `reach` promises a frame's worth of bytes that nobody else uses, aligned as the address is: to `FRAME_SIZE`,
     //   since `alloc` promises that of frames.
-    // - Any bytes are valid words, and all accesses are atomic, but for those of `alike`, which says why it may. So the
-    //   MMU and other CPUs may write meanwhile.
+    // - Any bytes are valid words, and all accesses are atomic, but for those of `alike` and `sum`, which say why they
+    //   may. So the MMU and other CPUs may write meanwhile.
     unsafe { words.as_ref() }
 }
 
-/// Empties a table that nobody else uses. O(entries).
-pub(super) fn clear(table: &Table) {
-    table.iter().for_each(|word| word.store(0, Relaxed));
+/// Empties a new table. O(entries).
+pub(super) fn clear(table: &mut Table) {
+    for word in table {
+        *word.get_mut() = 0;
+    }
 }

@@ -1,15 +1,16 @@
 //! The page table itself: its root, its platform, and the one way to its memory.
 //!
 //! Tables are frames of physical memory, reached through [`FrameAllocator::reach`]. Every access goes through
-//! [`table`](Radix::table), [`write_new`](Radix::write_new) or [`alike`](Radix::alike), and every frame that leaves a
-//! word through [`take_frame`](Radix::take_frame). Their preconditions are kept by this folder, so none of them is seen
-//! outside of it.
+//! [`table`](Radix::table), [`write_new`](Radix::write_new), [`alike`](Radix::alike) or [`sum`](Exclusive::sum), and
+//! every frame that leaves a word through [`take_frame`](Radix::take_frame). Their preconditions are kept by this folder,
+//! so none of them is seen outside of it.
 //!
 //! [`FrameAllocator::reach`]: crate::FrameAllocator::reach
 
 use core::fmt;
 use core::marker::PhantomData;
-use core::ops::Range;
+use core::ops::{Deref, Range};
+use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
 
 use arrayvec::ArrayVec;
@@ -18,8 +19,9 @@ use super::entry::features::{AccessedDirty, Features};
 use super::entry::format::Format;
 use super::frames::{alloc_table, clear, words};
 use super::retire::owed::Owed;
+use super::walk::filled::Filled;
 use super::walk::ranges::Ranges;
-use super::walk::table::Table;
+use super::walk::table::{GROUP, Table, any_in_groups, any_with};
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::attributes::Attributes;
@@ -54,6 +56,8 @@ pub struct Radix<F: Format, P: Platform> {
     common: u64,
     /// The addresses that can be mapped: both halves, or a part of them.
     pub(super) ranges: Ranges,
+    /// The lines of the root that may have entries in these ranges: a bit for each.
+    pub(super) filled: Filled,
     /// Entries that were taken out or changed, and not settled yet.
     pub(super) owed: Owed,
     /// The page table is the kernel half of others: its root's entries stay, and its leaves are global.
@@ -79,10 +83,12 @@ impl<F: Format, P: Platform> Radix<F, P> {
         let allocator = platform.id();
         let root = alloc_table::<F, P>(&platform, allocator, needed)?;
         // Before it is anybody's root: who drops a page table follows what is in there.
-        clear(words(&platform, root));
-        Ok(Self::over(
-            platform, allocator, root, features, ranges, is_kernel,
-        ))
+        let (root, ()) = write_new(&platform, root, clear);
+        let mut radix = Self::over(platform, allocator, root, features, ranges, is_kernel);
+        if !is_kernel {
+            radix.filled = Filled::nowhere();
+        }
+        Ok(radix)
     }
 
     /// The page table whose root is at `root`. O(1).
@@ -107,6 +113,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
             features,
             common: used | global,
             ranges,
+            filled: Filled::anywhere(),
             owed: Owed::default(),
             is_kernel,
             format: PhantomData,
@@ -187,22 +194,15 @@ impl<F: Format, P: Platform> Radix<F, P> {
         words(&self.platform, at)
     }
 
-    /// Lets `fill` write a table that was just taken from a reservation, before anybody can see it. Answers the table's
-    /// address, for a pointer, and the answer of `fill`.
-    #[inline]
-    #[expect(unsafe_code, reason = "a table is a frame of physical memory")]
+    /// Lets `fill` write a new table of this page table's, before anybody can see it. Answers the table's address, for a
+    /// pointer, and the answer of `fill`.
+    #[inline(always)]
     pub(super) fn write_new<R>(
         &self,
-        NewTable(at): NewTable,
+        table: NewTable,
         fill: impl FnOnce(&mut Table) -> R,
     ) -> (PhysAddr, R) {
-        let mut words = self.platform.reach(at).cast::<Table>();
-        // SAFETY:
-        // - The frame is handed out, reached and aligned, and any bytes are words: as in `words`.
-        // - Nobody else has a borrow of it. A `NewTable` is made only for a frame that is in no reservation and in no
-        //   table any more, and is neither `Copy` nor `Clone`.
-        // - Nobody gets one while this borrow lives: the address comes out of the `NewTable` only when it has ended.
-        (at, fill(unsafe { words.as_mut() }))
+        write_new(&self.platform, table, fill)
     }
 
     /// The first word in `slots` of the table at `at` (see [`table`](Self::table)), if all others there differ from it
@@ -230,17 +230,17 @@ impl<F: Format, P: Platform> Radix<F, P> {
         (difference & !but_for == 0).then_some(first)
     }
 
-    /// A frame for a table, one of `needed`. Its content is junk.
+    /// This page table, in the hands of somebody who has it to himself.
+    pub(super) const fn exclusive(&mut self) -> Exclusive<'_, F, P> {
+        Exclusive(self)
+    }
+
+    /// A new table, one of `needed`. Its content is junk.
     ///
     /// # Errors
     /// [`MapError::OutOfFrames`]; [`MapError::ForeignFrame`].
-    pub(super) fn alloc_table(&self, needed: usize) -> Result<PhysAddr, MapError> {
+    pub(super) fn alloc_table(&self, needed: usize) -> Result<NewTable, MapError> {
         alloc_table::<F, P>(&self.platform, self.allocator, needed)
-    }
-
-    /// Empties a table that nobody else uses. O(entries).
-    pub(super) fn clear(&self, at: PhysAddr) {
-        clear(self.table(at));
     }
 
     /// Gives the frame of a table back. No word may point to it any more, retired or not.
@@ -263,14 +263,97 @@ impl<F: Format, P: Platform> Radix<F, P> {
     }
 }
 
+/// A page table that nobody else edits or reads, the MMU aside. It was borrowed as `&mut`, and has been shared out since
+/// to this folder alone.
+pub(super) struct Exclusive<'a, F: Format, P: Platform>(&'a Radix<F, P>);
+
+impl<F: Format, P: Platform> Exclusive<'_, F, P> {
+    /// Asks `is_it` of each word with any of `bits` in the table at `at` (see [`table`](Radix::table)), in order, with
+    /// its number, until one is. O(entries), and little for those that have none.
+    ///
+    /// Where accessed and dirty bits are preset, words are passed over as plain memory, as in
+    /// [`alike`](Radix::alike).
+    #[inline]
+    pub(super) fn any_with(
+        self,
+        at: PhysAddr,
+        bits: u64,
+        is_it: impl FnMut(usize, u64) -> bool,
+    ) -> bool {
+        let table = self.table(at);
+        if self.features.accessed_dirty == AccessedDirty::Preset {
+            any_in_groups(table, bits, |group| self.sum(group), is_it)
+        } else {
+            any_with(table, bits, is_it)
+        }
+    }
+
+    /// All bits that any of the words in `group` has, where accessed and dirty bits are preset. `group` is in a table, at
+    /// a multiple of its own size.
+    #[inline]
+    #[expect(unsafe_code, reason = "a table is a frame of physical memory")]
+    fn sum(self, group: &[AtomicU64; GROUP]) -> u64 {
+        // SAFETY:
+        // - The words are borrowed, and an `AtomicU64` is laid out as a `u64`. A group is aligned to its size, as tables
+        //   are to theirs.
+        // - Nobody writes them while this borrow lives, which ends in here: no other CPU edits the page table, and this
+        //   one does nothing else. The MMU sets no bit, for the reason that `alike` gives.
+        let words = unsafe { &*core::ptr::from_ref(group).cast::<[Pair; GROUP / 2]>() };
+        let [left, right] = words.iter().fold([0, 0], |[left, right], pair| {
+            [left | pair.0[0], right | pair.0[1]]
+        });
+        left | right
+    }
+}
+
+/// Two words in plain memory, as they lie in a table: as many as a CPU reads at a time, where they are aligned so.
+#[repr(C, align(16))]
+struct Pair([u64; 2]);
+
+const _: () = assert!(size_of::<Pair>() == size_of::<[AtomicU64; 2]>());
+
+impl<F: Format, P: Platform> Clone for Exclusive<'_, F, P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<F: Format, P: Platform> Copy for Exclusive<'_, F, P> {}
+
+impl<'a, F: Format, P: Platform> Deref for Exclusive<'a, F, P> {
+    type Target = Radix<F, P>;
+
+    fn deref(&self) -> &Radix<F, P> {
+        self.0
+    }
+}
+
 /// The bits in which any of `words` differs from `first`.
 #[inline]
 fn differences(first: u64, words: impl Iterator<Item = u64>) -> u64 {
     words.fold(0, |differences, word| differences | (word ^ first))
 }
 
-/// A table that was taken from a reservation, and that nobody has seen yet. Only
-/// [`take_table`](Radix::take_table) makes one, so each stands for a frame that nothing else leads to.
+/// Lets `fill` write a new table in a frame of this platform. Answers the table's address, and the answer of `fill`.
+#[inline(always)]
+#[expect(unsafe_code, reason = "a table is a frame of physical memory")]
+fn write_new<R>(
+    platform: &impl Platform,
+    NewTable(at): NewTable,
+    fill: impl FnOnce(&mut Table) -> R,
+) -> (PhysAddr, R) {
+    let mut words = platform.reach(at).cast::<Table>();
+    // SAFETY:
+    // - The frame is handed out, reached and aligned, and any bytes are words: as in `words`.
+    // - Nobody else has a borrow of it. A `NewTable` is made only for a frame that is in no reservation and in no table
+    //   (any more), and is neither `Copy` nor `Clone`.
+    // - Nobody gets one while this borrow lives: the address comes out of the `NewTable` only when it has ended.
+    (at, fill(unsafe { words.as_mut() }))
+}
+
+/// A table that was allocated, or taken from a reservation, and that nobody has seen yet. Only
+/// [`alloc_table`](Radix::alloc_table) and [`take_table`](Radix::take_table) make one, so each stands for a frame that
+/// nothing else leads to.
 pub(super) struct NewTable(pub(super) PhysAddr);
 
 impl<F: Format, P: Platform> fmt::Debug for Radix<F, P> {

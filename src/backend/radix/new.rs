@@ -4,6 +4,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use super::entry::features::Features;
 use super::entry::format::Format;
+use super::frames::clear;
 use super::memory::Radix;
 use super::walk::ranges::Ranges;
 use super::walk::slot::slots;
@@ -98,8 +99,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
         let radix = Self::with_root(platform, features, ranges, true, needed)?;
         for slot in slots(area, Self::TOP) {
             // On an error, the tables that were made so far go when `radix` is dropped.
-            let table = radix.alloc_table(needed)?;
-            radix.clear(table);
+            let (table, ()) = radix.write_new(radix.alloc_table(needed)?, clear);
             slot.of(radix.root_table())
                 .store(F::table(table, Self::TOP), Relaxed);
         }

@@ -40,6 +40,11 @@ impl<F: Format, P: Platform> Paging for Radix<F, P> {
         attributes: Attributes,
         reserved: &mut Reserved,
     ) -> Result<(), Lost> {
+        if self.install_one_page(page, &frame, attributes) {
+            // The reference is the entry's now.
+            let _ = frame.into_addr();
+            return Ok(());
+        }
         self.install_frame(page, frame, attributes, reserved)
     }
 
@@ -51,6 +56,10 @@ impl<F: Format, P: Platform> Paging for Radix<F, P> {
         frame: impl FnOnce() -> Option<Frame>,
     ) -> Result<(), NotAtOnce> {
         self.install_new_page(page, attributes, frame)
+    }
+
+    fn map_at_once(&self, run: Run) -> bool {
+        self.map_in_one_table(&run)
     }
 
     fn exchange(

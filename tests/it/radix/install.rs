@@ -1,7 +1,7 @@
 //! Giving a page table single frames: what is refused comes back, and changes nothing.
 
 use kernel_vm::backend::radix::{AccessedDirty, Radix, Reserved};
-use kernel_vm::backend::{Edit, Entry, PageTableBackend};
+use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};
 use kernel_vm::backend::{Lost, Paging};
 use kernel_vm::{
     Attributes, Frame, FrameAllocator, MapError, MemoryType, Permissions, PhysAddr, VirtAddr,
@@ -23,6 +23,8 @@ on_every_format! {
     installed_code_is_announced_before_it_can_run
     a_frame_may_be_installed_hidden
     a_reservation_of_another_page_table_is_not_used
+    a_run_in_a_table_that_is_there_is_mapped_at_once
+    what_needs_a_table_or_a_further_look_is_not_mapped_at_once
 }
 
 fn frame(table: &Radix<impl Shape, Witness>) -> Frame {
@@ -291,4 +293,54 @@ fn a_reservation_of_another_page_table_is_not_used<F: Shape>() {
 /// How many tables lie between the root and a page.
 const fn needed<F: Shape>() -> usize {
     F::DEPTH - 1
+}
+
+fn a_run_in_a_table_that_is_there_is_mapped_at_once<F: Shape>() {
+    let mut table = Radix::<F, _>::new(Witness::new(64)).unwrap();
+    make(&mut table, Edit::Map(run(2 * PAGE, 0x7000, PAGE, READ)));
+    let in_use = table.platform().in_use();
+    assert!(table.map_at_once(run(0, 0x1000, 4 * PAGE, RW)));
+    let mapped: Vec<_> = table.populated(area(0, MIB)).collect();
+    let taken = run(2 * PAGE, 0x7000, PAGE, READ);
+    let pages = [0, 1, 3].map(|page| run(page * PAGE, 0x1000 + (page * PAGE) as u64, PAGE, RW));
+    assert_eq!(
+        mapped,
+        [pages[0], pages[1], taken, pages[2]],
+        "what is there stays"
+    );
+    assert_eq!(table.platform().in_use(), in_use);
+    table.check_invariants().unwrap();
+}
+
+fn what_needs_a_table_or_a_further_look_is_not_mapped_at_once<F: Shape>() {
+    let mut table = Radix::<F, _>::new(Witness::new(64)).unwrap();
+    make(&mut table, Edit::Map(run(0, 0x1000, PAGE, RW)));
+    let last = run(2 * MIB - PAGE, 0x1000, PAGE, RW);
+    let refused = [
+        run(2 * MIB, 0x1000, PAGE, RW), // no table
+        Run {
+            area: area(2 * MIB - PAGE, 2 * PAGE),
+            ..last
+        }, // two tables
+        run(F::LAST_LOW + 1 + PAGE, 0x1000, PAGE, RW), // an alias of a page with a table
+        run(PAGE, 0x1800, PAGE, RW),
+        run(PAGE, 1 << 56, PAGE, RW),
+        run(PAGE, (1 << 56) - PAGE as u64, 2 * PAGE, RW), // its end
+        run(PAGE, 0x1000, PAGE, Permissions::WRITE),
+        run(PAGE, 0x1000, PAGE, Permissions::from_bits_retain(0x81)),
+        Run {
+            area: area(PAGE, PAGE / 2),
+            ..last
+        },
+        Run {
+            area: area(PAGE + 1, PAGE),
+            ..last
+        },
+    ];
+    for run in refused {
+        assert!(!table.map_at_once(run), "{run:?}");
+    }
+    assert_eq!(table.populated(area(0, F::LAST_LOW + 1)).count(), 1);
+    table.check_invariants().unwrap();
+    assert!(table.map_at_once(last));
 }

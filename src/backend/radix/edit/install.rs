@@ -1,20 +1,20 @@
 //! Giving the page table single frames of its own, from many CPUs at once.
 
 use crate::addr::VirtAddr;
-use crate::area::MemoryArea;
 use crate::attributes::Attributes;
 use crate::backend::lost::Lost;
 use crate::backend::page_table::Edit;
 use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::memory::Radix;
 use crate::backend::radix::reservation::reserved::Reserved;
-use crate::backend::run::{Entry, Run};
+use crate::backend::run::Entry;
 use crate::error::MapError;
-use crate::frame::{FRAME_SIZE, Frame};
+use crate::frame::Frame;
 use crate::platform::Platform;
 
 impl<F: Format, P: Platform> Radix<F, P> {
-    /// As [`Paging::install`](crate::backend::Paging::install).
+    /// As [`Paging::install`](crate::backend::Paging::install), behind [`install_one_page`](Self::install_one_page).
+    #[inline(never)]
     pub(in crate::backend::radix) fn install_frame(
         &self,
         page: VirtAddr,
@@ -24,16 +24,6 @@ impl<F: Format, P: Platform> Radix<F, P> {
     ) -> Result<(), Lost> {
         if let Err(error) = self.check_frame(&frame) {
             return Err(Lost::refused(frame, error));
-        }
-        let run = Run {
-            area: MemoryArea::block(page, FRAME_SIZE),
-            first: frame.addr(),
-            attributes,
-        };
-        if page.is_aligned(FRAME_SIZE) && self.install_one_page(&run) {
-            // The reference is the entry's now.
-            let _ = frame.into_addr();
-            return Ok(());
         }
         let run = match self.check_page(page, frame.addr(), attributes) {
             Ok(run) => run,

@@ -82,6 +82,9 @@ impl<F: Format, P: Platform> Radix<F, P> {
         let Some(body) = cut.body else {
             return wrote;
         };
+        if level == Self::TOP {
+            self.filled.note(cut.slots());
+        }
         // A slot that a leaf would fill is not always empty: where it has a table, the pages are mapped in there.
         let words = table.get(cut.slots()).unwrap_or_default();
         let mut next = edit.leaf::<F>(body.start(), level);
@@ -142,6 +145,9 @@ impl<F: Format, P: Platform> Radix<F, P> {
         let Some(at) = self.new_table(below, slot.piece(), edit) else {
             return false;
         };
+        if level == Self::TOP && !self.filled.has(slot.index()) {
+            self.filled.note(slot.alone());
+        }
         let word = slot.of(table);
         if C::claim(word, edit.pointer::<F>(at, level)) {
             edit.new = New::Tables;

@@ -1,7 +1,7 @@
 //! One page in one call, where there is a table for it: a walk and a store.
 //!
 //! Most edits are of one page in a table that is there. These make them or answer false, and nothing has changed
-//! then: the caller goes the general way.
+//! then: the caller goes the general way. The pages around a fault, all in one table, are mapped alike.
 
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -18,7 +18,7 @@ use crate::backend::radix::hooks::New;
 use crate::backend::radix::memory::Radix;
 use crate::backend::radix::reservation::reserved::Reserved;
 use crate::backend::radix::walk::find::{Pages, entry};
-use crate::backend::radix::walk::table::{Table, beside, word};
+use crate::backend::radix::walk::table::{Table, beside, index, word};
 use crate::backend::run::Run;
 use crate::frame::{FRAME_SIZE, Frame};
 use crate::permissions::Permissions;
@@ -58,6 +58,22 @@ pub(super) fn is_plain<F: Format>(run: &Run, allowed: Permissions) -> bool {
     is_page(run.area) && is_plain_frame::<F>(run.first) && is_plain_memory(run.attributes, allowed)
 }
 
+/// Whether `run` is whole pages of normal memory, and entries can say it without further checks.
+#[inline]
+fn is_plain_run<F: Format>(run: &Run) -> bool {
+    let Run {
+        area,
+        first,
+        attributes,
+    } = *run;
+    let (start, end) = (area.start().get(), area.end().get());
+    let last = first.get().saturating_add((end - start) as u64);
+    (start | !end) % FRAME_SIZE == 0
+        && is_plain_frame::<F>(first)
+        && last >> F::PHYSICAL_BITS == 0
+        && is_plain_memory(attributes, Permissions::all())
+}
+
 /// Whether an entry can say the address of the frame at `first`.
 #[inline]
 fn is_plain_frame<F: Format>(first: PhysAddr) -> bool {
@@ -93,14 +109,40 @@ impl<F: Format, P: Platform> Radix<F, P> {
         true
     }
 
+    /// Maps pages of normal memory, if one table has them all and is there, while other CPUs may be mapping; else answers
+    /// false. Pages whose entries are not empty stay as they are. O(levels + pages).
+    pub(in crate::backend::radix) fn map_in_one_table(&self, run: &Run) -> bool {
+        let pages = is_plain_run::<F>(run).then(|| self.pages_of(run.area));
+        let Some(Pages { table, .. }) = pages.flatten() else {
+            return false;
+        };
+        let slots = index(run.area.start(), 0)..=index(run.area.end(), 0);
+        let words = table.get(slots).unwrap_or_default();
+        self.made_code(run.first, run.area.size(), run.attributes.permissions);
+        let mut leaf = F::leaf(run.first, run.attributes, 0) | self.common_bits();
+        let mut is_new = false;
+        for word in words {
+            is_new |= Shared::claim(word, leaf);
+            leaf = leaf.wrapping_add(F::step(0));
+        }
+        if is_new {
+            self.made_valid(run.area, New::Leaves);
+        }
+        true
+    }
+
     /// Maps a page of normal memory to a frame that becomes the page table's own, while other CPUs may be mapping. It
     /// does if its table is there and marked, and its entry empty; else answers false. O(levels).
     #[inline]
-    pub(in crate::backend::radix) fn install_one_page(&self, run: &Run) -> bool {
-        let is_plain = is_plain::<F>(run, Permissions::all());
-        let word = is_plain.then(|| self.marked_word(run.area.start()));
-        let word = word.flatten().filter(|word| word.load(Relaxed) == 0);
-        word.is_some_and(|word| self.claim_page(word, run))
+    pub(in crate::backend::radix) fn install_one_page(
+        &self,
+        page: VirtAddr,
+        frame: &Frame,
+        attributes: Attributes,
+    ) -> bool {
+        let word = self.marked_word(page, attributes);
+        let word = word.filter(|word| word.load(Relaxed) == 0);
+        word.is_some_and(|word| self.claim_page(word, page, frame, attributes))
     }
 
     /// As [`Paging::install_at_once`](crate::backend::Paging::install_at_once).
@@ -111,22 +153,14 @@ impl<F: Format, P: Platform> Radix<F, P> {
         attributes: Attributes,
         frame: impl FnOnce() -> Option<Frame>,
     ) -> Result<(), NotAtOnce> {
-        let is_plain =
-            page.is_aligned(FRAME_SIZE) && is_plain_memory(attributes, Permissions::all());
-        let word = is_plain.then(|| self.marked_word(page));
-        let word = word.flatten().ok_or(NotAtOnce::Elsewise)?;
+        let word = self.marked_word(page, attributes);
+        let word = word.ok_or(NotAtOnce::Elsewise)?;
         let value = word.load(Acquire);
         if value != 0 {
             return Err(NotAtOnce::Found(entry::<F>(value, page, 0)));
         }
         let frame = frame().ok_or(NotAtOnce::OutOfFrames)?;
-        let run = Run {
-            area: MemoryArea::block(page, FRAME_SIZE),
-            first: frame.addr(),
-            attributes,
-        };
-        let is_own = frame.allocator() == self.allocator();
-        if is_own && is_plain_frame::<F>(run.first) && self.claim_page(word, &run) {
+        if self.claim_page(word, page, &frame, attributes) {
             // The reference is the entry's now.
             let _ = frame.into_addr();
             return Ok(());
@@ -137,23 +171,38 @@ impl<F: Format, P: Platform> Radix<F, P> {
         installed.map_err(NotAtOnce::Lost)
     }
 
-    /// The word of the page at `page`, if its table is there, and marked for leaves that own their frames. O(levels).
+    /// The word of the page at `page`, if its table is there, and marked for leaves that own their frames, and an entry
+    /// can say these attributes without further checks. O(levels).
     #[inline]
-    fn marked_word(&self, page: VirtAddr) -> Option<&AtomicU64> {
-        let Pages { pointer, table } = self.pages_at(page)?;
+    fn marked_word(&self, page: VirtAddr, attributes: Attributes) -> Option<&AtomicU64> {
+        let is_plain =
+            page.is_aligned(FRAME_SIZE) && is_plain_memory(attributes, Permissions::all());
+        let pages = is_plain.then(|| self.pages_at(page));
+        let Pages { pointer, table } = pages.flatten()?;
         let is_marked = pointer.load(Relaxed) & F::OWNED != 0;
         is_marked.then(|| word(table, page, 0))
     }
 
-    /// Writes the leaf of `run`, a page that owns its frame, unless another CPU is first.
-    #[inline]
-    fn claim_page(&self, word: &AtomicU64, run: &Run) -> bool {
-        self.made_code(run.first, FRAME_SIZE, run.attributes.permissions);
-        let leaf =
-            F::leaf(run.first, run.attributes, 0) | self.owned_bits(run.attributes) | F::OWNED;
+    /// Writes the leaf of a page that owns `frame`, unless another CPU is first, or that is no frame for the page table.
+    ///
+    /// Inline always: the callers have looked at the attributes, so little of this is left.
+    #[inline(always)]
+    fn claim_page(
+        &self,
+        word: &AtomicU64,
+        page: VirtAddr,
+        frame: &Frame,
+        attributes: Attributes,
+    ) -> bool {
+        let first = frame.addr();
+        if frame.allocator() != self.allocator() || !is_plain_frame::<F>(first) {
+            return false;
+        }
+        self.made_code(first, FRAME_SIZE, attributes.permissions);
+        let leaf = F::leaf(first, attributes, 0) | self.owned_bits(attributes) | F::OWNED;
         let is_claimed = Shared::claim(word, leaf);
         if is_claimed {
-            self.made_valid(run.area, New::Leaves);
+            self.made_valid(MemoryArea::block(page, FRAME_SIZE), New::Leaves);
         }
         is_claimed
     }

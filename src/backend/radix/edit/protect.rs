@@ -86,7 +86,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
             self.protect_in(child, below, slot.piece(), edit);
             // Only where leaves were taken out for want of a reservation.
             if !self.is_pinned(level) && all_vacant::<F>(self.table(child)) {
-                self.take_out(slot, self.table(at), level, child, &mut edit.changed);
+                let this = self.exclusive();
+                this.take_out(slot, this.table(at), level, child, &mut edit.changed);
             }
         }
     }

@@ -11,10 +11,11 @@ use crate::area::MemoryArea;
 use crate::backend::paging::Unshared;
 use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::entry::word::Word;
+use crate::backend::radix::frames::clear;
 use crate::backend::radix::hooks::New;
 use crate::backend::radix::memory::Radix;
 use crate::backend::radix::walk::slot::each_filled;
-use crate::backend::radix::walk::table::{Table, any_with, word};
+use crate::backend::radix::walk::table::{Table, any_with, index, word};
 use crate::backend::radix::walk::vacant::populated;
 use crate::error::MapError;
 use crate::frame::{FRAME_SIZE, ShareError};
@@ -143,8 +144,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
             let at = match Word::read::<F>(value, level) {
                 Word::Table(at) => at,
                 Word::Empty => {
-                    let at = self.alloc_table(1)?;
-                    self.clear(at);
+                    let (at, ()) = self.write_new(self.alloc_table(1)?, clear);
                     at
                 }
                 Word::Leaf(_) | Word::RetiredLeaf(_) | Word::RetiredTable(_) => {
@@ -152,6 +152,9 @@ impl<F: Format, P: Platform> Radix<F, P> {
                     return Err(MapError::Overlap { existing });
                 }
             };
+            if level == Self::TOP {
+                self.filled.note(index(page, level)..index(page, level) + 1);
+            }
             word.store(F::table(at, level) | F::OWNED, Relaxed);
             table = self.table(at);
         }

@@ -11,7 +11,7 @@ use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::entry::retired::{retired_leaf, waits};
 use crate::backend::radix::entry::transition::retire::retire;
 use crate::backend::radix::entry::word::Word;
-use crate::backend::radix::memory::Radix;
+use crate::backend::radix::memory::{Exclusive, Radix};
 use crate::backend::radix::reservation::reserved::Reserved;
 use crate::backend::radix::retire::changed::Changed;
 use crate::backend::radix::walk::find::Pages;
@@ -48,17 +48,22 @@ impl<F: Format, P: Platform> Radix<F, P> {
             }
             // The table is empty now. The way down from the root takes it out, and those above it that are empty then.
         }
-        for part in self.canonical(area) {
+        let this = self.exclusive();
+        for part in this.canonical(area) {
             let changed = core::mem::take(&mut changed);
             let mut edit = UnmapEdit { reserved, changed };
-            self.unmap_in(self.root_table(), Self::TOP, false, part, &mut edit);
+            for part in this.filled.parts::<F>(part) {
+                this.unmap_in(this.root_table(), Self::TOP, false, part, &mut edit);
+            }
             edit.changed.tell(out);
         }
     }
+}
 
+impl<F: Format, P: Platform> Exclusive<'_, F, P> {
     /// Empties the entries of `area` in a table; `owned` says whether it may have leaves that own their frames.
     fn unmap_in(
-        &self,
+        self,
         table: &Table,
         level: usize,
         owned: bool,
@@ -85,7 +90,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
     /// Empties the piece of `slot` in the table at `child`, and takes that table out when nothing is left in it: its
     /// pointer stays as a retired word until the flush. A table that the edit covers goes without a look at its words.
     fn unmap_below(
-        &self,
+        self,
         slot: Slot,
         table: &Table,
         child: PhysAddr,
@@ -105,7 +110,9 @@ impl<F: Format, P: Platform> Radix<F, P> {
         }
         self.take_out(slot, table, level, child, &mut edit.changed);
     }
+}
 
+impl<F: Format, P: Platform> Radix<F, P> {
     /// Empties a run of pages, in one of three ways.
     ///
     /// - No leaf can wait: 0 is stored in each word. Nobody else adds or removes leaves, so load and store stand apart.

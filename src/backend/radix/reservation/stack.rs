@@ -24,7 +24,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
     ) -> Result<(), MapError> {
         for _ in 0..needed {
             match self.alloc_table(needed) {
-                Ok(frame) => self.push(reserved, frame),
+                Ok(NewTable(frame)) => self.push(reserved, frame),
                 Err(error) => {
                     self.give_back(core::mem::take(reserved));
                     return Err(error);

@@ -41,7 +41,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
             *self.owed.is_torn.get_mut() = was_torn;
             return self.settle(None);
         }
-        self.flush_and_reap(&out, Some(asid));
+        self.exclusive().flush_and_reap(&out, Some(asid));
         *self.owed.is_torn.get_mut() = false;
     }
 }

@@ -35,6 +35,11 @@ impl Changed {
         self.entries |= waits;
     }
 
+    /// Whether it was noted that nothing can be mapped somewhere before the flush. O(1).
+    pub(crate) const fn has_entries(&self) -> bool {
+        self.entries
+    }
+
     /// Notes that leaves in `area` left retired words behind. O(1).
     pub(crate) fn entries(&mut self, area: MemoryArea) {
         grow(&mut self.waiting, area);

@@ -2,7 +2,7 @@
 
 use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::entry::word::Word;
-use crate::backend::radix::memory::Radix;
+use crate::backend::radix::memory::{Exclusive, Radix};
 use crate::backend::radix::walk::slot::each_filled;
 use crate::flush::Flush;
 use crate::platform::Platform;
@@ -15,14 +15,16 @@ impl<F: Format, P: Platform> Drop for Radix<F, P> {
         if self.owed.is_any() {
             self.flush_once(&mut is_flushed);
         }
-        for &area in self.ranges.as_slice() {
+        let this = self.exclusive();
+        let ranges = this.ranges.as_slice().iter();
+        for area in ranges.flat_map(|&range| this.filled.parts::<F>(range)) {
             // A filled entry is one that the MMU may have cached translations of.
-            each_filled(self.root_table(), area, Self::TOP, |_, word| {
-                self.flush_once(&mut is_flushed);
-                self.release_below(word);
+            each_filled(this.root_table(), area, Self::TOP, |_, word| {
+                this.flush_once(&mut is_flushed);
+                this.release_below(word);
             });
         }
-        self.release_table(self.root_addr());
+        this.release_table(this.root_addr());
     }
 }
 
@@ -33,12 +35,15 @@ impl<F: Format, P: Platform> Radix<F, P> {
             self.flush(Flush::everything(self.root_addr()));
         }
     }
+}
 
+impl<F: Format, P: Platform> Exclusive<'_, F, P> {
     /// Gives back all frames behind a word of the root.
-    fn release_below(&self, word: u64) {
-        let read = Word::read::<F>(word, Self::TOP);
+    fn release_below(self, word: u64) {
+        let top = Radix::<F, P>::TOP;
+        let read = Word::read::<F>(word, top);
         if let (Word::Table(child) | Word::RetiredTable(child), Some(below)) =
-            (read, Self::TOP.checked_sub(1))
+            (read, top.checked_sub(1))
         {
             self.release_tree(child, below, word & F::OWNED != 0);
         }

@@ -35,7 +35,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
                 self.hand_over(self.root_table(), Self::TOP, false, area, &mut sink);
             }
         }
-        self.reap(retired.waiting());
+        self.exclusive().reap(retired.waiting());
         self.owed.clear();
     }
 

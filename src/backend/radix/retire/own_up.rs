@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use crate::area::MemoryArea;
 use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::entry::word::Word;
-use crate::backend::radix::memory::Radix;
+use crate::backend::radix::memory::{Exclusive, Radix};
 use crate::backend::radix::walk::slot::slots;
 use crate::backend::radix::walk::table::Table;
 use crate::backend::radix::walk::vacant::all_vacant;
@@ -20,23 +20,20 @@ impl<F: Format, P: Platform> Radix<F, P> {
     pub(super) fn own_up(&mut self) {
         // Nobody is told of these changes: everything is noted below.
         let mut changed = Changed::default();
-        for &range in self.ranges.as_slice() {
-            self.take_out_vacant(self.root_table(), Self::TOP, range, &mut changed);
+        let this = self.exclusive();
+        for &range in this.ranges.as_slice() {
+            this.take_out_vacant(this.root_table(), Self::TOP, range, &mut changed);
         }
         for &range in self.ranges.as_slice() {
             self.owed.told.note_waiting(range);
         }
         self.owed.told.note_everything();
     }
+}
 
+impl<F: Format, P: Platform> Exclusive<'_, F, P> {
     /// Takes out the tables in `area` that have no leaf and no table in them.
-    fn take_out_vacant(
-        &self,
-        table: &Table,
-        level: usize,
-        area: MemoryArea,
-        changed: &mut Changed,
-    ) {
+    fn take_out_vacant(self, table: &Table, level: usize, area: MemoryArea, changed: &mut Changed) {
         let Some(below) = level.checked_sub(1) else {
             return;
         };

@@ -6,27 +6,29 @@ use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::entry::word::Word;
-use crate::backend::radix::memory::Radix;
+use crate::backend::radix::memory::{Exclusive, Radix};
 use crate::backend::radix::walk::slot::each_filled;
-use crate::backend::radix::walk::table::{Table, any_with};
+use crate::backend::radix::walk::table::Table;
 use crate::backend::radix::walk::vacant::populated;
 use crate::platform::Platform;
 
-impl<F: Format, P: Platform> Radix<F, P> {
+impl<F: Format, P: Platform> Exclusive<'_, F, P> {
     /// Gives back every table and frame that waits in these areas: the second pass of an unmap. O(tables in the areas +
     /// frames given back).
     ///
     /// The flush has returned, and nobody else is here. Each word is emptied before its frame is given back: should
     /// that hook panic, the frame is leaked, and never given back twice.
-    pub(in crate::backend::radix) fn reap(&self, areas: &[MemoryArea]) {
+    pub(in crate::backend::radix) fn reap(self, areas: &[MemoryArea]) {
         for area in areas {
             for area in self.canonical(*area) {
-                self.reap_in(self.root_table(), Self::TOP, area);
+                for part in self.filled.parts::<F>(area) {
+                    self.reap_in(self.root_table(), Radix::<F, P>::TOP, part);
+                }
             }
         }
     }
 
-    fn reap_in(&self, table: &Table, level: usize, area: MemoryArea) {
+    fn reap_in(self, table: &Table, level: usize, area: MemoryArea) {
         let Some(below) = level.checked_sub(1) else {
             return self.reap_pages(table, area);
         };
@@ -44,7 +46,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
         });
     }
 
-    fn reap_pages(&self, table: &Table, area: MemoryArea) {
+    fn reap_pages(self, table: &Table, area: MemoryArea) {
         let words = populated(table, area).and_then(|(slots, _)| table.get(slots));
         for word in words.unwrap_or_default() {
             if let Word::RetiredLeaf(leaf) = Word::read::<F>(word.load(Relaxed), 0) {
@@ -58,10 +60,9 @@ impl<F: Format, P: Platform> Radix<F, P> {
 
     /// Gives back the table at `at`, all tables below it, and all frames that leaves there own. `owned` says whether
     /// there may be such leaves: only then are the words of pages read. O(tables + owned pages).
-    pub(super) fn release_tree(&self, at: PhysAddr, level: usize, owned: bool) {
-        let table = self.table(at);
+    pub(super) fn release_tree(self, at: PhysAddr, level: usize, owned: bool) {
         if let Some(below) = level.checked_sub(1) {
-            any_with(table, u64::MAX, |_, word| {
+            self.any_with(at, u64::MAX, |_, word| {
                 if let Word::Table(child) | Word::RetiredTable(child) = Word::read::<F>(word, level)
                 {
                     self.release_tree(child, below, word & F::OWNED != 0);
@@ -69,7 +70,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
                 false
             });
         } else if owned {
-            any_with(table, F::OWNED, |_, leaf| {
+            self.any_with(at, F::OWNED, |_, leaf| {
                 self.release_page(leaf);
                 false
             });
@@ -78,7 +79,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
     }
 
     /// Gives back the frame of an owned leaf, and says whether it was written through.
-    fn release_page(&self, leaf: u64) {
+    fn release_page(self, leaf: u64) {
         let frame = self.take_frame(F::addr(leaf));
         self.platform().release(frame, leaf & F::DIRTY != 0);
     }

@@ -2,7 +2,7 @@
 
 use crate::asid::Asid;
 use crate::backend::radix::entry::format::Format;
-use crate::backend::radix::memory::Radix;
+use crate::backend::radix::memory::{Exclusive, Radix};
 use crate::flush::Retired;
 use crate::platform::Platform;
 
@@ -29,13 +29,16 @@ impl<F: Format, P: Platform> Radix<F, P> {
         if is_torn {
             self.own_up();
         }
-        self.flush_and_reap(&self.owed.told, asid.filter(|_| !is_torn));
+        let this = self.exclusive();
+        this.flush_and_reap(&this.owed.told, asid.filter(|_| !is_torn));
         self.owed.clear();
     }
+}
 
+impl<F: Format, P: Platform> Exclusive<'_, F, P> {
     /// Flushes the ranges of `retired`, under this ASID or any, and gives back all that waits in its areas. Nobody else
     /// is here.
-    pub(super) fn flush_and_reap(&self, retired: &Retired, asid: Option<Asid>) {
+    pub(super) fn flush_and_reap(self, retired: &Retired, asid: Option<Asid>) {
         if retired.needs_flush() {
             self.flush(retired.flush_under(self.root_addr(), asid));
         }

@@ -9,16 +9,16 @@ use crate::addr::PhysAddr;
 use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::entry::retired::{retired_leaf, retired_table, waits};
 use crate::backend::radix::entry::word::Word;
-use crate::backend::radix::memory::Radix;
+use crate::backend::radix::memory::{Exclusive, Radix};
 use crate::backend::radix::walk::slot::Slot;
-use crate::backend::radix::walk::table::{Table, any_with};
+use crate::backend::radix::walk::table::Table;
 use crate::platform::Platform;
 
-impl<F: Format, P: Platform> Radix<F, P> {
+impl<F: Format, P: Platform> Exclusive<'_, F, P> {
     /// Leaves a retired word in `slot` where the pointer to the table at `child` was. The words in that table stay as
     /// they are, leaves too: a stale pointer may still lead there. O(1), and O(entries below) where leaves own frames.
     pub(in crate::backend::radix) fn take_out(
-        &self,
+        self,
         slot: Slot,
         table: &Table,
         level: usize,
@@ -28,24 +28,26 @@ impl<F: Format, P: Platform> Radix<F, P> {
         let word = slot.of(table).load(Relaxed);
         slot.of(table)
             .store(retired_table::<F>(child, word), Relaxed);
-        // The mark says that there may have been owned leaves.
-        let owns = word & F::OWNED != 0 && self.owns(child, level - 1);
-        changed.table(slot.piece(), owns || F::BREAK_BEFORE_MAKE);
+        // The mark says that there may have been owned leaves. That some wait need be found out once.
+        let waits = F::BREAK_BEFORE_MAKE
+            || changed.has_entries()
+            || word & F::OWNED != 0 && self.owns(child, level - 1);
+        changed.table(slot.piece(), waits);
     }
 
     /// Whether a leaf in the table at `at`, or below it, owns its frame.
-    fn owns(&self, at: PhysAddr, level: usize) -> bool {
-        any_with(self.table(at), F::OWNED, |_, word| {
-            match Word::read::<F>(word, level) {
-                Word::Leaf(_) | Word::RetiredLeaf(_) => true,
-                Word::Table(below) | Word::RetiredTable(below) => {
-                    level > 0 && self.owns(below, level - 1)
-                }
-                Word::Empty => false,
+    fn owns(self, at: PhysAddr, level: usize) -> bool {
+        self.any_with(at, F::OWNED, |_, word| match Word::read::<F>(word, level) {
+            Word::Leaf(_) | Word::RetiredLeaf(_) => true,
+            Word::Table(below) | Word::RetiredTable(below) => {
+                level > 0 && self.owns(below, level - 1)
             }
+            Word::Empty => false,
         })
     }
+}
 
+impl<F: Format, P: Platform> Radix<F, P> {
     /// Takes out all of the large leaf in `slot`: an edit wants it whole, or it cannot be split for want of a
     /// reservation. Emptying too much is safe: the page table is a cache of the maps. O(1).
     pub(in crate::backend::radix) fn take_out_leaf(

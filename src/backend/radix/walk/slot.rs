@@ -70,6 +70,11 @@ impl Slot {
         self.part.is_whole()
     }
 
+    /// The number of the slot.
+    pub(crate) const fn index(self) -> usize {
+        self.index
+    }
+
     /// The number of the slot, as a row of one.
     pub(crate) const fn alone(self) -> Range<usize> {
         self.index..self.index + 1

@@ -14,7 +14,38 @@ pub(crate) const ENTRIES: usize = 512;
 pub(crate) type Table = [AtomicU64; ENTRIES];
 
 /// How many words are looked at together where few are of interest: a line of the cache.
-const TOGETHER: usize = 8;
+pub(crate) const LINE: usize = 8;
+
+/// How many words are looked at together in a whole table.
+pub(crate) const GROUP: usize = 32;
+
+/// Asks `is_it` of each word of `table` that has any of `bits`, in order, with its number, until one is. Groups are passed
+/// over together: `sum` answers all bits that any word in one has. O(entries).
+#[inline]
+pub(crate) fn any_in_groups(
+    table: &Table,
+    bits: u64,
+    sum: impl Fn(&[AtomicU64; GROUP]) -> u64,
+    mut is_it: impl FnMut(usize, u64) -> bool,
+) -> bool {
+    let mut words = table.as_slice();
+    let mut first = 0;
+    while let Some((group, rest)) = words.split_first_chunk::<GROUP>() {
+        let mut lines = group.as_slice();
+        if sum(group) & bits == 0 {
+            (first, lines) = (first + GROUP, &[]);
+        }
+        while let Some((line, behind)) = lines.split_first_chunk::<LINE>() {
+            if any_in(line, first, bits, &mut is_it) {
+                return true;
+            }
+            first += LINE;
+            lines = behind;
+        }
+        words = rest;
+    }
+    false
+}
 
 /// Asks `is_it` of each of `words` that has any of `bits`, in order, with its number there, until one is. Words are
 /// passed over together where none has. O(entries).
@@ -25,12 +56,12 @@ pub(crate) fn any_with(
     mut is_it: impl FnMut(usize, u64) -> bool,
 ) -> bool {
     let mut first = 0;
-    while let Some((group, rest)) = words.split_first_chunk::<TOGETHER>() {
+    while let Some((group, rest)) = words.split_first_chunk::<LINE>() {
         let sum = group.iter().fold(0, |sum, word| sum | word.load(Relaxed));
         if sum & bits != 0 && any_in(group, first, bits, &mut is_it) {
             return true;
         }
-        first += TOGETHER;
+        first += LINE;
         words = rest;
     }
     any_in(words, first, bits, &mut is_it)
