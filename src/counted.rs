@@ -53,6 +53,19 @@ pub struct Counted<P> {
 impl<P> Counted<P> {
     /// Counts references to the frames from `base` on, one word of `counts` for each. O(frames), since the words are
     /// cleared; cannot fail.
+    ///
+    /// ```
+    /// use core::sync::atomic::AtomicU64;
+    /// use kernel_vm::backend::mock::HostFrames;
+    /// use kernel_vm::{Counted, FRAME_SIZE, PhysAddr};
+    ///
+    /// let base = PhysAddr::new(0x8000_0000);
+    /// let counts = Box::leak(Box::new([const { AtomicU64::new(0) }; 2])); // a kernel has them in a `static`
+    /// let counted = Counted::new(HostFrames::new(2), base, counts);
+    /// let behind = base.checked_add(2 * FRAME_SIZE).ok_or("no such address")?;
+    /// assert_eq!((counted.references(base), counted.references(behind)), (Some(0), None));
+    /// # Ok::<(), &str>(())
+    /// ```
     pub fn new(inner: P, base: PhysAddr, counts: &'static mut [AtomicU64]) -> Self {
         for count in &mut *counts {
             *count.get_mut() = 0;

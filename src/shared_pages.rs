@@ -44,6 +44,15 @@ pub struct SharedPages<P: FrameAllocator> {
 
 impl<P: FrameAllocator> SharedPages<P> {
     /// No page yet. O(1), allocates nothing.
+    ///
+    /// ```
+    /// use kernel_vm::SharedPages;
+    /// use kernel_vm::backend::mock::HostFrames;
+    ///
+    /// let frames = HostFrames::new(4);
+    /// let pages = SharedPages::new(frames.clone());
+    /// assert!(pages.is_empty() && frames.frames_in_use() == 0);
+    /// ```
     pub const fn new(platform: P) -> Self {
         Self {
             platform,

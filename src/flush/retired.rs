@@ -52,8 +52,14 @@ impl Retired {
     /// # use kernel_vm::Retired;
     /// assert!(Retired::new().is_empty());
     /// ```
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self {
+            ranges: ArrayVec::new_const(),
+            everything: false,
+            tables: false,
+            waiting: ArrayVec::new_const(),
+            entries: false,
+        }
     }
 
     /// Notes that translations in `area` have changed.

@@ -11,9 +11,22 @@ use kernel_vm::backend::sv57::Sv57Format;
 use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run, contract};
 use kernel_vm::{Attributes, MemoryArea, Permissions, PhysAddr, VirtAddr};
 
+type Mock = MockBackend<HostFrames>;
+
 #[test]
 fn the_mock_keeps_the_laws() {
     contract::check(MockBackend::new, MockBackend::reservations);
+}
+
+#[test]
+fn the_mock_keeps_the_laws_with_a_platform_and_leaks_nothing() {
+    let frames = HostFrames::new(64);
+    let make = || MockBackend::with_platform(frames.clone());
+    let in_use = |mock: &Mock| mock.reservations() + frames.frames_in_use();
+    contract::check(make, in_use);
+    contract::check_paging(make, in_use);
+    contract::failed_reservations_change_nothing(make, in_use, MockBackend::fail_reservation);
+    assert_eq!(frames.frames_in_use(), 0);
 }
 
 #[test]

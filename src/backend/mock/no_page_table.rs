@@ -39,6 +39,14 @@ pub struct NoPageTable<const RANGES: usize = 1, const PAGE: usize = { page::SIZE
 
 impl NoPageTable {
     /// A page table over the lower half of the space, with pages of 4 KiB. O(1), allocates nothing.
+    ///
+    /// ```
+    /// use kernel_vm::backend::PageTableBackend;
+    /// use kernel_vm::backend::mock::NoPageTable;
+    ///
+    /// let all = NoPageTable::new().ranges()[0];
+    /// assert_eq!((all.start().get(), all.end().get()), (0, usize::MAX / 2));
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self::over([MemoryArea::constant(0, usize::MAX >> 1)])
@@ -50,6 +58,18 @@ impl<const RANGES: usize> NoPageTable<RANGES> {
     ///
     /// The ranges are as [`PageTableBackend::ranges`] has it: page-aligned, ascending, and no two touch. The
     /// constructor does not check them.
+    ///
+    /// ```
+    /// use kernel_vm::backend::mock::NoPageTable;
+    /// use kernel_vm::{MapError, MemoryArea, Permissions, VirtAddr, VirtualMemoryManager, VirtualMemoryMap};
+    ///
+    /// let low = MemoryArea::from_start_size(VirtAddr::new(0x1_0000), 0x8000)?;
+    /// let mut space = VirtualMemoryManager::new(NoPageTable::over([low]));
+    /// let beyond = MemoryArea::from_start_size(VirtAddr::new(0x1_8000), 0x1000)?;
+    /// let refused = space.add_memory_map(VirtualMemoryMap::anonymous(beyond, Permissions::READ)?);
+    /// assert!(refused.is_err_and(|refused| refused.error() == MapError::OutOfRange { area: beyond }));
+    /// # Ok::<(), MapError>(())
+    /// ```
     #[must_use]
     pub const fn over(ranges: [MemoryArea; RANGES]) -> Self {
         Self { ranges }
@@ -61,6 +81,19 @@ impl<const RANGES: usize, const PAGE: usize> NoPageTable<RANGES, PAGE> {
     ///
     /// `PAGE` is a power of two, and the ranges are as [`PageTableBackend::ranges`] has it. The constructor checks
     /// neither.
+    ///
+    /// ```
+    /// use kernel_vm::backend::mock::NoPageTable;
+    /// use kernel_vm::{MapError, MemoryArea, VirtAddr, VirtualMemoryManager};
+    ///
+    /// let low = MemoryArea::from_start_size(VirtAddr::new(0), 1 << 30)?;
+    /// let table = NoPageTable::<1, { 64 << 10 }>::of_pages([low]); // pages of 64 KiB
+    /// let mut space = VirtualMemoryManager::<NoPageTable<1, { 64 << 10 }>>::new(table);
+    /// let half = MemoryArea::from_start_size(VirtAddr::new(0x8000), 0x1_0000)?;
+    /// let error = MapError::Misaligned { addr: half.start(), align: 64 << 10 };
+    /// assert_eq!(space.unmap(half), Err(error));
+    /// # Ok::<(), kernel_vm::AreaError>(())
+    /// ```
     #[must_use]
     pub const fn of_pages(ranges: [MemoryArea; RANGES]) -> Self {
         Self { ranges }

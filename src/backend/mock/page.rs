@@ -41,6 +41,14 @@ impl Page {
         self.attributes.permissions.allow_any()
     }
 
+    /// The entry of the one page that `run` has.
+    pub(super) const fn of(run: Run) -> Self {
+        Self {
+            first: run.first,
+            attributes: run.attributes,
+        }
+    }
+
     /// The page with this number as a run.
     pub(super) const fn run(self, number: usize) -> Run {
         Run {

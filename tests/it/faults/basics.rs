@@ -1,8 +1,8 @@
 //! What a fault does, entry by entry, without an MMU.
 
-use kernel_vm::backend::mock::HostFrames;
+use kernel_vm::backend::mock::{HostFrames, MockBackend};
 use kernel_vm::backend::sv39::Sv39;
-use kernel_vm::backend::{Entry, PageTableBackend, Run};
+use kernel_vm::backend::{Entry, Paging, Run};
 use kernel_vm::{
     Access, Answer, Backing, Done, FaultError, Frame, FrameAllocator, MemoryArea, Permissions,
     PhysAddr, Privilege, Ticket, VirtAddr, VirtualMemoryManager, VirtualMemoryMap,
@@ -11,14 +11,51 @@ use kernel_vm::{
 use super::kernel::Object;
 use crate::subject::{PAGE, map, pages};
 
-pub type Space = VirtualMemoryManager<Sv39<HostFrames>, Object>;
+pub type Space<B = Sv39<HostFrames>> = VirtualMemoryManager<B, Object>;
+
+/// A page table over the host's frames.
+pub trait Pager: Paging<Platform = HostFrames> {
+    fn over(frames: &HostFrames) -> Self;
+}
+
+impl Pager for Sv39<HostFrames> {
+    fn over(frames: &HostFrames) -> Self {
+        Self::new(frames.clone()).unwrap()
+    }
+}
+
+impl Pager for MockBackend<HostFrames> {
+    fn over(frames: &HostFrames) -> Self {
+        Self::with_platform(frames.clone())
+    }
+}
+
+/// Runs tests on each page table that owns frames.
+macro_rules! on_each {
+    ($($name:ident)*) => {
+        mod on_sv39 {
+            use kernel_vm::backend::{mock::HostFrames, sv39::Sv39};
+            $( #[test] fn $name() { super::$name::<Sv39<HostFrames>>(); } )*
+        }
+        mod on_mock {
+            use kernel_vm::backend::mock::{HostFrames, MockBackend};
+            $( #[test] fn $name() { super::$name::<MockBackend<HostFrames>>(); } )*
+        }
+    };
+}
+
+pub(crate) use on_each;
 
 pub const R: Permissions = Permissions::READ.union(Permissions::USER);
 pub const RW: Permissions = R.union(Permissions::WRITE);
 pub const RX: Permissions = R.union(Permissions::EXECUTE);
 
 pub fn space(frames: &HostFrames) -> Space {
-    Space::for_payload(Sv39::new(frames.clone()).unwrap())
+    space_on(frames)
+}
+
+pub fn space_on<B: Pager>(frames: &HostFrames) -> Space<B> {
+    Space::for_payload(B::over(frames))
 }
 
 pub fn at(page: usize) -> VirtAddr {
@@ -41,7 +78,7 @@ pub fn provided(
 }
 
 /// How a fault of a program was resolved.
-pub fn fault(space: &Space, page: usize, access: Access) -> Result<Done, FaultError> {
+pub fn fault<B: Paging>(space: &Space<B>, page: usize, access: Access) -> Result<Done, FaultError> {
     match space.handle_fault(at(page), access, Privilege::User)? {
         Answer::Resolved { page: area, done } => {
             assert_eq!(area, pages(page, 1));
@@ -51,20 +88,20 @@ pub fn fault(space: &Space, page: usize, access: Access) -> Result<Done, FaultEr
     }
 }
 
-pub fn is_spurious(space: &Space, page: usize, access: Access) -> bool {
+pub fn is_spurious<B: Paging>(space: &Space<B>, page: usize, access: Access) -> bool {
     let answer = space.handle_fault(at(page), access, Privilege::User);
     matches!(answer, Ok(Answer::Spurious { .. }))
 }
 
 /// The ticket of a fault that asks for a page.
-pub fn ticket(space: &Space, page: usize, access: Access) -> Ticket {
+pub fn ticket<B: Paging>(space: &Space<B>, page: usize, access: Access) -> Ticket {
     match space.handle_fault(at(page), access, Privilege::User) {
         Ok(Answer::NeedsFrame { ticket, .. }) => ticket,
         other => panic!("{other:?}"),
     }
 }
 
-pub fn leaf(space: &Space, page: usize) -> Run {
+pub fn leaf<B: Paging>(space: &Space<B>, page: usize) -> Run {
     match space.backend().entry(at(page)) {
         Entry::Leaf(run) => run,
         other => panic!("{other:?} at page {page}"),
@@ -72,17 +109,17 @@ pub fn leaf(space: &Space, page: usize) -> Run {
 }
 
 /// What the leaf at the page allows.
-pub fn allowed(space: &Space, page: usize) -> Permissions {
+pub fn allowed<B: Paging>(space: &Space<B>, page: usize) -> Permissions {
     leaf(space, page).attributes.permissions
 }
 
-pub fn read(space: &Space, page: usize) -> u64 {
+pub fn read<B: Paging>(space: &Space<B>, page: usize) -> u64 {
     let mut bytes = [0; 8];
     space.read(at(page), &mut bytes, Privilege::Kernel).unwrap();
     u64::from_ne_bytes(bytes)
 }
 
-pub fn write(space: &Space, page: usize, word: u64) {
+pub fn write<B: Paging>(space: &Space<B>, page: usize, word: u64) {
     let bytes = word.to_ne_bytes();
     space.write(at(page), &bytes, Privilege::Kernel).unwrap();
 }
@@ -97,6 +134,17 @@ pub fn frame_of(frames: &HostFrames, byte: u8) -> Frame {
         .write(start, &[byte; PAGE], Privilege::Kernel)
         .unwrap();
     space.pin(start, Access::Write, Privilege::Kernel).unwrap()
+}
+
+on_each! {
+    physical_memory_is_mapped_with_its_neighbours
+    the_kernel_executes_no_memory_of_a_program
+    a_private_page_is_supplied_copied_and_reused
+    a_shared_page_is_written_where_it_is_and_says_when_it_becomes_dirty
+    a_ticket_is_good_until_the_layout_changes
+    permissions_that_go_and_come_back_keep_the_data
+    offsets_follow_a_map_that_is_cut_joined_and_moved
+    an_offset_is_no_physical_address
 }
 
 #[test]
@@ -122,14 +170,13 @@ fn anonymous_memory_is_zeroes_when_it_is_touched() {
     assert_eq!(frames.frames_in_use(), 0);
 }
 
-#[test]
-fn physical_memory_is_mapped_with_its_neighbours() {
+fn physical_memory_is_mapped_with_its_neighbours<B: Pager>() {
     let frames = HostFrames::new(16);
-    let mut space = space(&frames);
+    let mut space = space_on::<B>(&frames);
     let phys = map(0x20_0000, 0x8020_0000, 64 * PAGE, RW).with_payload(Object(0));
     space.add_memory_map(phys).unwrap();
     assert_eq!(fault(&space, 0x203, Access::Write), Ok(Done::Mapped));
-    let resident = |space: &Space| space.resident(pages(0, 1 << 20)).count();
+    let resident = |space: &Space<B>| space.resident(pages(0, 1 << 20)).count();
     assert_eq!(
         (resident(&space), leaf(&space, 0x203).first.get()),
         (1, 0x8020_3000)
@@ -199,20 +246,18 @@ fn what_is_not_allowed_is_refused_with_the_evidence() {
     assert_eq!(space.resident(pages(0, 64)).count(), 1);
 }
 
-#[test]
-fn the_kernel_executes_no_memory_of_a_program() {
+fn the_kernel_executes_no_memory_of_a_program<B: Pager>() {
     let frames = HostFrames::new(16);
-    let mut space = space(&frames);
+    let mut space = space_on::<B>(&frames);
     space.add_memory_map(anonymous(4, 1, RX)).unwrap();
     let refused = space.handle_fault(at(4), Access::Execute, Privilege::Kernel);
     assert!(matches!(refused, Err(FaultError::Denied { .. })));
     assert_eq!(fault(&space, 4, Access::Execute), Ok(Done::Zeroed));
 }
 
-#[test]
-fn a_private_page_is_supplied_copied_and_reused() {
+fn a_private_page_is_supplied_copied_and_reused<B: Pager>() {
     let frames = HostFrames::new(16);
-    let mut space = space(&frames);
+    let mut space = space_on::<B>(&frames);
     space.add_memory_map(provided(4, 4, RW, false)).unwrap();
     let cache = frame_of(&frames, 7);
     let share = || frames.share_frame(&cache).unwrap();
@@ -279,10 +324,9 @@ fn a_private_page_is_supplied_copied_and_reused() {
     assert_eq!(frames.frames_in_use(), 0);
 }
 
-#[test]
-fn a_shared_page_is_written_where_it_is_and_says_when_it_becomes_dirty() {
+fn a_shared_page_is_written_where_it_is_and_says_when_it_becomes_dirty<B: Pager>() {
     let frames = HostFrames::new(16);
-    let mut space = space(&frames);
+    let mut space = space_on::<B>(&frames);
     space.add_memory_map(provided(4, 4, RW, true)).unwrap();
     let cache = frame_of(&frames, 7);
     let share = || frames.share_frame(&cache).unwrap();
@@ -304,10 +348,9 @@ fn a_shared_page_is_written_where_it_is_and_says_when_it_becomes_dirty() {
     assert_eq!(frames.frames_in_use(), 0);
 }
 
-#[test]
-fn a_ticket_is_good_until_the_layout_changes() {
+fn a_ticket_is_good_until_the_layout_changes<B: Pager>() {
     let frames = HostFrames::new(32);
-    let mut space = space(&frames);
+    let mut space = space_on::<B>(&frames);
     space.add_memory_map(provided(4, 4, RW, true)).unwrap();
     let wanted = ticket(&space, 4, Access::Read);
     space.discard(pages(0, 1)).unwrap();
@@ -315,7 +358,7 @@ fn a_ticket_is_good_until_the_layout_changes() {
     assert!(lost.is_stale() && lost.found().is_none() && lost.error().is_none());
     let frame = lost.into_frame();
     let wanted = ticket(&space, 4, Access::Read);
-    let other = self::space(&frames);
+    let other = space_on::<B>(&frames);
     let lost = other.supply(wanted, frame).unwrap_err();
     assert!(lost.is_stale(), "another space's");
     let frame = frames.share_frame(&lost.into_frame()).unwrap();
@@ -328,10 +371,9 @@ fn a_ticket_is_good_until_the_layout_changes() {
     frames.release(late.into_frame(), false);
 }
 
-#[test]
-fn permissions_that_go_and_come_back_keep_the_data() {
+fn permissions_that_go_and_come_back_keep_the_data<B: Pager>() {
     let frames = HostFrames::new(16);
-    let mut space = space(&frames);
+    let mut space = space_on::<B>(&frames);
     space.add_memory_map(anonymous(4, 2, RW)).unwrap();
     fault(&space, 4, Access::Write).unwrap();
     write(&space, 4, 77);
@@ -368,10 +410,9 @@ fn discarded_pages_are_zeroes_again_and_are_asked_for_again() {
     ticket(&space, 6, Access::Read);
 }
 
-#[test]
-fn offsets_follow_a_map_that_is_cut_joined_and_moved() {
+fn offsets_follow_a_map_that_is_cut_joined_and_moved<B: Pager>() {
     let frames = HostFrames::new(16);
-    let mut space = space(&frames);
+    let mut space = space_on::<B>(&frames);
     space.add_memory_map(provided(4, 4, R, false)).unwrap();
     space.unmap(pages(5, 1)).unwrap();
     space.remap(pages(6, 2), pages(20, 2)).unwrap();
@@ -400,10 +441,9 @@ fn offsets_follow_a_map_that_is_cut_joined_and_moved() {
     space.check_invariants().unwrap();
 }
 
-#[test]
-fn an_offset_is_no_physical_address() {
+fn an_offset_is_no_physical_address<B: Pager>() {
     let frames = HostFrames::new(16);
-    let mut space = space(&frames);
+    let mut space = space_on::<B>(&frames);
     for offset in [1, 0xfff, 1 << 60, u64::MAX - 0xfff] {
         let map = VirtualMemoryMap::provided(pages(4, 1), offset, R, false).unwrap();
         assert_eq!((map.pmarea(), map.translate(at(4))), (None, None));

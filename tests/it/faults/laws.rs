@@ -8,10 +8,12 @@ use kernel_vm::backend::{Entry, PageTableBackend, Paging};
 use kernel_vm::{Access, Asid, Attributes, Done, FrameAllocator, MapError, Permissions, Privilege};
 
 use super::basics::{
-    R, RW, allowed, anonymous, at, fault, frame_of, leaf, provided, read, space, ticket, write,
+    Pager, R, RW, allowed, anonymous, at, fault, frame_of, leaf, on_each, provided, read, space,
+    space_on, ticket, write,
 };
 use super::kernel::{Object, Setting};
-use super::process::{Process, addr};
+use super::mmu::Mmu;
+use super::process::{Process, ProcessOn, addr};
 use crate::subject::{PAGE, map, pages};
 
 fn setting(policy: AccessedDirty) -> Setting {
@@ -23,11 +25,41 @@ fn setting(policy: AccessedDirty) -> Setting {
     }
 }
 
+on_each! {
+    an_owned_leaf_gains_no_write_beside_physical_ones
+    pages_that_move_take_their_frames_along
+    a_guard_stays_a_guard
+    a_ticket_is_good_for_one_space
+    a_fault_gets_on_however_often_the_layout_changes
+}
+
+/// Tests of a process, on each MMU.
+macro_rules! on_each_mmu {
+    ($($name:ident)*) => {
+        mod on_the_machine {
+            use kernel_vm::backend::sv39::Sv39;
+            use super::super::kernel::Kernel;
+            $( #[test] fn $name() { super::$name::<Sv39<Kernel>>(); } )*
+        }
+        mod on_the_mock {
+            use kernel_vm::backend::mock::MockBackend;
+            use super::super::kernel::Kernel;
+            $( #[test] fn $name() { super::$name::<MockBackend<Kernel>>(); } )*
+        }
+    };
+}
+
+on_each_mmu! {
+    a_copy_takes_along_what_the_mmu_has_set
+    a_frame_that_is_copied_from_goes_back_as_dirty_as_it_was
+    a_page_that_only_the_kernel_wrote_is_dirty
+    pages_keep_their_data_when_a_flush_panics_in_protect
+}
+
 /// Leaves in one table that differ in who owns them, and in nothing else.
-#[test]
-fn an_owned_leaf_gains_no_write_beside_physical_ones() {
+fn an_owned_leaf_gains_no_write_beside_physical_ones<B: Pager>() {
     let frames = HostFrames::new(32);
-    let mut space = space(&frames);
+    let mut space = space_on::<B>(&frames);
     let phys = map(0, 0x8020_0000, 4 * PAGE, R).with_payload(Object(0));
     space.add_memory_map(phys).unwrap();
     space.add_memory_map(provided(4, 4, R, false)).unwrap();
@@ -82,10 +114,9 @@ fn a_frame_whose_references_are_not_counted_is_not_replaced_while_others_may_rea
 }
 
 /// Whoever is last to give a frame back is not who wrote it.
-#[test]
-fn a_page_that_only_the_kernel_wrote_is_dirty() {
+fn a_page_that_only_the_kernel_wrote_is_dirty<B: Mmu>() {
     for policy in [AccessedDirty::Software, AccessedDirty::Hardware] {
-        let process = Process::new(setting(policy));
+        let process = ProcessOn::<B>::new(setting(policy));
         process.map(4, 2, RW, None, false);
         process.load(0, 4);
         process.load(0, 5);
@@ -100,9 +131,8 @@ fn a_page_that_only_the_kernel_wrote_is_dirty() {
 }
 
 /// The frame that was copied from is not dirty by the copy; what was written before is.
-#[test]
-fn a_copy_takes_along_what_the_mmu_has_set() {
-    let process = Process::new(setting(AccessedDirty::Hardware));
+fn a_copy_takes_along_what_the_mmu_has_set<B: Mmu>() {
+    let process = ProcessOn::<B>::new(setting(AccessedDirty::Hardware));
     process.map(4, 1, RW, Some((0, 0)), false);
     process.load(0, 4);
     process.store(0, 4, 5);
@@ -121,9 +151,8 @@ fn a_copy_takes_along_what_the_mmu_has_set() {
 }
 
 /// The page was written, then somebody took a reference, and it was made read-only for a while: the next write copies.
-#[test]
-fn a_frame_that_is_copied_from_goes_back_as_dirty_as_it_was() {
-    let process = Process::new(setting(AccessedDirty::Hardware));
+fn a_frame_that_is_copied_from_goes_back_as_dirty_as_it_was<B: Mmu>() {
+    let process = ProcessOn::<B>::new(setting(AccessedDirty::Hardware));
     process.map(4, 1, RW, None, false);
     process.store(0, 4, 5);
     let pinned = process
@@ -142,9 +171,8 @@ fn a_frame_that_is_copied_from_goes_back_as_dirty_as_it_was() {
 }
 
 /// A verb that a panic has ended half way through a change of permissions.
-#[test]
-fn pages_keep_their_data_when_a_flush_panics_in_protect() {
-    let process = Process::new(setting(AccessedDirty::Preset));
+fn pages_keep_their_data_when_a_flush_panics_in_protect<B: Mmu>() {
+    let process = ProcessOn::<B>::new(setting(AccessedDirty::Preset));
     process.map(4, 3, RW, None, false);
     (4..7).for_each(|page| process.store(0, page, page as u64));
     process.kernel.0.panics.set(true);
@@ -191,10 +219,9 @@ fn a_page_that_becomes_valid_is_seen_by_whoever_faults_again() {
     }
 }
 
-#[test]
-fn pages_that_move_take_their_frames_along() {
+fn pages_that_move_take_their_frames_along<B: Pager>() {
     let frames = HostFrames::new(32);
-    let mut space = space(&frames);
+    let mut space = space_on::<B>(&frames);
     space.add_memory_map(anonymous(4, 3, RW)).unwrap();
     fault(&space, 4, Access::Write).unwrap();
     write(&space, 4, 44);
@@ -205,10 +232,9 @@ fn pages_that_move_take_their_frames_along() {
     space.check_invariants().unwrap();
 }
 
-#[test]
-fn a_guard_stays_a_guard() {
+fn a_guard_stays_a_guard<B: Pager>() {
     let frames = HostFrames::new(32);
-    let mut space = space(&frames);
+    let mut space = space_on::<B>(&frames);
     space
         .add_memory_map(anonymous(0, 1, Permissions::empty()))
         .unwrap();
@@ -221,11 +247,10 @@ fn a_guard_stays_a_guard() {
 }
 
 /// The two have had as many edits, and the same map at the same place.
-#[test]
-fn a_ticket_is_good_for_one_space() {
+fn a_ticket_is_good_for_one_space<B: Pager>() {
     let frames = HostFrames::new(32);
     let spaces = [0, 1].map(|_| {
-        let mut space = space(&frames);
+        let mut space = space_on::<B>(&frames);
         space.add_memory_map(provided(4, 1, R, true)).unwrap();
         space
     });
@@ -240,11 +265,10 @@ fn a_ticket_is_good_for_one_space() {
 }
 
 /// While the page comes from a disk, the layout changes each time. Who asks again under one hold gets on all the same.
-#[test]
-fn a_fault_gets_on_however_often_the_layout_changes() {
+fn a_fault_gets_on_however_often_the_layout_changes<B: Pager>() {
     let frames = HostFrames::new(64);
     let cache = frame_of(&frames, 1);
-    let mut space = space(&frames);
+    let mut space = space_on::<B>(&frames);
     space.add_memory_map(provided(4, 8, RW, false)).unwrap();
     for page in 4..12 {
         let kept = ticket(&space, page, Access::Read);

@@ -4,10 +4,13 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use kernel_vm::Permissions;
+use kernel_vm::backend::mock::MockBackend;
 use kernel_vm::backend::radix::AccessedDirty;
+use kernel_vm::backend::sv39::Sv39;
 
-use super::kernel::Setting;
-use super::process::{CPUS, OBJECT_PAGES, OBJECTS, Process};
+use super::kernel::{Kernel, Setting};
+use super::mmu::Mmu;
+use super::process::{CPUS, OBJECT_PAGES, OBJECTS, ProcessOn};
 use crate::subject::pages;
 use crate::tree::edits::Random as Rng;
 
@@ -36,12 +39,12 @@ fn setting(seed: u64) -> Setting {
 }
 
 /// An access of a program, or of the kernel for it, to any page.
-fn access(process: &Process, rng: &mut Rng) {
+fn access<B: Mmu>(process: &ProcessOn<B>, rng: &mut Rng) {
     let page = FIRST + rng.below(SPACE);
     access_page(process, rng, page);
 }
 
-fn access_page(process: &Process, rng: &mut Rng, page: usize) {
+fn access_page<B: Mmu>(process: &ProcessOn<B>, rng: &mut Rng, page: usize) {
     let cpu = rng.below(CPUS);
     let word = rng.below(1 << 30) as u64;
     match rng.below(6) {
@@ -53,7 +56,7 @@ fn access_page(process: &Process, rng: &mut Rng, page: usize) {
 }
 
 /// A verb that changes the layout.
-fn verb(process: &Process, rng: &mut Rng) {
+fn verb<B: Mmu>(process: &ProcessOn<B>, rng: &mut Rng) {
     let first = rng.below(SPACE);
     let count = 1 + rng.below(SPACE - first);
     let (first, allowed) = (FIRST + first, ALLOWED[rng.below(ALLOWED.len())]);
@@ -78,8 +81,8 @@ fn verb(process: &Process, rng: &mut Rng) {
     }
 }
 
-fn run(seed: u64, steps: usize) {
-    let process = Rc::new(Process::new(setting(seed)));
+fn run<B: Mmu + 'static>(seed: u64, steps: usize) {
+    let process = Rc::new(ProcessOn::<B>::new(setting(seed)));
     let inner = RefCell::new(Rng(seed ^ 0x9e37_79b9));
     let other = Rc::downgrade(&process);
     process.kernel.interrupt_with(move || {
@@ -103,6 +106,7 @@ fn run(seed: u64, steps: usize) {
         if rng.below(4) == 0 {
             verb(&process, &mut rng);
         } else {
+            process.space.borrow().backend().disturb(&mut rng);
             access(&process, &mut rng);
         }
         process.check();
@@ -114,7 +118,14 @@ fn run(seed: u64, steps: usize) {
 #[test]
 fn every_byte_is_what_the_model_says() {
     for seed in 1..=300 {
-        run(seed, 400);
+        run::<Sv39<Kernel>>(seed, 400);
+    }
+}
+
+#[test]
+fn every_byte_is_what_the_model_says_on_the_mock() {
+    for seed in 1..=300 {
+        run::<MockBackend<Kernel>>(seed, 400);
     }
 }
 
@@ -123,6 +134,6 @@ fn every_byte_is_what_the_model_says() {
 #[ignore = "takes minutes: CI runs it by name"]
 fn every_byte_is_what_the_model_says_ten_thousand_times() {
     for seed in 1_000..11_000 {
-        run(seed, 400);
+        run::<Sv39<Kernel>>(seed, 400);
     }
 }

@@ -3,16 +3,15 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use kernel_vm::backend::mock::machine::Privilege as CpuPrivilege;
-use kernel_vm::backend::riscv::{Mode, Satp};
+use kernel_vm::backend::Entry;
 use kernel_vm::backend::sv39::Sv39;
-use kernel_vm::backend::{Entry, PageTableBackend};
 use kernel_vm::{
     Access, Answer, FRAME_SIZE, FaultError, Frame, FrameAllocator, MapError, MemoryArea,
     Permissions, Privilege, Stop, VirtAddr, VirtualMemoryManager, VirtualMemoryMap,
 };
 
 use super::kernel::{Kernel, Object, Setting};
+use super::mmu::Mmu;
 use crate::subject::{PAGE, pages};
 
 pub const CPUS: usize = 4;
@@ -20,7 +19,10 @@ pub const CPUS: usize = 4;
 pub const OBJECT_PAGES: usize = 6;
 pub const OBJECTS: usize = 2;
 
-pub type Space = VirtualMemoryManager<Sv39<Kernel>, Object>;
+pub type Space<B> = VirtualMemoryManager<B, Object>;
+
+/// A process whose page table the machine's own CPUs read.
+pub type Process = ProcessOn<Sv39<Kernel>>;
 
 /// What the model knows of a page that is mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,9 +96,9 @@ impl Model {
 }
 
 /// A process: its space, its model, and the kernel's objects.
-pub struct Process {
+pub struct ProcessOn<B: Mmu> {
     pub kernel: Kernel,
-    pub space: RefCell<Space>,
+    pub space: RefCell<Space<B>>,
     pub model: RefCell<Model>,
     /// Where the last access was: in the middle of it, others are likely to be there, too.
     pub hot: Cell<usize>,
@@ -120,17 +122,11 @@ pub fn addr(page: usize) -> VirtAddr {
     VirtAddr::new(page * PAGE + 8)
 }
 
-impl Process {
+impl<B: Mmu> ProcessOn<B> {
     pub fn new(setting: Setting) -> Self {
         let kernel = Kernel::new(setting);
-        let table = Sv39::with_features(kernel.clone(), setting.radix()).unwrap();
-        let space = Space::for_payload(table);
-        let satp = Satp::new(Mode::Sv39, space.asid(), space.root_page_table());
-        for number in 0..CPUS {
-            let cpu = kernel.0.machine.cpu(number);
-            cpu.write_satp(satp.bits());
-            cpu.set_privilege(CpuPrivilege::User);
-        }
+        let space = Space::for_payload(B::make(&kernel, setting));
+        B::start(&kernel, &space);
         Self {
             kernel,
             space: RefCell::new(space),
@@ -242,10 +238,9 @@ impl Process {
 
     /// A program loads a word.
     pub fn load(&self, cpu: usize, page: usize) {
-        let machine = &self.kernel.0.machine;
         let vaddr = addr(page);
         let got = self.retry(cpu, Access::Read, vaddr, || {
-            let word = machine.cpu(cpu).load_u64(vaddr).ok()?;
+            let word = B::load(&self.space.borrow(), &self.kernel, cpu, vaddr)?;
             Some((word, self.model.borrow_mut().accepts(page, word)))
         });
         match got {
@@ -257,10 +252,9 @@ impl Process {
 
     /// A program stores a word.
     pub fn store(&self, cpu: usize, page: usize, word: u64) {
-        let machine = &self.kernel.0.machine;
         let vaddr = addr(page);
         let done = self.retry(cpu, Access::Write, vaddr, || {
-            machine.cpu(cpu).store_u64(vaddr, word).ok()?;
+            B::store(&self.space.borrow(), &self.kernel, cpu, vaddr, word)?;
             Some(self.model.borrow_mut().set(page, word))
         });
         match done {
@@ -420,7 +414,7 @@ impl Process {
     pub fn end(self) {
         self.kernel.no_interrupts();
         let machine = self.kernel.0.machine.clone();
-        (0..CPUS).for_each(|cpu| machine.cpu(cpu).write_satp(0));
+        B::stop(&self.kernel);
         drop(self.space);
         for (_, frame) in self.objects.into_inner() {
             assert_eq!(machine.frames().references(frame.addr()), 1);

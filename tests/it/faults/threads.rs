@@ -7,14 +7,25 @@ use std::thread;
 use kernel_vm::backend::mock::HostFrames;
 use kernel_vm::{Access, Answer, Frame, FrameAllocator, Privilege, Stop, VirtAddr};
 
-use super::basics::{RW, Space, anonymous, frame_of, provided, space};
+use super::basics::{Pager, RW, Space, anonymous, frame_of, on_each, provided, space_on};
 use crate::subject::{PAGE, pages};
 
 const THREADS: usize = 4;
 const PAGES: usize = 16;
 
+on_each! {
+    no_write_and_no_frame_is_lost
+    faults_go_on_between_verbs
+}
+
 /// Resolves a fault, with a page of the cache if one is wanted.
-fn resolve(space: &Space, frames: &HostFrames, cache: &Frame, vaddr: VirtAddr, access: Access) {
+fn resolve<B: Pager>(
+    space: &Space<B>,
+    frames: &HostFrames,
+    cache: &Frame,
+    vaddr: VirtAddr,
+    access: Access,
+) {
     match space.handle_fault(vaddr, access, Privilege::User).unwrap() {
         Answer::Resolved { .. } | Answer::Spurious { .. } => {}
         Answer::NeedsFrame { ticket, .. } => {
@@ -28,14 +39,20 @@ fn resolve(space: &Space, frames: &HostFrames, cache: &Frame, vaddr: VirtAddr, a
 }
 
 /// Writes the word, resolving faults on the way.
-fn write(space: &Space, frames: &HostFrames, cache: &Frame, vaddr: VirtAddr, word: u64) {
+fn write<B: Pager>(
+    space: &Space<B>,
+    frames: &HostFrames,
+    cache: &Frame,
+    vaddr: VirtAddr,
+    word: u64,
+) {
     while let Err(stopped) = space.write(vaddr, &word.to_ne_bytes(), Privilege::User) {
         assert_eq!(stopped.why, Stop::Fault);
         resolve(space, frames, cache, vaddr, Access::Write);
     }
 }
 
-fn read(space: &Space, frames: &HostFrames, cache: &Frame, vaddr: VirtAddr) -> u64 {
+fn read<B: Pager>(space: &Space<B>, frames: &HostFrames, cache: &Frame, vaddr: VirtAddr) -> u64 {
     let mut bytes = [0; 8];
     while let Err(stopped) = space.read(vaddr, &mut bytes, Privilege::User) {
         assert_eq!(stopped.why, Stop::Fault);
@@ -45,12 +62,11 @@ fn read(space: &Space, frames: &HostFrames, cache: &Frame, vaddr: VirtAddr) -> u
 }
 
 /// Each thread has a word of its own in every page: what it wrote last is there, whoever faults, copies or supplies.
-#[test]
-fn no_write_and_no_frame_is_lost() {
+fn no_write_and_no_frame_is_lost<B: Pager + Sync>() {
     let frames = HostFrames::new(256);
     let cache = frame_of(&frames, 1);
     for round in 0..20 {
-        let mut space = space(&frames);
+        let mut space = space_on::<B>(&frames);
         space.add_memory_map(anonymous(0, PAGES, RW)).unwrap();
         let file = provided(PAGES, PAGES, RW, false);
         space.add_memory_map(file).unwrap();
@@ -92,11 +108,10 @@ fn no_write_and_no_frame_is_lost() {
 }
 
 /// A kernel's reader lock around the space: threads fault while others change the layout.
-#[test]
-fn faults_go_on_between_verbs() {
+fn faults_go_on_between_verbs<B: Pager + Send + Sync>() {
     let frames = HostFrames::new(256);
     let cache = frame_of(&frames, 1);
-    let mut empty = space(&frames);
+    let mut empty = space_on::<B>(&frames);
     empty.add_memory_map(anonymous(0, PAGES, RW)).unwrap();
     empty
         .add_memory_map(provided(PAGES, PAGES, RW, true))

@@ -5,13 +5,25 @@ use kernel_vm::{
     Access, FaultError, FrameAllocator, Permissions, Privilege, ShareError, Stop, Stopped, VirtAddr,
 };
 
-use super::basics::{R, RW, Space, anonymous, at, fault, provided, space, ticket};
+use super::basics::{
+    Pager, R, RW, Space, anonymous, at, fault, on_each, provided, space_on, ticket,
+};
 use super::kernel::Object;
 use crate::subject::{PAGE, map, pages};
 
+on_each! {
+    bytes_are_written_and_read_at_every_offset_and_length
+    a_verb_says_how_far_it_came_and_why_no_further
+    permissions_and_privilege_are_checked_in_every_page
+    a_string_is_read_up_to_its_end
+    physical_memory_is_not_reached_so
+    a_page_that_may_not_be_written_yet_is_faulted_in_first
+    chunks_stay_where_they_are_while_they_are_held
+}
+
 /// Anonymous memory in pages 4 to 9, of which the first four are there.
-fn filled(frames: &HostFrames) -> Space {
-    let mut space = space(frames);
+fn filled<B: Pager>(frames: &HostFrames) -> Space<B> {
+    let mut space = space_on(frames);
     space.add_memory_map(anonymous(4, 6, RW)).unwrap();
     for page in 4..8 {
         fault(&space, page, Access::Write).unwrap();
@@ -19,10 +31,9 @@ fn filled(frames: &HostFrames) -> Space {
     space
 }
 
-#[test]
-fn bytes_are_written_and_read_at_every_offset_and_length() {
+fn bytes_are_written_and_read_at_every_offset_and_length<B: Pager>() {
     let frames = HostFrames::new(16);
-    let space = filled(&frames);
+    let space = filled::<B>(&frames);
     let start = VirtAddr::new(4 * PAGE);
     let mut model = vec![0_u8; 4 * PAGE];
     let mut next = 1_u8;
@@ -50,10 +61,9 @@ fn bytes_are_written_and_read_at_every_offset_and_length() {
     assert!(all == model);
 }
 
-#[test]
-fn a_verb_says_how_far_it_came_and_why_no_further() {
+fn a_verb_says_how_far_it_came_and_why_no_further<B: Pager>() {
     let frames = HostFrames::new(16);
-    let space = filled(&frames);
+    let space = filled::<B>(&frames);
     let start = VirtAddr::new(7 * PAGE + 100);
     let bytes = vec![5; PAGE];
     let stopped = Stopped {
@@ -91,10 +101,9 @@ fn a_verb_says_how_far_it_came_and_why_no_further() {
     assert_eq!(space.read(top, &mut [], Privilege::User), Ok(()));
 }
 
-#[test]
-fn permissions_and_privilege_are_checked_in_every_page() {
+fn permissions_and_privilege_are_checked_in_every_page<B: Pager>() {
     let frames = HostFrames::new(16);
-    let mut space = filled(&frames);
+    let mut space = filled::<B>(&frames);
     space.protect(pages(5, 1), R).unwrap();
     space.protect(pages(6, 1), RW - Permissions::USER).unwrap();
     let mut bytes = vec![1; 3 * PAGE];
@@ -116,10 +125,9 @@ fn permissions_and_privilege_are_checked_in_every_page() {
     space.read(start, &mut bytes, Privilege::Kernel).unwrap();
 }
 
-#[test]
-fn a_string_is_read_up_to_its_end() {
+fn a_string_is_read_up_to_its_end<B: Pager>() {
     let frames = HostFrames::new(16);
-    let space = filled(&frames);
+    let space = filled::<B>(&frames);
     let start = VirtAddr::new(5 * PAGE - 3);
     space
         .write(start, b"hello\0world", Privilege::User)
@@ -143,10 +151,9 @@ fn a_string_is_read_up_to_its_end() {
     assert_eq!((stopped.done, stopped.why), (2, Stop::Fault));
 }
 
-#[test]
-fn physical_memory_is_not_reached_so() {
+fn physical_memory_is_not_reached_so<B: Pager>() {
     let frames = HostFrames::new(16);
-    let mut space = space(&frames);
+    let mut space = space_on::<B>(&frames);
     let phys = map(4 * PAGE, 0x8020_0000, PAGE, RW).with_payload(Object(0));
     space.add_memory_map(phys).unwrap();
     space.populate(pages(4, 1)).unwrap();
@@ -158,10 +165,9 @@ fn physical_memory_is_not_reached_so() {
     );
 }
 
-#[test]
-fn a_page_that_may_not_be_written_yet_is_faulted_in_first() {
+fn a_page_that_may_not_be_written_yet_is_faulted_in_first<B: Pager>() {
     let frames = HostFrames::new(16);
-    let mut space = space(&frames);
+    let mut space = space_on::<B>(&frames);
     space.add_memory_map(provided(4, 1, RW, false)).unwrap();
     let cache = super::basics::frame_of(&frames, 9);
     let wanted = ticket(&space, 4, Access::Read);
@@ -190,10 +196,9 @@ fn a_page_that_may_not_be_written_yet_is_faulted_in_first() {
     assert_eq!(frames.frames_in_use(), 0);
 }
 
-#[test]
-fn chunks_stay_where_they_are_while_they_are_held() {
+fn chunks_stay_where_they_are_while_they_are_held<B: Pager>() {
     let frames = HostFrames::new(16);
-    let space = filled(&frames);
+    let space = filled::<B>(&frames);
     let area = crate::subject::area(4 * PAGE + 8, 2 * PAGE);
     let chunks: Result<Vec<_>, _> = space.chunks_mut(area, Privilege::User).collect();
     let chunks = chunks.unwrap();

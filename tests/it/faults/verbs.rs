@@ -10,10 +10,20 @@ use kernel_vm::{
     ShareError, SharedPages, Stop, VirtualMemoryManager, VirtualMemoryMap,
 };
 
-use super::basics::{R, RW, RX, anonymous, at, provided, read, space, write};
+use super::basics::{
+    Pager, R, RW, RX, anonymous, at, on_each, provided, read, space, space_on, write,
+};
 use super::kernel::Object;
 use super::uncounted::Uncounted;
 use crate::subject::{PAGE, map, pages};
+
+on_each! {
+    a_map_is_taken_out_by_an_address_in_it
+    pages_are_faulted_in_as_their_maps_allow
+    anonymous_memory_grows_in_place_and_by_moving
+    memory_does_not_grow_over_others_nor_beyond_what_it_is
+    pages_of_a_kernel_are_its_own
+}
 
 #[test]
 fn a_map_is_recorded_with_its_entries_or_not_at_all() {
@@ -63,10 +73,9 @@ fn all_maps_are_populated_or_none() {
     assert_eq!(frames.frames_in_use(), 3);
 }
 
-#[test]
-fn a_map_is_taken_out_by_an_address_in_it() {
+fn a_map_is_taken_out_by_an_address_in_it<B: Pager>() {
     let frames = HostFrames::new(16);
-    let mut space = space(&frames);
+    let mut space = space_on::<B>(&frames);
     space.add_memory_map(anonymous(4, 4, RW)).unwrap();
     assert_eq!(space.remove_memory_map_at(at(9)), None);
     let taken = space.remove_memory_map_at(at(6)).unwrap();
@@ -76,10 +85,9 @@ fn a_map_is_taken_out_by_an_address_in_it() {
     );
 }
 
-#[test]
-fn pages_are_faulted_in_as_their_maps_allow() {
+fn pages_are_faulted_in_as_their_maps_allow<B: Pager>() {
     let frames = HostFrames::new(32);
-    let mut space = space(&frames);
+    let mut space = space_on::<B>(&frames);
     space.add_memory_map(anonymous(0, 2, RW)).unwrap();
     space
         .add_memory_map(anonymous(2, 2, RX - Permissions::READ))
@@ -206,10 +214,9 @@ fn threads_that_ask_for_a_shared_page_get_one() {
     assert_eq!(frames.frames_in_use(), 0);
 }
 
-#[test]
-fn anonymous_memory_grows_in_place_and_by_moving() {
+fn anonymous_memory_grows_in_place_and_by_moving<B: Pager>() {
     let frames = HostFrames::new(64);
-    let mut space = space(&frames);
+    let mut space = space_on::<B>(&frames);
     space.add_memory_map(anonymous(4, 2, RW)).unwrap();
     space.prefault(pages(5, 1)).unwrap();
     write(&space, 5, 55);
@@ -242,10 +249,9 @@ fn anonymous_memory_grows_in_place_and_by_moving() {
     space.check_invariants().unwrap();
 }
 
-#[test]
-fn memory_does_not_grow_over_others_nor_beyond_what_it_is() {
+fn memory_does_not_grow_over_others_nor_beyond_what_it_is<B: Pager>() {
     let frames = HostFrames::new(64);
-    let mut space = space(&frames);
+    let mut space = space_on::<B>(&frames);
     space.add_memory_map(anonymous(4, 4, RW)).unwrap();
     space.add_memory_map(anonymous(9, 1, R)).unwrap();
     space.add_memory_map(provided(20, 2, R, false)).unwrap();
@@ -281,10 +287,9 @@ fn memory_does_not_grow_over_others_nor_beyond_what_it_is() {
     assert_eq!(space.to_string(), before);
 }
 
-#[test]
-fn pages_of_a_kernel_are_its_own() {
+fn pages_of_a_kernel_are_its_own<B: Pager>() {
     let frames = HostFrames::new(32);
-    let mut space = space(&frames);
+    let mut space = space_on::<B>(&frames);
     space
         .add_memory_map(anonymous(4, 1, RW - Permissions::USER))
         .unwrap();

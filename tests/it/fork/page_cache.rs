@@ -7,19 +7,26 @@ use kernel_vm::{
     VirtualMemoryMap,
 };
 
-use super::platform::{Platform, R, RW, Space, at, space, word, write};
+use super::platform::{Forks, Platform, R, RW, Space, at, on_each, space_on, word, write};
 use crate::subject::{PAGE, pages};
+
+on_each! {
+    clean_and_evict_pass_over_other_memory
+    evicted_pages_come_out_after_one_flush_and_are_asked_for_again
+    neighbours_come_along_as_far_as_map_and_block_go
+    each_space_cleans_its_own_pages_of_a_shared_object
+}
 
 type Cache = SharedPages<Platform>;
 
 /// Shows the object's pages from `first` on at pages from 4 on.
-fn show(space: &mut Space, first: usize, count: usize, is_shared: bool) {
+fn show<B: Forks>(space: &mut Space<B>, first: usize, count: usize, is_shared: bool) {
     let offset = (first * PAGE) as u64;
     let map = VirtualMemoryMap::provided(pages(4, count), offset, RW, is_shared);
     space.add_memory_map(map.unwrap()).unwrap();
 }
 
-fn touch(space: &Space, cache: &Cache, page: usize, access: Access) -> Done {
+fn touch<B: Forks>(space: &Space<B>, cache: &Cache, page: usize, access: Access) -> Done {
     match space
         .handle_fault(at(page), access, Privilege::User)
         .unwrap()
@@ -32,7 +39,7 @@ fn touch(space: &Space, cache: &Cache, page: usize, access: Access) -> Done {
     }
 }
 
-fn cleaned(space: &mut Space, first: usize, count: usize) -> Vec<u64> {
+fn cleaned<B: Forks>(space: &mut Space<B>, first: usize, count: usize) -> Vec<u64> {
     let mut offsets = Vec::new();
     let cleaned = space.clean(pages(first, count), |page| {
         assert_eq!(page.map.offset_of(page.page.start()), Some(page.offset));
@@ -77,11 +84,10 @@ fn clean_names_what_was_written_and_the_next_write_faults() {
 }
 
 /// The page of a private map is nobody else's, and physical memory has no object.
-#[test]
-fn clean_and_evict_pass_over_other_memory() {
+fn clean_and_evict_pass_over_other_memory<B: Forks>() {
     let platform = Platform::new();
     let cache = Cache::new(platform.clone());
-    let mut space = space(&platform);
+    let mut space = space_on::<B>(&platform);
     show(&mut space, 0, 2, false);
     touch(&space, &cache, 4, Access::Write);
     let device = VirtualMemoryMap::identity(pages(8, 2), RW).unwrap();
@@ -97,11 +103,10 @@ fn clean_and_evict_pass_over_other_memory() {
     assert_eq!(write(&space, 12, 8), None);
 }
 
-#[test]
-fn evicted_pages_come_out_after_one_flush_and_are_asked_for_again() {
+fn evicted_pages_come_out_after_one_flush_and_are_asked_for_again<B: Forks>() {
     let platform = Platform::new();
     let cache = Cache::new(platform.clone());
-    let mut space = space(&platform);
+    let mut space = space_on::<B>(&platform);
     // Two tables of pages, one of which goes as a whole.
     show(&mut space, 0, 1020, true);
     for page in [4, 6, 511, 512, 1000] {
@@ -153,11 +158,10 @@ fn evicted_pages_come_out_after_one_flush_and_are_asked_for_again() {
     assert_eq!(platform.frames.frames_in_use(), 0);
 }
 
-#[test]
-fn neighbours_come_along_as_far_as_map_and_block_go() {
+fn neighbours_come_along_as_far_as_map_and_block_go<B: Forks>() {
     let platform = Platform::new();
     let cache = Cache::new(platform.clone());
-    let mut space = space(&platform);
+    let mut space = space_on::<B>(&platform);
     space.set_fault_around(8 * PAGE);
     show(&mut space, 0, 10, true);
     touch(&space, &cache, 6, Access::Read);
@@ -203,14 +207,13 @@ fn neighbours_come_along_as_far_as_map_and_block_go() {
 }
 
 /// The child's write is the child's to report.
-#[test]
-fn each_space_cleans_its_own_pages_of_a_shared_object() {
+fn each_space_cleans_its_own_pages_of_a_shared_object<B: Forks>() {
     let platform = Platform::new();
     let cache = Cache::new(platform.clone());
-    let mut parent = space(&platform);
+    let mut parent = space_on::<B>(&platform);
     show(&mut parent, 0, 2, true);
     touch(&parent, &cache, 4, Access::Write);
-    let mut child = space(&platform);
+    let mut child = space_on::<B>(&platform);
     parent.fork_into(&mut child, Inherit::posix).unwrap();
     touch(&child, &cache, 4, Access::Read);
     touch(&child, &cache, 5, Access::Write);
@@ -264,7 +267,7 @@ fn a_harvest_names_what_was_used_since_the_last_and_forgets_no_write() {
 fn a_harvest_of_preset_bits_names_all_and_flushes_nothing() {
     let platform = Platform::new();
     let cache = Cache::new(platform.clone());
-    let mut space = space(&platform);
+    let mut space: Space = space_on(&platform);
     show(&mut space, 0, 2, true);
     touch(&space, &cache, 4, Access::Read);
     let flushes = platform.flushes.get();

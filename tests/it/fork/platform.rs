@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
-use kernel_vm::backend::mock::HostFrames;
+use kernel_vm::backend::Paging;
+use kernel_vm::backend::mock::{HostFrames, MockBackend};
 use kernel_vm::backend::sv39::Sv39;
 use kernel_vm::{
     Access, AllocatorId, Answer, Done, Flush, Frame, FrameAllocator, Permissions, PhysAddr,
@@ -83,24 +84,81 @@ impl Tlb for Platform {
     }
 }
 
-pub type Space = VirtualMemoryManager<Sv39<Platform>>;
+pub type Space<B = Sv39<Platform>> = VirtualMemoryManager<B>;
+
+/// A page table over the platform.
+pub trait Forks: Paging<Platform = Platform> {
+    /// How many frames its root takes.
+    const ROOT: usize;
+
+    /// How many frames a child's tables take, with so many of pages in the lowest gigabyte.
+    fn tables(of_pages: usize) -> usize;
+
+    fn over(platform: &Platform) -> Self;
+}
+
+impl Forks for Sv39<Platform> {
+    const ROOT: usize = 1;
+
+    fn tables(of_pages: usize) -> usize {
+        1 + of_pages
+    }
+
+    fn over(platform: &Platform) -> Self {
+        Self::new(platform.clone()).unwrap()
+    }
+}
+
+impl Forks for MockBackend<Platform> {
+    const ROOT: usize = 0;
+
+    fn tables(_of_pages: usize) -> usize {
+        0
+    }
+
+    fn over(platform: &Platform) -> Self {
+        Self::with_platform(platform.clone())
+    }
+}
+
+/// Runs tests on each page table that owns frames.
+macro_rules! on_each {
+    ($($name:ident)*) => {
+        mod on_sv39 {
+            use super::super::platform::Platform;
+            use kernel_vm::backend::sv39::Sv39;
+            $( #[test] fn $name() { super::$name::<Sv39<Platform>>(); } )*
+        }
+        mod on_mock {
+            use super::super::platform::Platform;
+            use kernel_vm::backend::mock::MockBackend;
+            $( #[test] fn $name() { super::$name::<MockBackend<Platform>>(); } )*
+        }
+    };
+}
+
+pub(crate) use on_each;
 
 pub fn space(platform: &Platform) -> Space {
-    Space::new(Sv39::new(platform.clone()).unwrap())
+    space_on(platform)
+}
+
+pub fn space_on<B: Forks>(platform: &Platform) -> Space<B> {
+    Space::new(B::over(platform))
 }
 
 pub fn at(page: usize) -> VirtAddr {
     VirtAddr::new(page * PAGE)
 }
 
-pub fn word(space: &Space, page: usize) -> u64 {
+pub fn word<B: Paging>(space: &Space<B>, page: usize) -> u64 {
     let mut bytes = [0; 8];
     space.read(at(page), &mut bytes, Privilege::User).unwrap();
     u64::from_ne_bytes(bytes)
 }
 
 /// Faults as often as it takes; the last answer.
-pub fn write(space: &Space, page: usize, word: u64) -> Option<Done> {
+pub fn write<B: Paging>(space: &Space<B>, page: usize, word: u64) -> Option<Done> {
     let mut done = None;
     while space
         .write(at(page), &word.to_ne_bytes(), Privilege::User)

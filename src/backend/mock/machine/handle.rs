@@ -36,6 +36,16 @@ struct Inner {
 impl Machine {
     /// A machine without extensions, with these frames as memory. O(1).
     ///
+    /// ```
+    /// use kernel_vm::VirtAddr;
+    /// use kernel_vm::backend::mock::{HostFrames, machine::Machine};
+    ///
+    /// // SAFETY: no frame is handed out: no CPU reaches memory.
+    /// let machine = unsafe { Machine::new(HostFrames::new(4), 42) };
+    /// assert_eq!(machine.to_string(), "machine with seed 0x2a");
+    /// assert!(machine.cpu(0).load_u64(VirtAddr::new(0x1000)).is_err()); // no memory is there
+    /// ```
+    ///
     /// # Safety
     /// To let CPUs access memory is to let page tables, right or wrong, decide what is written. So whoever makes the
     /// machine promises, for as long as there is a handle of it:
@@ -55,6 +65,16 @@ impl Machine {
     }
 
     /// A machine with these extensions. O(1).
+    ///
+    /// ```
+    /// use kernel_vm::backend::mock::HostFrames;
+    /// use kernel_vm::backend::mock::machine::{Extensions, Machine};
+    ///
+    /// let extensions = Extensions::new().with_svadu(true);
+    /// // SAFETY: no frame is handed out: no CPU reaches memory.
+    /// let machine = unsafe { Machine::with_extensions(HostFrames::new(4), 42, extensions) };
+    /// assert_eq!(machine.extensions(), extensions);
+    /// ```
     ///
     /// # Safety
     /// The caller promises all that [`new`](Self::new) asks.
