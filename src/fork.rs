@@ -55,7 +55,7 @@ pub(crate) fn is_private<T>(map: MapRef<'_, T>) -> bool {
     }
 }
 
-/// Why a space has no child. Nothing has changed then, and the child is empty.
+/// Why a space has no child. The parent is as before, and the child is empty unless a variant says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ForkError {

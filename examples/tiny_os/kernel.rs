@@ -125,7 +125,8 @@ impl Kernel {
         self.machine.cpu(process.cpu.into())
     }
 
-    /// The page-fault handler: resolves the fault, and says how. An error is the process's mistake, for a signal.
+    /// The page-fault handler: resolves the fault, and says how. An error is the process's mistake, for a signal, or there
+    /// is no frame.
     pub fn fault(&mut self, space: &Space, at: VirtAddr, access: Access) -> Result<String> {
         let (done, from) = match space.handle_fault(at, access, Privilege::User)? {
             Answer::Spurious { .. } => return Ok("Spurious".into()),
@@ -139,12 +140,15 @@ impl Kernel {
                     Object::Shared => (self.shared.page(offset)?, " from shared memory"),
                     _ => self.page_of_program(offset)?,
                 };
-                let done = space.supply(ticket, frame).map_err(|lost| {
-                    let why = lost.to_string();
-                    self.machine.release(lost.into_frame(), false);
-                    why
-                })?;
-                (done, from)
+                match space.supply(ticket, frame) {
+                    Ok(done) => (done, from),
+                    Err(lost) => {
+                        let error = lost.error();
+                        self.machine.release(lost.into_frame(), false);
+                        // Without an error, another CPU was first, or the layout has changed: the process tries again.
+                        return error.map_or(Ok("Spurious".into()), |error| Err(error.into()));
+                    }
+                }
             }
         };
         self.copies += usize::from(done == Done::Copied);

@@ -5,12 +5,12 @@ use crate::area::MemoryArea;
 use crate::asid::Asid;
 use crate::attributes::Attributes;
 use crate::backend::lost::{Lost, Replaced};
-use crate::backend::page_table::{Edit, PageTableBackend};
+use crate::backend::page_table::PageTableBackend;
 use crate::backend::run::{Entry, Run};
 use crate::bytes::Held;
 use crate::error::MapError;
 use crate::flush::Retired;
-use crate::frame::{Frame, FrameAllocator, ShareError};
+use crate::frame::{Frame, ShareError};
 use crate::permissions::{Access, Permissions};
 use crate::platform::Platform;
 
@@ -151,12 +151,7 @@ pub trait Paging: PageTableBackend {
         child: &mut Self,
         area: MemoryArea,
         permissions: Permissions,
-    ) -> Result<(), Unshared> {
-        for run in self.populated(area) {
-            share_page(self, child, run, permissions)?;
-        }
-        Ok(())
-    }
+    ) -> Result<(), Unshared>;
 
     /// Clears the accessed bits of all leaves in `area`, hidden ones too, and tells `sink` of each that had it set, in
     /// address order: cut at the borders, though a leaf that reaches past them is cleared as a whole. Dirty bits stay.
@@ -177,38 +172,6 @@ pub trait Paging: PageTableBackend {
     ///
     /// Nothing was owed before the edits that `retired` tells of. Else the frames go back to the platform.
     fn retire_into(&mut self, retired: Retired, asid: Asid, sink: impl FnMut(VirtAddr, Replaced));
-}
-
-/// Maps the page of `run` in `child`, too, if `parent` owns it.
-fn share_page<B: Paging>(
-    parent: &B,
-    child: &B,
-    run: Run,
-    permissions: Permissions,
-) -> Result<(), Unshared> {
-    let attributes = run.attributes.allowing(permissions - Permissions::WRITE);
-    let shared = match parent.hold(run) {
-        Ok(held) => held.into_frame(),
-        Err(Unheld::Changed(_)) => return Ok(()),
-        Err(Unheld::Share(error)) => return Err(Unshared::Share(error)),
-    };
-    let frame = shared.ok_or(Unshared::Share(ShareError::Uncounted))?;
-    let wanted = Run { attributes, ..run };
-    let mut reserved = match child.reserve([Edit::Map(wanted)].into_iter()) {
-        Ok(reserved) => reserved,
-        Err(error) => {
-            parent.platform().release(frame, false);
-            return Err(Unshared::Map(error));
-        }
-    };
-    let installed = child.install(run.area.start(), frame, attributes, &mut reserved);
-    child.unreserve(reserved);
-    installed.map_err(|lost| {
-        let existing = run.area;
-        let error = lost.error().unwrap_or(MapError::Overlap { existing });
-        parent.platform().release(lost.into_frame(), false);
-        Unshared::Map(error)
-    })
 }
 
 /// Why a page cannot be mapped in a second page table, too.

@@ -70,7 +70,8 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
         check_area(&self.backend, area)?;
         // Frames that a hook's panic has left waiting are not these pages'.
         self.backend.retire(Retired::new(), self.asid);
-        self.begin(Unfinished::Entries(area));
+        // Whatever a panic leaves, the other pages in there keep their data.
+        self.begin(Unfinished::Permissions(area));
         let (mut none, mut out) = (B::Reserved::default(), Retired::new());
         for (_, part) in supplied(&self.tree, area) {
             self.backend.unmap(part, &mut none, &mut out);

@@ -162,7 +162,8 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
 
     /// Sets how many bytes of a map one fault brings, of physical memory and by [`supply_around`](Self::supply_around), around the page and as far as the map goes. O(1).
     ///
-    /// A page at first, and at least. A number that is no power of two means a page.
+    /// A page at first, and at least. A number that is no power of two means a page. All that comes counts as used, so none of
+    /// it faults again on an MMU that leaves accessed bits to software.
     ///
     /// ```
     /// # use kernel_vm::{backend::{mock::HostFrames, sv39::Sv39}, *};
@@ -257,6 +258,7 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
             return Err(Unresolved::Raced);
         };
         if self.backend.map_at_once(run) {
+            self.mark_around(run.area);
             return Ok(Done::Mapped);
         }
         // The neighbours are welcome, not wanted: where frames are scarce, the page alone is mapped.
@@ -269,7 +271,22 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
         let mut reserved = reserved.map_err(FaultError::from)?;
         self.backend.map(run, &mut reserved);
         self.backend.unreserve(reserved);
+        self.mark_around(run.area);
         Ok(Done::Mapped)
+    }
+
+    /// Marks all that is in `area` as used: where the MMU leaves that to software, each neighbour would fault once more.
+    fn mark_around(&self, area: MemoryArea) {
+        if self.backend.is_preset() {
+            return;
+        }
+        for leaf in self.backend.populated(area) {
+            let start = leaf.area.start();
+            let is_marked = self.backend.touch(start, Access::Read).is_ok();
+            if !is_marked {
+                let _ = self.backend.touch(start, Access::Execute);
+            }
+        }
     }
 
     /// Maps a page of zeroes, where anonymous memory is untouched and has a table: one walk.

@@ -13,7 +13,8 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     /// stays known.
     ///
     /// It sees no more than the MMU marks: with [`AccessedDirty::Preset`] all resident memory counts as used, always.
-    /// Flushes once, unless nothing was used. O(log n + resident).
+    /// A large leaf counts as a whole, and is named as far as it lies in `area`. Flushes once, unless nothing was used.
+    /// O(log n + resident).
     ///
     /// [`AccessedDirty::Preset`]: crate::backend::radix::AccessedDirty::Preset
     ///

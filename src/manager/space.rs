@@ -72,7 +72,7 @@ use crate::tree::{Node, Tree};
 /// | [`discard`] | O(touched) | misaligned, out of range; out of frames |
 /// | [`resident`] | O(resident) | no |
 /// | [`harvest`], [`clean`], [`evict`] | O(log n + touched) | misaligned, out of range |
-/// | [`fork_into`] | O(n + resident) | child not empty, or of another allocator; out of nodes, out of frames |
+/// | [`fork_into`] | O(n log n + resident) | child not empty, or of another allocator; out of nodes, out of frames |
 /// | [`find_free_area`], [`find_free`], [`find_free_from`] | O(log n), see below | no: `None` |
 /// | [`holes`] | O(log n), O(1) a map | no |
 /// | [`largest_hole`] | O(log n × log size) | no: `None` |

@@ -159,7 +159,7 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
         })
     }
 
-    pub(super) fn supply_as_is(
+    fn supply_as_is(
         &self,
         ticket: Ticket,
         frame: Frame,

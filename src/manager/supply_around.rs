@@ -3,10 +3,12 @@
 use super::space::VirtualMemoryManager;
 use super::supply::{Ticket, Unsupplied};
 use crate::area::MemoryArea;
+use crate::attributes::Attributes;
 use crate::backend::{Entry, Paging};
 use crate::fault::Done;
 use crate::frame::{Frame, FrameAllocator};
 use crate::map::Payload;
+use crate::permissions::{Access, Permissions};
 
 impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     /// Supplies a page as [`supply`](Self::supply) does, and its neighbours with it: as far around it as
@@ -14,8 +16,8 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     /// not there, by its offset in the kernel's object, and answers one reference to its frame if the object has it at
     /// hand. So a program that reads a file faults once for many pages.
     ///
-    /// Neighbours are mapped as for a read. One that another CPU was quicker to map, or for which there is no table, goes
-    /// back to the platform. O(levels) a page, no flush.
+    /// Neighbours are mapped as for a read, and count as used; tables are reserved where there are none. One that another
+    /// CPU was quicker to map, or whose table no frame is left for, goes back to the platform. O(levels) a page, no flush.
     ///
     /// ```
     /// # use kernel_vm::{backend::{mock::HostFrames, sv39::Sv39}, *};
@@ -53,13 +55,21 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
             let Some(frame) = offset.and_then(&mut neighbour) else {
                 continue;
             };
-            let ticket = Ticket { page, ..ticket };
-            if let Err(refused) = self.supply_as_is(ticket, frame, false) {
-                let frame = refused.into_frame();
-                self.backend.platform().release(frame, false);
-            }
+            self.supply_neighbour(page, frame, ticket.attributes);
         }
         Ok(done)
+    }
+
+    /// Maps a neighbour as for a read, and as used: where the MMU leaves that to software, it would fault else.
+    fn supply_neighbour(&self, page: MemoryArea, frame: Frame, attributes: Attributes) {
+        let allowed = attributes.allowing(attributes.permissions - Permissions::WRITE);
+        match self.install(page, frame, allowed) {
+            Ok(()) => self.mark_used(page.start(), Access::Read),
+            Err(lost) => {
+                let platform = self.backend.platform();
+                platform.release(lost.into_frame(), false);
+            }
+        }
     }
 
     /// The pages of the map at `vmarea` that a fault at `page` brings along.

@@ -15,6 +15,7 @@ on_each! {
     evicted_pages_come_out_after_one_flush_and_are_asked_for_again
     neighbours_come_along_as_far_as_map_and_block_go
     each_space_cleans_its_own_pages_of_a_shared_object
+    an_eviction_that_panics_loses_no_private_page
 }
 
 type Cache = SharedPages<Platform>;
@@ -277,4 +278,31 @@ fn a_harvest_of_preset_bits_names_all_and_flushes_nothing() {
         assert_eq!(used, 1);
     }
     assert_eq!(platform.flushes.get(), flushes);
+}
+
+/// A sink that panics costs its own frames at most: memory that nobody asked for keeps its bytes.
+fn an_eviction_that_panics_loses_no_private_page<B: Forks>() {
+    let platform = Platform::new();
+    let cache = Cache::new(platform.clone());
+    let mut space = space_on::<B>(&platform);
+    show(&mut space, 0, 2, true);
+    let map = VirtualMemoryMap::anonymous(pages(6, 1), RW).unwrap();
+    space.add_memory_map(map).unwrap();
+    write(&space, 6, 7);
+    for page in [4, 5] {
+        touch(&space, &cache, page, Access::Read);
+    }
+    let evicted = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        space.evict(pages(0, 64), |page| {
+            platform.release(page.frame, false);
+            panic!("the kernel's");
+        })
+    }));
+    assert!(evicted.is_err());
+    space.evict(pages(0, 2), |_| panic!()).unwrap();
+    space.check_invariants().unwrap();
+    assert_eq!(word(&space, 6), 7);
+    assert!(space.resident(pages(0, 64)).eq([pages(6, 1)]));
+    drop((space, cache));
+    assert_eq!(platform.frames.frames_in_use(), 0);
 }
