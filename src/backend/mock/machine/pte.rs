@@ -132,8 +132,8 @@ impl Pte {
 
     /// Whether a cached leaf does all that the leaf in `memory` would.
     ///
-    /// A and D may be behind where the hardware sets them, since it sets them in memory; they may not be ahead. G and
-    /// the two bits for software make no difference.
+    /// A and D may be behind where the hardware sets them, since it sets them in memory; they may not be ahead. G, the
+    /// two bits for software, and D where there is no W make no difference.
     pub(super) fn agrees(self, memory: Self, extensions: Extensions) -> bool {
         let unread = (Bits::A | Bits::D | Bits::G).bits() | 3 << 8;
         let ahead = self.marks() & !memory.0;
