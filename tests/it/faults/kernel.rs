@@ -1,6 +1,7 @@
 //! A kernel that resolves faults: a platform on the machine, and objects whose pages it supplies.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
@@ -8,8 +9,10 @@ use kernel_vm::backend::mock::HostFrames;
 use kernel_vm::backend::mock::machine::{Extensions, Machine};
 use kernel_vm::backend::radix::{self, AccessedDirty};
 use kernel_vm::{
-    AllocatorId, FRAME_SIZE, Flush, Frame, FrameAllocator, Payload, PhysAddr, ShareError, Tlb,
+    AllocatorId, Asid, FRAME_SIZE, Flush, Frame, FrameAllocator, Payload, PhysAddr, ShareError, Tlb,
 };
+
+pub const CPUS: usize = 4;
 
 /// Which kernel it is.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +30,9 @@ impl Setting {
     }
 }
 
+/// What is done once.
+pub type Change = Box<dyn FnOnce()>;
+
 /// The machine, a CPU that runs the kernel at this moment, and a hook that is called in the middle of verbs.
 pub struct Board {
     pub machine: Machine,
@@ -40,6 +46,12 @@ pub struct Board {
     pub panics: Cell<bool>,
     /// Frames that came back as dirty.
     pub dirty: RefCell<Vec<PhysAddr>>,
+    /// What is done when the page table with this root is flushed next: all CPUs have just forgotten.
+    changes: RefCell<BTreeMap<PhysAddr, Change>>,
+    /// The `satp` of each CPU.
+    running: [Cell<u64>; CPUS],
+    /// A bit for each ASID that is taken.
+    asids: Cell<u32>,
 }
 
 /// An `Rc` is another crate's: so the platform is in one.
@@ -64,6 +76,9 @@ impl Kernel {
             failing: Cell::new(0),
             panics: Cell::new(false),
             dirty: RefCell::new(Vec::new()),
+            changes: RefCell::default(),
+            running: Default::default(),
+            asids: Cell::new(0),
         }))
     }
 
@@ -74,6 +89,35 @@ impl Kernel {
 
     pub fn no_interrupts(&self) {
         *self.0.interrupt.borrow_mut() = None;
+    }
+
+    /// Lets `change` happen at the next flush of the page table with this root.
+    pub fn at_flush(&self, root: PhysAddr, change: impl FnOnce() + 'static) {
+        self.0.changes.borrow_mut().insert(root, Box::new(change));
+    }
+
+    /// The change that has not happened yet.
+    pub fn take_change(&self, root: PhysAddr) -> Option<Change> {
+        self.0.changes.borrow_mut().remove(&root)
+    }
+
+    /// Lets a CPU go on with this `satp`. As on hardware, what it has cached stays.
+    pub fn switch(&self, cpu: usize, satp: u64) {
+        if self.0.running[cpu].replace(satp) != satp {
+            self.0.machine.cpu(cpu).write_satp(satp);
+        }
+    }
+
+    /// The `satp` of a CPU.
+    pub fn runs(&self, cpu: usize) -> u64 {
+        self.0.running[cpu].get()
+    }
+
+    /// No CPU has cached what is no longer so, but for what can only fault.
+    pub fn check(&self) {
+        let machine = &self.0.machine;
+        let stale = machine.stale().filter(|stale| !stale.is_spurious);
+        assert_eq!(stale, None, "{machine}");
     }
 
     /// Another CPU comes in between; not while one has.
@@ -143,6 +187,9 @@ impl Tlb for Kernel {
         assert!(!self.0.panics.replace(false), "a flush that panics");
         self.moment();
         self.0.machine.flush(flush);
+        if let Some(change) = self.take_change(flush.root()) {
+            change();
+        }
         self.moment();
     }
 
@@ -160,6 +207,35 @@ impl Tlb for Kernel {
                 .for_each(|area| cpu.sfence_vma(Some(area.start()), stale.asid())),
             None => cpu.sfence_vma(None, None),
         }
+    }
+}
+
+/// An ASID that nobody else has. The next owner fences nothing: the last flush of this one did.
+pub struct OwnAsid {
+    kernel: Kernel,
+    number: u32,
+}
+
+impl OwnAsid {
+    pub fn new(kernel: &Kernel) -> Self {
+        let taken = &kernel.0.asids;
+        let number = taken.get().trailing_ones();
+        taken.set(taken.get() | 1 << number);
+        Self {
+            kernel: kernel.clone(),
+            number,
+        }
+    }
+
+    pub fn asid(&self) -> Asid {
+        Asid::new(u16::try_from(self.number).unwrap())
+    }
+}
+
+impl Drop for OwnAsid {
+    fn drop(&mut self) {
+        let taken = &self.kernel.0.asids;
+        taken.set(taken.get() & !(1 << self.number));
     }
 }
 

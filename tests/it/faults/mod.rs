@@ -3,17 +3,22 @@
 mod basics;
 mod between;
 mod failing;
+mod fork;
 mod hooks;
 mod hostile;
 mod kernel;
 mod laws;
+mod layout;
 #[cfg(target_os = "linux")]
 mod linux;
 mod mmu;
 mod mock;
 mod model;
+mod objects;
+mod page;
 mod process;
 mod threads;
 mod uncounted;
 mod user_memory;
 mod verbs;
+mod world;

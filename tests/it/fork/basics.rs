@@ -249,7 +249,7 @@ fn a_fork_that_runs_out_in_the_middle_leaves_both_as_they_were<B: Forks>() {
         assert!(platform.flushes.get() <= flushes + 1, "the child's own");
         for page in resident {
             let frame = parent.translate_vaddr(at(page)).unwrap();
-            assert_eq!(platform.frames.references(frame), 1);
+            assert_eq!(platform.references(frame), 1);
             assert_eq!(write(&parent, page, page as u64), None);
         }
     }

@@ -141,11 +141,7 @@ fn evicted_pages_come_out_after_one_flush_and_are_asked_for_again<B: Forks>() {
     let expected = [(2, true), (507, false), (508, true), (996, true)];
     assert_eq!(seen, expected);
     for (.., frame) in out {
-        assert_eq!(
-            platform.frames.references(frame.addr()),
-            2,
-            "the cache's, too"
-        );
+        assert_eq!(platform.references(frame.addr()), 2, "the cache's, too");
         platform.release(frame, false);
     }
     assert!(space.resident(pages(0, 2048)).eq([pages(4, 1)]));

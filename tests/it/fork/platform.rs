@@ -3,13 +3,14 @@
 use std::cell::Cell;
 use std::ptr::NonNull;
 use std::rc::Rc;
+use std::sync::atomic::AtomicU64;
 
 use kernel_vm::backend::Paging;
 use kernel_vm::backend::mock::{HostFrames, MockBackend};
 use kernel_vm::backend::sv39::Sv39;
 use kernel_vm::{
-    Access, AllocatorId, Answer, Done, Flush, Frame, FrameAllocator, Permissions, PhysAddr,
-    Privilege, ShareError, Tlb, VirtAddr, VirtualMemoryManager,
+    Access, AllocatorId, Answer, Counted, Done, Flush, Frame, FrameAllocator, Permissions,
+    PhysAddr, Privilege, ShareError, Tlb, VirtAddr, VirtualMemoryManager,
 };
 
 use crate::subject::PAGE;
@@ -17,10 +18,15 @@ use crate::subject::PAGE;
 pub const R: Permissions = Permissions::READ.union(Permissions::USER);
 pub const RW: Permissions = R.union(Permissions::WRITE);
 
+/// How many frames there are.
+const FRAMES: usize = 256;
+
 /// Counts flushes, and lets the n-th allocation or share fail.
 #[derive(Clone)]
 pub struct Platform {
     pub frames: HostFrames,
+    counted: Rc<Counted<HostFrames>>,
+    first: PhysAddr,
     pub flushes: Rc<Cell<usize>>,
     /// The number of the call that fails; 0 for none.
     pub failing: Rc<Cell<usize>>,
@@ -28,11 +34,35 @@ pub struct Platform {
 
 impl Platform {
     pub fn new() -> Self {
+        let frames = HostFrames::new(FRAMES);
+        let first = frames.alloc().unwrap();
+        let base = first.addr();
+        frames.release(first, false);
+        let counts = Box::leak((0..FRAMES).map(|_| AtomicU64::new(0)).collect());
         Self {
-            frames: HostFrames::new(256),
+            counted: Rc::new(Counted::new(frames.clone(), base, counts)),
+            frames,
+            first: base,
             flushes: Rc::default(),
             failing: Rc::default(),
         }
+    }
+
+    /// How many references a frame has.
+    pub fn references(&self, frame: PhysAddr) -> u32 {
+        self.counted.references(frame).unwrap()
+    }
+
+    /// References of each frame, and whether one came back as dirty.
+    pub fn counts(&self) -> Vec<(u32, bool)> {
+        let frames = (0..FRAMES as u64).map(|n| PhysAddr::new(self.first.get() + (n << 12)));
+        let count = |frame| {
+            (
+                self.references(frame),
+                self.counted.is_dirty(frame).unwrap(),
+            )
+        };
+        frames.map(count).collect()
     }
 
     fn fails(&self) -> bool {
@@ -43,26 +73,26 @@ impl Platform {
 }
 
 #[expect(unsafe_code, reason = "a platform")]
-// SAFETY: `HostFrames` keeps the promises, and every call goes to it.
+// SAFETY: `Counted` keeps the promises, and every call goes to it.
 unsafe impl FrameAllocator for Platform {
     fn id(&self) -> AllocatorId {
-        self.frames.id()
+        self.counted.id()
     }
 
     fn alloc(&self) -> Option<Frame> {
-        (!self.fails()).then(|| self.frames.alloc())?
+        (!self.fails()).then(|| self.counted.alloc())?
     }
 
     fn release(&self, frame: Frame, dirty: bool) {
-        self.frames.release(frame, dirty);
+        self.counted.release(frame, dirty);
     }
 
     fn reach(&self, at: PhysAddr) -> NonNull<u8> {
-        self.frames.reach(at)
+        self.counted.reach(at)
     }
 
     fn counts(&self, at: PhysAddr) -> bool {
-        self.frames.counts(at)
+        self.counted.counts(at)
     }
 
     unsafe fn share(&self, at: PhysAddr) -> Result<Frame, ShareError> {
@@ -70,11 +100,11 @@ unsafe impl FrameAllocator for Platform {
             return Err(ShareError::TooMany);
         }
         // SAFETY: the caller's promise is the one that is asked for.
-        unsafe { self.frames.share(at) }
+        unsafe { self.counted.share(at) }
     }
 
     fn is_unique(&self, at: PhysAddr) -> bool {
-        self.frames.is_unique(at)
+        self.counted.is_unique(at)
     }
 }
 

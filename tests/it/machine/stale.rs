@@ -84,7 +84,7 @@ fn changed(cached: u64, now: u64) -> Option<Stale> {
 fn a_leaf_that_allows_less_than_there_is_now_is_spurious() {
     let more = [
         (R, R | A),
-        (R | A, R | A | D),
+        (R | W | A, R | W | A | D),
         (R | A, R | W | A),
         (R | A, R | X | A),
         (X | A, R | X | A),
@@ -95,6 +95,17 @@ fn a_leaf_that_allows_less_than_there_is_now_is_spurious() {
         assert_eq!(is_spurious(less, more), Some(true), "{less:#x} {more:#x}");
         assert_eq!(is_spurious(more, less), Some(false), "{more:#x} {less:#x}");
     }
+}
+
+/// So who cleans a page need not flush once more, when it can be written no longer.
+#[test]
+fn the_dirty_bit_of_what_cannot_be_written_says_nothing() {
+    assert_eq!(changed(R | A | D, R | A), None);
+    assert_eq!(changed(R | A, R | A | D), None);
+    let found = changed(R | A | D, R | W | A).unwrap();
+    assert!(found.is_spurious, "a store only faults");
+    let found = changed(R | W | A | D, R | A).unwrap();
+    assert!(!found.is_spurious);
 }
 
 #[test]

@@ -132,13 +132,12 @@ impl Pte {
 
     /// Whether a cached leaf does all that the leaf in `memory` would.
     ///
-    /// A and D may be behind where the hardware sets them, since it sets them in memory; they may not be ahead. G and
-    /// the two bits for software make no difference.
+    /// A and D may be behind where the hardware sets them, since it sets them in memory; they may not be ahead. G, the
+    /// two bits for software, and D where there is no W make no difference.
     pub(super) fn agrees(self, memory: Self, extensions: Extensions) -> bool {
-        let marks = (Bits::A | Bits::D).bits();
-        let unread = marks | Bits::G.bits() | 3 << 8;
-        let ahead = self.0 & marks & !memory.0;
-        let behind = memory.0 & marks & !self.0;
+        let unread = (Bits::A | Bits::D | Bits::G).bits() | 3 << 8;
+        let ahead = self.marks() & !memory.0;
+        let behind = memory.marks() & !self.0;
         self.0 | unread == memory.0 | unread && ahead == 0 && (extensions.svadu || behind == 0)
     }
 
@@ -146,9 +145,20 @@ impl Pte {
     ///
     /// Such a leaf leads to the same frame for the same mode, and allows no more.
     pub(super) fn allows_less(self, memory: Self) -> bool {
-        let allowing = (Bits::R | Bits::W | Bits::X | Bits::A | Bits::D).bits();
-        let unread = allowing | Bits::G.bits() | 3 << 8;
-        self.0 | unread == memory.0 | unread && self.0 & allowing & !memory.0 == 0
+        let rights = (Bits::R | Bits::W | Bits::X).bits();
+        let unread = rights | (Bits::A | Bits::D | Bits::G).bits() | 3 << 8;
+        let allowed = self.0 & rights | self.marks();
+        self.0 | unread == memory.0 | unread && allowed & !memory.0 == 0
+    }
+
+    /// The marks that an access asks for: A, and D where there can be a store.
+    fn marks(self) -> u64 {
+        let marks = if self.bits().contains(Bits::W) {
+            Bits::A | Bits::D
+        } else {
+            Bits::A
+        };
+        self.0 & marks.bits()
     }
 
     /// The physical address that the page number (bits 10 to 53) stands for.

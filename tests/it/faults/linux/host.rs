@@ -1,9 +1,7 @@
-//! The same calls on the host's own kernel, in a window that nobody else uses.
-#![expect(
-    unsafe_code,
-    reason = "the host's memory is mapped, and touched by its kernel alone"
-)]
+//! The same calls on the host's own kernel, in a window that nobody else uses, of processes of their own.
+#![expect(unsafe_code, reason = "the host's memory is mapped")]
 
+use std::cell::RefCell;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd};
@@ -13,6 +11,7 @@ use std::ptr;
 use kernel_vm::Permissions;
 
 use super::op::{FILE_PAGES, PAGES, Shown, Span};
+use super::remote::{PROCESSES, Remote, number};
 use crate::subject::PAGE;
 
 /// Linux places maps as high as it can. So a hole this far below the others is left alone by whoever runs beside us.
@@ -25,9 +24,13 @@ pub struct Host {
     start: usize,
     file: File,
     on_the_way: File,
+    remote: Remote,
+    /// The number in `/proc` of each process.
+    pids: RefCell<[i64; PROCESSES]>,
 }
 
 impl Host {
+    /// With one process, the first.
     pub fn new() -> Self {
         let (len, none) = (APART + PAGES * PAGE, libc::PROT_NONE);
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
@@ -35,27 +38,45 @@ impl Host {
         let all = unsafe { libc::mmap(ptr::null_mut(), len, none, flags, -1, 0) };
         assert_ne!(all, libc::MAP_FAILED, "{}", io::Error::last_os_error());
         // SAFETY: nobody knows of these addresses yet.
-        done(unsafe { libc::munmap(all, len) }).unwrap();
+        let unmapped = unsafe { libc::munmap(all, len) };
+        assert_eq!(unmapped, 0, "{}", io::Error::last_os_error());
         let host = Self {
             start: all.addr(),
             file: memory(FILE_PAGES * PAGE),
             on_the_way: memory(PAGE),
+            remote: Remote::new(),
+            pids: RefCell::default(),
         };
-        assert_eq!(host.regions(), []);
+        host.start();
         host
     }
 
-    fn at(&self, page: usize) -> *mut libc::c_void {
-        ptr::without_provenance_mut(self.start + page * PAGE)
+    /// The first process, where there is none.
+    pub fn start(&self) {
+        self.pids.borrow_mut()[0] = self.remote.start(0).unwrap();
+        assert_eq!(self.regions(0), []);
     }
 
-    /// The regions in the window, as Linux divides it.
-    pub fn regions(&self) -> Vec<Span> {
-        let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    pub fn fork(&self, parent: usize, child: usize) {
+        self.pids.borrow_mut()[child] = self.remote.fork(parent, child).unwrap();
+    }
+
+    pub fn exit(&self, process: usize) {
+        self.remote.exit(process);
+    }
+
+    fn at(&self, page: usize) -> i64 {
+        number(self.start + page * PAGE)
+    }
+
+    /// The regions in the window of a process, as Linux divides it.
+    pub fn regions(&self, process: usize) -> Vec<Span> {
+        let pid = self.pids.borrow()[process];
+        let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
         maps.lines().filter_map(|line| self.region(line)).collect()
     }
 
-    /// What a line of `/proc/self/maps` says, if it speaks of the window.
+    /// What a line of `/proc/PID/maps` says, if it speaks of the window.
     fn region(&self, line: &str) -> Option<Span> {
         let (start, end) = line.split_ascii_whitespace().next()?.split_once('-')?;
         let page = |addr| {
@@ -67,7 +88,7 @@ impl Host {
         Some(Span { first, count })
     }
 
-    pub fn map(&self, span: Span, shown: Shown, permissions: Permissions) {
+    pub fn map(&self, process: usize, span: Span, shown: Shown, permissions: Permissions) {
         let (flags, fd, page) = match shown {
             Shown::Anonymous => (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0),
             Shown::Segment => (libc::MAP_SHARED | libc::MAP_ANONYMOUS, -1, 0),
@@ -77,56 +98,67 @@ impl Host {
             }
         };
         let flags = flags | libc::MAP_FIXED | libc::MAP_NORESERVE;
-        let (at, len, prot) = (self.at(span.first), span.count * PAGE, prot(permissions));
-        let offset = i64::try_from(page * PAGE).unwrap();
-        // SAFETY: the span lies in the window, where nobody keeps anything.
-        let mapped = unsafe { libc::mmap(at, len, prot, flags, fd, offset) };
-        assert_eq!(mapped, at, "{}", io::Error::last_os_error());
+        let (at, len) = self.place(span);
+        let arguments = [
+            at,
+            len,
+            prot(permissions),
+            i64::from(flags),
+            i64::from(fd),
+            number(page * PAGE),
+        ];
+        let mapped = self.remote.call(process, libc::SYS_mmap, arguments);
+        assert_eq!(mapped.unwrap(), at);
     }
 
-    pub fn unmap(&self, span: Span) {
-        // SAFETY: the span lies in the window, where nobody keeps anything.
-        done(unsafe { libc::munmap(self.at(span.first), span.count * PAGE) }).unwrap();
+    /// The address and the length of a span.
+    fn place(&self, span: Span) -> (i64, i64) {
+        (self.at(span.first), number(span.count * PAGE))
     }
 
-    pub fn protect(&self, span: Span, permissions: Permissions) {
-        let (at, len, prot) = (self.at(span.first), span.count * PAGE, prot(permissions));
-        // SAFETY: the span lies in the window, where nobody keeps anything.
-        done(unsafe { libc::mprotect(at, len, prot) }).unwrap();
+    pub fn unmap(&self, process: usize, span: Span) {
+        let (at, len) = self.place(span);
+        let unmapped = self.remote.call(process, libc::SYS_munmap, [at, len]);
+        assert_eq!(unmapped.unwrap(), 0);
+    }
+
+    pub fn protect(&self, process: usize, span: Span, permissions: Permissions) {
+        let ((at, len), prot) = (self.place(span), prot(permissions));
+        let protected = self
+            .remote
+            .call(process, libc::SYS_mprotect, [at, len, prot]);
+        assert_eq!(protected.unwrap(), 0);
     }
 
     /// Holes are passed over, and told.
-    pub fn discard(&self, span: Span, has_hole: bool) {
-        let (at, len) = (self.at(span.first), span.count * PAGE);
-        // SAFETY: the span lies in the window, where nobody keeps anything.
-        let result = done(unsafe { libc::madvise(at, len, libc::MADV_DONTNEED) });
+    pub fn discard(&self, process: usize, span: Span, has_hole: bool) {
+        let ((at, len), advice) = (self.place(span), i64::from(libc::MADV_DONTNEED));
+        let result = self
+            .remote
+            .call(process, libc::SYS_madvise, [at, len, advice]);
         let error = result.err().and_then(|error| error.raw_os_error());
         assert_eq!(error, has_hole.then_some(libc::ENOMEM));
     }
 
-    pub fn relocate(&self, old: Span, new: Span) {
+    pub fn relocate(&self, process: usize, old: Span, new: Span) {
         let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
-        self.remap(old, new, flags).unwrap();
+        self.remap(process, old, new, flags).unwrap();
     }
 
     /// Whether there was room to grow.
-    pub fn resize(&self, old: Span, count: usize) -> bool {
-        match self.remap(old, Span { count, ..old }, 0) {
+    pub fn resize(&self, process: usize, old: Span, count: usize) -> bool {
+        match self.remap(process, old, Span { count, ..old }, 0) {
             Ok(()) => true,
             Err(error) if error.raw_os_error() == Some(libc::ENOMEM) => false,
             Err(error) => panic!("{error}"),
         }
     }
 
-    fn remap(&self, old: Span, new: Span, flags: libc::c_int) -> io::Result<()> {
-        let (from, to) = (self.at(old.first), self.at(new.first));
-        let (before, after) = (old.count * PAGE, new.count * PAGE);
-        // SAFETY: both spans lie in the window, where nobody keeps anything. Without `MREMAP_FIXED` the last argument is
-        // ignored, and without `MREMAP_MAYMOVE` nothing moves.
-        let at = unsafe { libc::mremap(from, before, after, flags, to) };
-        if at == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
+    /// Without `MREMAP_FIXED` the new place is ignored, and without `MREMAP_MAYMOVE` nothing moves.
+    fn remap(&self, process: usize, old: Span, new: Span, flags: libc::c_int) -> io::Result<()> {
+        let ((from, before), (to, after)) = (self.place(old), self.place(new));
+        let arguments = [from, before, after, i64::from(flags), to];
+        let at = self.remote.call(process, libc::SYS_mremap, arguments)?;
         assert_eq!(at, to);
         Ok(())
     }
@@ -136,29 +168,38 @@ impl Host {
     }
 
     /// How many bytes could be read.
-    pub fn read(&self, at: usize, to: &mut [u8]) -> usize {
-        let fd = self.on_the_way.as_raw_fd();
+    pub fn read(&self, process: usize, at: usize, to: &mut [u8]) -> usize {
         let len = to.len();
         by_page(at, len, |before, part| {
-            let from = ptr::without_provenance(self.start + at + before);
-            // SAFETY: the kernel reads from the window, or says that it cannot.
-            let moved = unsafe { libc::pwrite(fd, from, part, 0) };
+            let is_moved = self.moves(process, libc::SYS_pwrite64, at + before, part);
             let to = &mut to[before..before + part];
-            is_moved(moved, part) && self.on_the_way.read_exact_at(to, 0).is_ok()
+            is_moved && self.on_the_way.read_exact_at(to, 0).is_ok()
         })
     }
 
     /// How many bytes could be written.
-    pub fn write(&self, at: usize, from: &[u8]) -> usize {
-        let fd = self.on_the_way.as_raw_fd();
+    pub fn write(&self, process: usize, at: usize, from: &[u8]) -> usize {
         by_page(at, from.len(), |before, part| {
             let from = &from[before..before + part];
             self.on_the_way.write_all_at(from, 0).unwrap();
-            let to = ptr::without_provenance_mut(self.start + at + before);
-            // SAFETY: the kernel writes to the window, where nobody keeps anything, or says that it cannot.
-            let moved = unsafe { libc::pread(fd, to, part, 0) };
-            is_moved(moved, part)
+            self.moves(process, libc::SYS_pread64, at + before, part)
         })
+    }
+
+    /// Whether bytes were moved to or from the file; none are, where a program would be sent a signal.
+    fn moves(&self, process: usize, call: libc::c_long, at: usize, len: usize) -> bool {
+        let fd = i64::from(self.on_the_way.as_raw_fd());
+        let arguments = [fd, number(self.start + at), number(len), 0];
+        match self.remote.call(process, call, arguments) {
+            Ok(moved) => {
+                assert_eq!(moved, number(len));
+                true
+            }
+            Err(error) => {
+                assert_eq!(error.raw_os_error(), Some(libc::EFAULT));
+                false
+            }
+        }
     }
 
     pub fn read_file(&self) -> Vec<u8> {
@@ -177,13 +218,6 @@ impl Host {
     }
 }
 
-impl Drop for Host {
-    fn drop(&mut self) {
-        let (first, count) = (0, PAGES);
-        self.unmap(Span { first, count });
-    }
-}
-
 /// A file in memory.
 fn memory(len: usize) -> File {
     // SAFETY: the name is a string that ends with 0.
@@ -195,7 +229,7 @@ fn memory(len: usize) -> File {
     file
 }
 
-fn prot(permissions: Permissions) -> libc::c_int {
+fn prot(permissions: Permissions) -> i64 {
     let bit = |bit, prot| {
         if permissions.contains(bit) {
             prot
@@ -203,27 +237,7 @@ fn prot(permissions: Permissions) -> libc::c_int {
             libc::PROT_NONE
         }
     };
-    bit(Permissions::READ, libc::PROT_READ) | bit(Permissions::WRITE, libc::PROT_WRITE)
-}
-
-/// 0 is well done, as most calls have it.
-fn done(result: libc::c_int) -> io::Result<()> {
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
-}
-
-/// Whether all was moved; nothing, where a program would be sent a signal.
-fn is_moved(moved: isize, part: usize) -> bool {
-    let error = io::Error::last_os_error();
-    assert!(
-        usize::try_from(moved) == Ok(part)
-            || moved == -1 && error.raw_os_error() == Some(libc::EFAULT),
-        "{moved} of {part}: {error}"
-    );
-    moved >= 0
+    i64::from(bit(Permissions::READ, libc::PROT_READ) | bit(Permissions::WRITE, libc::PROT_WRITE))
 }
 
 /// Moves bytes page by page: how many, until one page is refused.
