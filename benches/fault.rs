@@ -1,8 +1,8 @@
 //! How long page faults take, and the whole life of a small space, beside what a kernel's author would write by hand.
 //!
-//! The function is `kernel-vm` or `by-hand`. `by-hand` keeps its areas in a `BTreeMap`, edits the same walker page by page,
-//! and looks for no race. Its small space has a walker of its own, and a list of all frames that it has taken. The
-//! parameter is how many maps there are, each of 32 pages, or for `process` how many pages.
+//! The function is `kernel-vm` or `by-hand`. `by-hand` keeps its areas in a `BTreeMap`, edits the same walker page by
+//! page, and looks for no race. Its small space has a walker of its own, and a list of all frames that it has taken.
+//! The parameter is how many maps there are, each of 32 pages, or for `process` how many pages.
 //!
 //! - `fault-first-touch`: the first access to a page of anonymous memory, which is cleared.
 //! - `fault-cow`: the first write to a page whose frame others have, too; it is copied.

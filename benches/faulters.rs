@@ -1,7 +1,7 @@
 //! How many page faults a second one CPU resolves, and two that fault at once in one space, on different pages.
 //!
-//! Twice as many is what there is to reach. Each fault is the first touch of a page, which is cleared; frames come from a
-//! pool of each thread's own, so no allocator is measured. A machine that has other work disturbs some rounds: the
+//! Twice as many is what there is to reach. Each fault is the first touch of a page, which is cleared; frames come from
+//! a pool of each thread's own, so no allocator is measured. A machine that has other work disturbs some rounds: the
 //! quickest of many count. It takes seconds:
 //!
 //! ```sh

@@ -8,8 +8,8 @@
 //! - `pages-map`: one call maps memory in a row with leaves of 4 KiB, in a new page table.
 //! - `pages-map-again`: the same after an unmap, in whatever tables that left.
 //! - `pages-protect`, `pages-unmap`: one call for all of it.
-//! - `pages-unmap-owned`: the same, where each page has a frame of its own that goes back to the allocator. No peer gives
-//!   frames back: the loop around the two that say which frame a page had does.
+//! - `pages-unmap-owned`: the same, where each page has a frame of its own that goes back to the allocator. No peer
+//!   gives frames back: the loop around the two that say which frame a page had does.
 //! - `pages-map-huge`: as `pages-map`, with leaves of 2 MiB.
 //! - `pages-query`: random mapped addresses, which do not depend on each other, so that a CPU overlaps look-ups.
 //! - `pages-query-chain`: each address depends on the answer before.

@@ -1,8 +1,8 @@
 //! This crate beside one other, so that the ratio holds on a machine that has other work, too.
 //!
 //! Two functions take turns in one process, in rounds of about 100 µs; with 16,384 maps or 1 GiB of pages 10 ms, as
-//! shorter rounds would measure cold caches. What counts is the median of the rounds' ratios, and of that the median over
-//! five fresh processes.
+//! shorter rounds would measure cold caches. What counts is the median of the rounds' ratios, and of that the median
+//! over five fresh processes.
 //!
 //! ```sh
 //! cargo bench --bench paired                            # all pairs, three minutes
@@ -12,8 +12,8 @@
 //!
 //! - `lookup-…`, `edit-…`, `gap-…`, by how many maps there are, are the duties of the benches `lookup` and `edit`; the
 //!   other is `btreemap`.
-//! - `pages-…`, by how many MiB are mapped, are those of `page_table`; the other is `bound`. With a third name, that one
-//!   stands for this crate.
+//! - `pages-…`, by how many MiB are mapped, are those of `page_table`; the other is `bound`. With a third name, that
+//!   one stands for this crate.
 //! - `fault-…`, by how many maps there are, and `process`, by how many pages, are those of `fault`; the other is
 //!   `by-hand`. What both do to the bytes of a page is taken off from the instructions, and not from the times.
 //!

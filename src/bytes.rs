@@ -15,9 +15,9 @@ const WORDS: usize = FRAME_SIZE / WORD;
 
 /// The bytes of a frame that stays where it is meanwhile.
 ///
-/// Whoever is in user mode may read and write them at any moment, and so may another CPU in the same verb. So every byte
-/// is touched through whole words of 8 bytes, as relaxed atomics: two safe calls may race, and each byte is then that of
-/// one of them.
+/// Whoever is in user mode may read and write them at any moment, and so may another CPU in the same verb. So every
+/// byte is touched through whole words of 8 bytes, as relaxed atomics: two safe calls may race, and each byte is then
+/// that of one of them.
 pub struct Held<'a, P: FrameAllocator> {
     platform: &'a P,
     at: PhysAddr,

@@ -14,15 +14,15 @@ pub(crate) const DIRTY: u64 = 1 << 63;
 
 /// Counts the first reference, to a frame that was just handed out.
 ///
-/// Release: who [shares](share) the frame from here on sees that its former owners have let go of it. A CPU that takes a
-/// reference on suspicion looks at its page-table entry again, and must not find the entry of before.
+/// Release: who [shares](share) the frame from here on sees that its former owners have let go of it. A CPU that takes
+/// a reference on suspicion looks at its page-table entry again, and must not find the entry of before.
 #[inline]
 pub(crate) fn first(count: &impl Place) {
     count.store(1, Release);
 }
 
-/// Counts one reference more, unless there is none: the frame may be somebody else's by then. Acquire, for the look at who
-/// has it that follows.
+/// Counts one reference more, unless there is none: the frame may be somebody else's by then. Acquire, for the look at
+/// who has it that follows.
 ///
 /// # Errors
 /// [`ShareError::Free`]; [`ShareError::TooMany`]. The count is as it was.

@@ -13,9 +13,9 @@ use crate::frame::{AllocatorId, FRAME_SIZE, Frame, FrameAllocator, ShareError};
 
 /// A platform whose frames may have more than one reference, over one that counts none.
 ///
-/// Copy-on-write, shared memory and page caches need a count for each frame. This keeps them in an array that the kernel
-/// gives: 8 bytes a frame, no heap. A frame goes back to the platform below with its last reference; it is dirty then
-/// if any of its references was.
+/// Copy-on-write, shared memory and page caches need a count for each frame. This keeps them in an array that the
+/// kernel gives: 8 bytes a frame, no heap. A frame goes back to the platform below with its last reference; it is dirty
+/// then if any of its references was.
 ///
 /// Frames outside of the counted memory are handed on as they are, with one reference each.
 ///
@@ -91,8 +91,8 @@ impl<P> Counted<P> {
         u32::try_from(word & COUNT).ok()
     }
 
-    /// Whether a reference to the frame that holds `at` was given back as dirty: of use to a page cache that keeps its own.
-    /// `None` outside of the counted memory. O(1).
+    /// Whether a reference to the frame that holds `at` was given back as dirty: of use to a page cache that keeps its
+    /// own. `None` outside of the counted memory. O(1).
     #[must_use]
     pub fn is_dirty(&self, at: PhysAddr) -> Option<bool> {
         Some(self.word(at)?.load(Acquire) & DIRTY != 0)

@@ -81,8 +81,9 @@ pub trait Tlb {
 
     /// Tells CPUs that the entries named by `made` allow more than they did. The default does nothing.
     ///
-    /// A leaf is there where none was valid; a leaf has its accessed or dirty bit now; or a leaf has gained permissions,
-    /// for the frame of before. A CPU may have cached the entry of before, and that can only make it fault.
+    /// A leaf is there where none was valid; a leaf has its accessed or dirty bit now; or a leaf has gained
+    /// permissions, for the frame of before. A CPU may have cached the entry of before, and that can only make it
+    /// fault.
     ///
     /// Some architectures cache invalid entries: RISC-V without Svvptc, and with it the accessed and dirty bits. Arm
     /// needs a barrier before an entry is seen. They act here, as for [`flush`](Self::flush), with its words on tables
@@ -95,8 +96,8 @@ pub trait Tlb {
         let _ = made;
     }
 
-    /// This CPU forgets what `stale` names, and no other need: an access has faulted here although the page table allows
-    /// it, so this CPU had cached less. The default is [`flush`](Self::flush), which does more than it must.
+    /// This CPU forgets what `stale` names, and no other need: an access has faulted here although the page table
+    /// allows it, so this CPU had cached less. The default is [`flush`](Self::flush), which does more than it must.
     ///
     /// On RISC-V: `sfence.vma`, with the words of [`flush`](Self::flush) on tables and addresses.
     fn fence(&self, stale: &Flush<'_>) {

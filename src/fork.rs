@@ -18,8 +18,9 @@ pub enum Inherit {
     /// Both have the pages until one of them writes: of anonymous maps, and of provided ones that are private. Frames
     /// must be counted.
     CopyOnWrite,
-    /// The child gets pages of its own at once: of anonymous maps, and of provided ones that are private. So a frame that
-    /// is [pinned](crate::VirtualMemoryManager::pin) stays the parent's, whoever writes first; none need be counted.
+    /// The child gets pages of its own at once: of anonymous maps, and of provided ones that are private. So a frame
+    /// that is [pinned](crate::VirtualMemoryManager::pin) stays the parent's, whoever writes first; none need be
+    /// counted.
     Copy,
 }
 

@@ -257,8 +257,8 @@ pub unsafe trait FrameAllocator {
     /// Takes `frame` back, after every flush that it waited for.
     ///
     /// `dirty` says whether its bytes may have been written through a mapping since it was allocated or shared: of use
-    /// to a page cache, which then writes it to disk. It is false for page tables. As [`alloc`](Self::alloc), it must not
-    /// call back into the space or the page table.
+    /// to a page cache, which then writes it to disk. It is false for page tables. As [`alloc`](Self::alloc), it must
+    /// not call back into the space or the page table.
     fn release(&self, frame: Frame, dirty: bool);
 
     /// A pointer to the byte at `at`, in a frame that is in use.
@@ -286,8 +286,8 @@ pub unsafe trait FrameAllocator {
     ///
     /// # Safety
     /// The caller holds a [`Frame`] of it (then [`share_frame`](Self::share_frame) is safe), or has read its address in
-    /// an entry that owns it, and looks at that entry again: unless it still owns the frame, the reference is given back
-    /// and nothing else is done with it. The frame may be a table's by then.
+    /// an entry that owns it, and looks at that entry again: unless it still owns the frame, the reference is given
+    /// back and nothing else is done with it. The frame may be a table's by then.
     unsafe fn share(&self, at: PhysAddr) -> Result<Frame, ShareError> {
         let _ = at;
         Err(ShareError::Uncounted)

@@ -61,12 +61,12 @@ impl<P: FrameAllocator> SharedPages<P> {
     }
 
     /// One more reference to the page that holds the byte at `offset`: of zeroes when it is first asked for. Many CPUs
-    /// may ask at once. O(log pages), and O(page) for a new one. An offset inside a page means that page. A new page takes
-    /// memory from the heap, under a spin lock: the heap must not be such a map. Aborts when the heap is full.
+    /// may ask at once. O(log pages), and O(page) for a new one. An offset inside a page means that page. A new page
+    /// takes memory from the heap, under a spin lock: the heap must not be such a map. Aborts when the heap is full.
     ///
     /// # Errors
-    /// No page has come: [`FaultError::OutOfFrames`]; [`FaultError::Share`], where the allocator does not count, or the page
-    /// has as many references as can be counted.
+    /// No page has come: [`FaultError::OutOfFrames`]; [`FaultError::Share`], where the allocator does not count, or the
+    /// page has as many references as can be counted.
     pub fn page(&self, offset: u64) -> Result<Frame, FaultError> {
         let number = offset / FRAME_SIZE as u64;
         let found = self.pages.lock().get(&number).cloned();

@@ -27,7 +27,8 @@ pub(crate) fn time_all(filter: &Filter) {
     });
 }
 
-/// Lets Callgrind watch each side of all pairs in this process, and what is taken off from both; prints a line for each.
+/// Lets Callgrind watch each side of all pairs in this process, and what is taken off from both; prints a line for
+/// each.
 pub(crate) fn watch_all(filter: &Filter) {
     for_each(filter, |mut pair| {
         let count = pair.watched;

@@ -1,4 +1,5 @@
-//! Forks as a plain kernel has them: one loop over all entries, which copies words and counts, and takes WRITE from both.
+//! Forks as a plain kernel has them: one loop over all entries, which copies words and counts, and takes WRITE from
+//! both.
 
 use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::sync::atomic::{AtomicU32, AtomicU64};

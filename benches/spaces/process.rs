@@ -1,5 +1,5 @@
-//! The life of a small space: built, unmapped and dropped. It has 5 tables: a root, and two below it for each end of the
-//! lower half, with the program at one and its stack at the other.
+//! The life of a small space: built, unmapped and dropped. It has 5 tables: a root, and two below it for each end of
+//! the lower half, with the program at one and its stack at the other.
 
 use std::iter::once;
 use std::time::Duration;

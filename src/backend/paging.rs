@@ -20,9 +20,9 @@ use crate::platform::Platform;
 /// page is unmapped, after the flush. All methods take `&self`, and may run on many CPUs at once.
 ///
 /// *For backend authors.* These laws come to those of [`PageTableBackend`]:
-/// - Under `&self` an entry goes from empty to leaf ([`install`](Self::install)), from a leaf to one that allows more for
-///   the same frame ([`permit`](Self::permit), [`touch`](Self::touch)), or, through *busy*, from one frame to another
-///   ([`exchange`](Self::exchange)). Each is one compare-and-swap on what was read, so nothing is lost.
+/// - Under `&self` an entry goes from empty to leaf ([`install`](Self::install)), from a leaf to one that allows more
+///   for the same frame ([`permit`](Self::permit), [`touch`](Self::touch)), or, through *busy*, from one frame to
+///   another ([`exchange`](Self::exchange)). Each is one compare-and-swap on what was read, so nothing is lost.
 /// - [`exchange`](Self::exchange) breaks before it makes, on every architecture: the old leaf becomes busy, that is
 ///   flushed, and only then the new one is there. Else one CPU could write the new frame while another still reads the
 ///   old.
@@ -47,9 +47,9 @@ pub trait Paging: PageTableBackend {
     ///
     /// # Errors
     /// The frame comes back, and the page is as it was. With the entry that is there, when another CPU was first, or
-    /// [`Entry::Busy`], where a page waits to be retired. With [`MapError::OutOfFrames`](crate::MapError::OutOfFrames), when no table was reserved;
-    /// [`MapError::ForeignFrame`](crate::MapError::ForeignFrame), for another allocator's frame; or an error of
-    /// [`check_edit`](crate::backend::check_edit).
+    /// [`Entry::Busy`], where a page waits to be retired. With [`MapError::OutOfFrames`](crate::MapError::OutOfFrames),
+    /// when no table was reserved; [`MapError::ForeignFrame`](crate::MapError::ForeignFrame), for another allocator's
+    /// frame; or an error of [`check_edit`](crate::backend::check_edit).
     fn install(
         &self,
         page: VirtAddr,
@@ -75,8 +75,9 @@ pub trait Paging: PageTableBackend {
         Err(NotAtOnce::Elsewise)
     }
 
-    /// As [`map`](PageTableBackend::map) of `run`, where one walk and no new table will do. Answers whether that was so:
-    /// else nothing has changed, and the caller reserves. O(levels + pages), no flush. The default does nothing at once.
+    /// As [`map`](PageTableBackend::map) of `run`, where one walk and no new table will do. Answers whether that was
+    /// so: else nothing has changed, and the caller reserves. O(levels + pages), no flush. The default does nothing at
+    /// once.
     fn map_at_once(&self, run: Run) -> bool {
         let _ = run;
         false
@@ -92,10 +93,10 @@ pub trait Paging: PageTableBackend {
     ///
     /// # Errors
     /// The frame comes back, and the page is as it was. With the entry that is there, when that is not `old`, or
-    /// [`Entry::Busy`], while another CPU is at it. With [`MapError::NotMapped`](crate::MapError::NotMapped) when `old` is no single page;
-    /// [`MapError::Uncounted`](crate::MapError::Uncounted) when the old frame is owned and its allocator counts no references;
-    /// [`MapError::ForeignFrame`](crate::MapError::ForeignFrame), for another allocator's frame; or an error of
-    /// [`check_edit`](crate::backend::check_edit).
+    /// [`Entry::Busy`], while another CPU is at it. With [`MapError::NotMapped`](crate::MapError::NotMapped) when `old`
+    /// is no single page; [`MapError::Uncounted`](crate::MapError::Uncounted) when the old frame is owned and its
+    /// allocator counts no references; [`MapError::ForeignFrame`](crate::MapError::ForeignFrame), for another
+    /// allocator's frame; or an error of [`check_edit`](crate::backend::check_edit).
     fn exchange(
         &self,
         old: Run,
@@ -108,8 +109,8 @@ pub trait Paging: PageTableBackend {
     /// [`made_valid`](crate::Tlb::made_valid) is told. O(levels).
     ///
     /// # Errors
-    /// The entry that is there, unchanged: when it is not `old`, when `permissions` lack one that it has, or when no page
-    /// table can say them.
+    /// The entry that is there, unchanged: when it is not `old`, when `permissions` lack one that it has, or when no
+    /// page table can say them.
     fn permit(&self, old: Run, permissions: Permissions) -> Result<(), Entry>;
 
     /// Sets the accessed bit of the leaf that holds `addr`, and the dirty bit for a write, as an MMU would that does
@@ -140,8 +141,8 @@ pub trait Paging: PageTableBackend {
     /// these permissions without WRITE; hidden pages are hidden there. `child` has nothing in `area`, and takes tables
     /// from its platform as it needs them. O(owned pages + tables), no flush.
     ///
-    /// The leaves here stay as they are. Whoever wants copies on write takes WRITE from them afterwards. Their frames are
-    /// code already where they are code: [`made_code`](crate::Tlb::made_code) is not called again.
+    /// The leaves here stay as they are. Whoever wants copies on write takes WRITE from them afterwards. Their frames
+    /// are code already where they are code: [`made_code`](crate::Tlb::made_code) is not called again.
     ///
     /// # Errors
     /// Some pages may be mapped in `child`, and tables may be empty there: the caller

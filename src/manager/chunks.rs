@@ -241,7 +241,8 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
         })
     }
 
-    /// `len` bytes from `start` on, and whether those are all that were asked for: bytes past the last address are none.
+    /// `len` bytes from `start` on, and whether those are all that were asked for: bytes past the last address are
+    /// none.
     pub(super) fn clipped(start: VirtAddr, len: usize) -> Option<(MemoryArea, bool)> {
         let whole = MemoryArea::from_start_size(start, len).ok();
         let clipped = || MemoryArea::new(start, VirtAddr::new(usize::MAX)).ok();

@@ -26,8 +26,8 @@ pub struct Cleaned<'a, T> {
 
 impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     /// Makes the dirty pages of shared [provided](Backing::Provided) memory in `area` clean, as `msync` begins: they
-    /// cannot be written any more, and `sink` is told of each after the flush. The next write faults, and marks its page
-    /// anew.
+    /// cannot be written any more, and `sink` is told of each after the flush. The next write faults, and marks its
+    /// page anew.
     ///
     /// Other memory and holes are passed over; neither is any page of another space cleaned. Flushes once, unless no
     /// page could be written. O(log n + maps touched + resident).

@@ -30,8 +30,8 @@ pub struct Evicted<'a, T> {
 
 impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     /// Takes the resident pages of shared [provided](crate::Backing::Provided) memory in `area` out, and hands their
-    /// frames to `sink` after the flush, when this space reaches them no more. The maps stay: the next touch asks for the
-    /// page again, and tickets of before are stale.
+    /// frames to `sink` after the flush, when this space reaches them no more. The maps stay: the next touch asks for
+    /// the page again, and tickets of before are stale.
     ///
     /// Other memory and holes are passed over: a private page has bytes that nobody else knows. Flushes once, unless no
     /// entry was valid. O(log n + maps touched + resident).

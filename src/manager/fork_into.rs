@@ -28,13 +28,15 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     /// Makes `child`, an empty space, a copy of this one, as `fork` does. `inherit` says of each map how the child gets
     /// it, and makes the child's payload; `None` leaves the map out. [`Inherit::posix`] is ready-made.
     ///
-    /// Maps, permissions and [fault-around](Self::set_fault_around) are those of here, hidden pages included. Pages of maps that are copied on write are in both
-    /// spaces, and neither can write them until a fault there has decided. Nothing is done for pages that are not
-    /// resident: a fault brings them, in either space. No CPU may use `child` meanwhile.
+    /// Maps, permissions and [fault-around](Self::set_fault_around) are those of here, hidden pages included. Pages of
+    /// maps that are copied on write are in both spaces, and neither can write them until a fault there has decided.
+    /// Nothing is done for pages that are not resident: a fault brings them, in either space. No CPU may use `child`
+    /// meanwhile.
     ///
-    /// Flushes this space once, unless no entry was writable. The flush is the moment of the fork: the child has all that
-    /// was written before it and nothing that is written after. Memory that devices write must not be copied on write: see
-    /// [`Inherit::Copy`] and [`pin`](Self::pin). O(n log n + resident pages + tables), and O(page) for each that is copied.
+    /// Flushes this space once, unless no entry was writable. The flush is the moment of the fork: the child has all
+    /// that was written before it and nothing that is written after. Memory that devices write must not be copied on
+    /// write: see [`Inherit::Copy`] and [`pin`](Self::pin). O(n log n + resident pages + tables), and O(page) for each
+    /// that is copied.
     ///
     /// ```
     /// # use kernel_vm::{backend::{mock::HostFrames, sv39::Sv39}, *};
@@ -59,11 +61,11 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     /// ```
     ///
     /// # Errors
-    /// This space is as it was, counts of frames included, and `child` is empty, unless it was not before; [`ForkError`] has
-    /// the reasons.
+    /// This space is as it was, counts of frames included, and `child` is empty, unless it was not before;
+    /// [`ForkError`] has the reasons.
     ///
-    /// Should a hook panic, or `inherit`, this space is sound and has all its pages. The child is to be dropped: a table
-    /// of its page table may be empty.
+    /// Should a hook panic, or `inherit`, this space is sound and has all its pages. The child is to be dropped: a
+    /// table of its page table may be empty.
     pub fn fork_into(
         &mut self,
         child: &mut Self,

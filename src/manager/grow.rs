@@ -31,8 +31,8 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         Ok(())
     }
 
-    /// Whether the last map in `old` may grow over `more`: its memory comes when it is touched, and nothing is in the way,
-    /// neither there nor behind the map where it is.
+    /// Whether the last map in `old` may grow over `more`: its memory comes when it is touched, and nothing is in the
+    /// way, neither there nor behind the map where it is.
     fn check_growth(
         &self,
         old: MemoryArea,

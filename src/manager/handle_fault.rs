@@ -160,10 +160,11 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
         }
     }
 
-    /// Sets how many bytes of a map one fault brings, of physical memory and by [`supply_around`](Self::supply_around), around the page and as far as the map goes. O(1).
+    /// Sets how many bytes of a map one fault brings, of physical memory and by [`supply_around`](Self::supply_around),
+    /// around the page and as far as the map goes. O(1).
     ///
-    /// A page at first, and at least. A number that is no power of two means a page. All that comes counts as used, so none of
-    /// it faults again on an MMU that leaves accessed bits to software.
+    /// A page at first, and at least. A number that is no power of two means a page. All that comes counts as used, so
+    /// none of it faults again on an MMU that leaves accessed bits to software.
     ///
     /// ```
     /// # use kernel_vm::{backend::{mock::HostFrames, sv39::Sv39}, *};
@@ -275,7 +276,8 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
         Ok(Done::Mapped)
     }
 
-    /// Marks all that is in `area` as used: where the MMU leaves that to software, each neighbour would fault once more.
+    /// Marks all that is in `area` as used: where the MMU leaves that to software, each neighbour would fault once
+    /// more.
     fn mark_around(&self, area: MemoryArea) {
         if self.backend.is_preset() {
             return;

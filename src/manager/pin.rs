@@ -16,9 +16,10 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     ///
     /// A device writes past the MMU: whoever releases a reference through which it has written says so, by `dirty`.
     /// With [`Access::Read`], a later copy of the page is another frame. And a frame that is pinned must not be shared
-    /// for copy-on-write meanwhile: the device would go on with the frame that the other space keeps. For the same reason its
-    /// map must keep WRITE: once that was taken, by [`protect`](Self::protect), [`restrict`](Self::restrict) or
-    /// [`clean`](Self::clean), the next write copies a private page, and `clean` names no page that a device has written.
+    /// for copy-on-write meanwhile: the device would go on with the frame that the other space keeps. For the same
+    /// reason its map must keep WRITE: once that was taken, by [`protect`](Self::protect), [`restrict`](Self::restrict)
+    /// or [`clean`](Self::clean), the next write copies a private page, and `clean` names no page that a device has
+    /// written.
     ///
     /// ```
     /// # use kernel_vm::{backend::{mock::HostFrames, sv39::Sv39}, *};
@@ -36,8 +37,8 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     /// ```
     ///
     /// # Errors
-    /// Nothing has changed. [`Stop`] has the reasons; [`Stop::Share`] with [`ShareError::Uncounted`] where the allocator
-    /// counts no references.
+    /// Nothing has changed. [`Stop`] has the reasons; [`Stop::Share`] with [`ShareError::Uncounted`] where the
+    /// allocator counts no references.
     pub fn pin(
         &self,
         vaddr: VirtAddr,

@@ -13,10 +13,10 @@ use crate::map::Payload;
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// Writes the page-table entries of all maps in `area`, where they are not there yet.
     ///
-    /// Leaves are as large as alignment and size allow. Holes, maps without permissions, and memory that comes when it is
-    /// touched ([`prefault`](Self::prefault)) are passed over. Many CPUs may populate at once. No flush; the platform
-    /// hears of new leaves by [`Tlb::made_valid`](crate::Tlb::made_valid).
-    /// O(log n + maps touched + leaves + tables).
+    /// Leaves are as large as alignment and size allow. Holes, maps without permissions, and memory that comes when it
+    /// is touched ([`prefault`](Self::prefault)) are passed over. Many CPUs may populate at once. No flush; the
+    /// platform hears of new leaves by [`Tlb::made_valid`](crate::Tlb::made_valid). O(log n + maps touched + leaves +
+    /// tables).
     ///
     /// ```
     /// # use kernel_vm::{backend::mock::MockBackend, *};

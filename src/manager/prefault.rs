@@ -30,8 +30,9 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     ///
     /// # Errors
     /// Pages before `at` are there, and [`Stopped`] says why no further: [`Stop::Refused`] with
-    /// [`FaultError::NotMapped`](crate::FaultError::NotMapped) at a hole, with [`FaultError::OutOfFrames`](crate::FaultError::OutOfFrames); [`Stop::Fault`] where the kernel is to
-    /// supply a page.
+    /// [`FaultError::NotMapped`](crate::FaultError::NotMapped) at a hole, with
+    /// [`FaultError::OutOfFrames`](crate::FaultError::OutOfFrames); [`Stop::Fault`] where the kernel is to supply a
+    /// page.
     pub fn prefault(&self, area: MemoryArea) -> Result<(), Stopped> {
         let mut rest = Some(area);
         while let Some(part) = rest {

@@ -42,7 +42,8 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// Nothing has changed then:
     /// - [`MapError::Misaligned`], [`MapError::MisalignedSize`]: one of the areas is not whole pages;
     /// - [`MapError::OutOfRange`]: the backend cannot map all of one of them;
-    /// - [`MapError::CannotGrow`], when `new` is larger, and the last map in `old` is not anonymous or goes on behind it;
+    /// - [`MapError::CannotGrow`], when `new` is larger, and the last map in `old` is not anonymous or goes on behind
+    ///   it;
     /// - [`MapError::Overlap`], with the map that is in the way of one that grows;
     /// - [`MapError::MovesOntoItself`], when the areas overlap but start apart;
     /// - [`MapError::NotMapped`], with the first hole in the part that should move;

@@ -63,8 +63,8 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// Where `vaddr` leads, or `None` where no map is, or no page yet. O(log n), and O(levels) where the page table is
     /// asked.
     ///
-    /// Of physical memory the map answers, whatever its permissions and whether it is populated or not. Memory that comes
-    /// when it is touched is somewhere once it is resident.
+    /// Of physical memory the map answers, whatever its permissions and whether it is populated or not. Memory that
+    /// comes when it is touched is somewhere once it is resident.
     ///
     /// ```
     /// # use kernel_vm::{backend::mock::MockBackend, *};

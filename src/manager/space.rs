@@ -164,8 +164,8 @@ use crate::tree::{Node, Tree};
 ///   other entries are emptied. [`populate`](Self::populate) and faults are refused there until then
 ///   ([`MapError::Unfinished`](crate::MapError::Unfinished)).
 pub struct VirtualMemoryManager<B: PageTableBackend, T: Payload = ()> {
-    /// The page table. Of physical memory it is a cache of the maps, which can be made again from them; of other memory it
-    /// has the one reference to each frame.
+    /// The page table. Of physical memory it is a cache of the maps, which can be made again from them; of other memory
+    /// it has the one reference to each frame.
     pub(super) backend: B,
     /// The maps: ordered, disjoint, and joined where they can be.
     pub(super) tree: Tree<T>,

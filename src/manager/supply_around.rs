@@ -12,12 +12,13 @@ use crate::permissions::{Access, Permissions};
 
 impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     /// Supplies a page as [`supply`](Self::supply) does, and its neighbours with it: as far around it as
-    /// [`set_fault_around`](Self::set_fault_around) says, and as its map goes. `neighbour` is asked for each page that is
-    /// not there, by its offset in the kernel's object, and answers one reference to its frame if the object has it at
-    /// hand. So a program that reads a file faults once for many pages.
+    /// [`set_fault_around`](Self::set_fault_around) says, and as its map goes. `neighbour` is asked for each page that
+    /// is not there, by its offset in the kernel's object, and answers one reference to its frame if the object has it
+    /// at hand. So a program that reads a file faults once for many pages.
     ///
-    /// Neighbours are mapped as for a read, and count as used; tables are reserved where there are none. One that another
-    /// CPU was quicker to map, or whose table no frame is left for, goes back to the platform. O(levels) a page, no flush.
+    /// Neighbours are mapped as for a read, and count as used; tables are reserved where there are none. One that
+    /// another CPU was quicker to map, or whose table no frame is left for, goes back to the platform. O(levels) a
+    /// page, no flush.
     ///
     /// ```
     /// # use kernel_vm::{backend::{mock::HostFrames, sv39::Sv39}, *};

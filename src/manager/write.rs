@@ -29,7 +29,8 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     ///
     /// # Errors
     /// [`Stopped`] says how far it came and why no further; pages before that are written. For
-    /// [`Stop::Fault`](crate::Stop::Fault) the kernel calls [`handle_fault`](Self::handle_fault), and goes on from there.
+    /// [`Stop::Fault`](crate::Stop::Fault) the kernel calls [`handle_fault`](Self::handle_fault), and goes on from
+    /// there.
     pub fn write(&self, to: VirtAddr, from: &[u8], privilege: Privilege) -> Result<(), Stopped> {
         let Some((area, is_all)) = Self::clipped(to, from.len()) else {
             return Ok(());

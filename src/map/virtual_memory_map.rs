@@ -193,7 +193,8 @@ impl<T> VirtualMemoryMap<T> {
         self.content.backing
     }
 
-    /// The physical memory that backs the map, of the virtual area's size. `None` for maps that are backed otherwise. O(1).
+    /// The physical memory that backs the map, of the virtual area's size. `None` for maps that are backed otherwise.
+    /// O(1).
     #[must_use]
     pub fn pmarea(&self) -> Option<MemoryArea<PhysAddr>> {
         self.view().pmarea()

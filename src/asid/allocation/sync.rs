@@ -1,7 +1,7 @@
 //! Atomics and a lock: those of `core` and `spin`, or loom's where that checks every way in which CPUs can meet.
 //!
-//! No other file of the ASIDs tells loom's build from others. loom makes its atomics at run time, so whoever makes atomics
-//! is a `const fn` in other builds only: [`const_fn`] writes such a function once for both.
+//! No other file of the ASIDs tells loom's build from others. loom makes its atomics at run time, so whoever makes
+//! atomics is a `const fn` in other builds only: [`const_fn`] writes such a function once for both.
 
 pub(super) use plain::{AtomicU64, Mutex, Ordering, const_fn, fence, lines};
 

@@ -1,7 +1,8 @@
 //! The laws of [`PageTableBackend`] as a suite that panics where one is broken, for any backend's author.
 //!
-//! [`check`] runs the laws that every backend keeps, but for one: [`failed_reservations_change_nothing`] needs a backend
-//! that fails on demand. [`check_paging`] runs those of [`Paging`], for a backend that owns frames. All ask for a backend by `make`, as often as they need one, and drop it before they ask for the next.
+//! [`check`] runs the laws that every backend keeps, but for one: [`failed_reservations_change_nothing`] needs a
+//! backend that fails on demand. [`check_paging`] runs those of [`Paging`], for a backend that owns frames. All ask for
+//! a backend by `make`, as often as they need one, and drop it before they ask for the next.
 //!
 //! `in_use` answers how many frames a backend holds at this time, or whatever else it sets aside. The laws compare that
 //! number with the one that a new backend had, and nothing else. A backend that cannot tell answers 0.

@@ -144,8 +144,9 @@ impl<P: Platform> MockBackend<P> {
     ///
     /// The method answers [`Entry::Busy`], and nothing has changed; a frame that was given comes back. The methods are
     /// `install`, `exchange`, `permit`, `touch` and `hold`. A call that is refused for another reason before does not
-    /// count. A fork has both spaces to itself: one whose `install` loses is refused. For want of frames, [`fail_reservation`](Self::fail_reservation) fails an `install`, and the platform
-    /// itself whatever asks it for a frame.
+    /// count. A fork has both spaces to itself: one whose `install` loses is refused. For want of frames,
+    /// [`fail_reservation`](Self::fail_reservation) fails an `install`, and the platform itself whatever asks it for a
+    /// frame.
     pub fn lose_race(&self, n: usize) {
         self.state.lock().race.set(n);
     }

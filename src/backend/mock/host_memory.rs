@@ -104,8 +104,8 @@ impl HostMemory {
             self.base
                 .add(self.frames * FRAME_SIZE + index * size_of::<AtomicU32>())
         };
-        // SAFETY: the word was zeroed, lives as long as `self`, and is only ever used as this atomic. It is aligned, since
-        // the frames are, and their size is a multiple of its own.
+        // SAFETY: the word was zeroed, lives as long as `self`, and is only ever used as this atomic. It is aligned,
+        // since the frames are, and their size is a multiple of its own.
         Some(unsafe { AtomicU32::from_ptr(count.cast().as_ptr()) })
     }
 

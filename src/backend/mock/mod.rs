@@ -1,7 +1,7 @@
 //! Stand-ins for tests, of this crate and of kernels: page tables, physical memory and a machine, all on the host.
 //!
-//! - [`MockBackend`] is a page table that is obviously right, with a TLB for each CPU that forgets only on a flush. With
-//!   a platform it owns frames, and page faults can be tested on it.
+//! - [`MockBackend`] is a page table that is obviously right, with a TLB for each CPU that forgets only on a flush.
+//!   With a platform it owns frames, and page faults can be tested on it.
 //! - [`NoPageTable`] is a page table that is not there, for tests of a space's maps by themselves.
 //! - [`HostFrames`] is physical memory and a platform: it counts frames, and catches a frame that is used after free.
 //! - [`machine`] has CPUs that walk real page tables in that memory, and cache the worst that the manual allows.

@@ -186,8 +186,8 @@ impl State {
         slot.into_replaced().map(|replaced| (number, replaced))
     }
 
-    /// Clears the accessed bits of the pages in `area`, which lies in one range, and notes those that are valid. Answers
-    /// those that had it set.
+    /// Clears the accessed bits of the pages in `area`, which lies in one range, and notes those that are valid.
+    /// Answers those that had it set.
     pub(super) fn take_accessed(&mut self, area: MemoryArea, out: &mut Retired) -> Vec<Run> {
         let mut changed = Hull::default();
         let mut taken = Vec::new();

@@ -11,8 +11,8 @@ use crate::frame::{AllocatorId, FrameAllocator};
 /// A new table, one of `needed`. Its content is junk.
 ///
 /// # Errors
-/// [`MapError::OutOfFrames`], also for a frame that the format has no address bits for. [`MapError::ForeignFrame`] for a
-/// frame that the platform hands out as another allocator's, which it must not. Such frames are released.
+/// [`MapError::OutOfFrames`], also for a frame that the format has no address bits for. [`MapError::ForeignFrame`] for
+/// a frame that the platform hands out as another allocator's, which it must not. Such frames are released.
 pub(super) fn alloc_table<F: Format, P: FrameAllocator>(
     platform: &P,
     allocator: AllocatorId,

@@ -2,8 +2,8 @@
 //!
 //! Tables are frames of physical memory, reached through [`FrameAllocator::reach`]. Every access goes through
 //! [`table`](Radix::table), [`write_new`](Radix::write_new), [`alike`](Radix::alike) or [`sum`](Exclusive::sum), and
-//! every frame that leaves a word through [`take_frame`](Radix::take_frame). Their preconditions are kept by this folder,
-//! so none of them is seen outside of it.
+//! every frame that leaves a word through [`take_frame`](Radix::take_frame). Their preconditions are kept by this
+//! folder, so none of them is seen outside of it.
 //!
 //! [`FrameAllocator::reach`]: crate::FrameAllocator::reach
 
@@ -36,8 +36,8 @@ use crate::platform::Platform;
 /// split where an edit wants a part. There is no table without entries, the root aside.
 ///
 /// Physical memory is mapped by [ranges](crate::backend::PageTableBackend::map), and stays its owner's; single pages
-/// are [installed](crate::backend::Paging::install) with a [`Frame`] each, which is then the page table's own, and given
-/// back when the page is unmapped.
+/// are [installed](crate::backend::Paging::install) with a [`Frame`] each, which is then the page table's own, and
+/// given back when the page is unmapped.
 ///
 /// `Display` prints its entries, level by level.
 ///
@@ -161,8 +161,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
         self.common
     }
 
-    /// The bits that an owned leaf has beside its address and attributes. One that cannot be written is not dirty, where
-    /// these bits are preset: its frame is somebody else's, too, who would take it for written.
+    /// The bits that an owned leaf has beside its address and attributes. One that cannot be written is not dirty,
+    /// where these bits are preset: its frame is somebody else's, too, who would take it for written.
     pub(super) const fn owned_bits(&self, attributes: Attributes) -> u64 {
         if attributes.permissions.contains(Permissions::WRITE) {
             self.common
@@ -194,8 +194,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
         words(&self.platform, at)
     }
 
-    /// Lets `fill` write a new table of this page table's, before anybody can see it. Answers the table's address, for a
-    /// pointer, and the answer of `fill`.
+    /// Lets `fill` write a new table of this page table's, before anybody can see it. Answers the table's address, for
+    /// a pointer, and the answer of `fill`.
     #[inline(always)]
     pub(super) fn write_new<R>(
         &self,
@@ -248,8 +248,9 @@ impl<F: Format, P: Platform> Radix<F, P> {
         self.platform.release(self.take_frame(at), false);
     }
 
-    /// The one reference to the frame at `at`: of a table, or of a page that was [installed](crate::backend::Paging::install). The caller
-    /// has just taken it out of a word (or a variable) of this page table.
+    /// The one reference to the frame at `at`: of a table, or of a page that was
+    /// [installed](crate::backend::Paging::install). The caller has just taken it out of a word (or a variable) of this
+    /// page table.
     #[expect(
         unsafe_code,
         reason = "the frame's one reference was in a word of ours"
@@ -263,8 +264,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
     }
 }
 
-/// A page table that nobody else edits or reads, the MMU aside. It was borrowed as `&mut`, and has been shared out since
-/// to this folder alone.
+/// A page table that nobody else edits or reads, the MMU aside. It was borrowed as `&mut`, and has been shared out
+/// since to this folder alone.
 pub(super) struct Exclusive<'a, F: Format, P: Platform>(&'a Radix<F, P>);
 
 impl<F: Format, P: Platform> Exclusive<'_, F, P> {
@@ -288,14 +289,14 @@ impl<F: Format, P: Platform> Exclusive<'_, F, P> {
         }
     }
 
-    /// All bits that any of the words in `group` has, where accessed and dirty bits are preset. `group` is in a table, at
-    /// a multiple of its own size.
+    /// All bits that any of the words in `group` has, where accessed and dirty bits are preset. `group` is in a table,
+    /// at a multiple of its own size.
     #[inline]
     #[expect(unsafe_code, reason = "a table is a frame of physical memory")]
     fn sum(self, group: &[AtomicU64; GROUP]) -> u64 {
         // SAFETY:
-        // - The words are borrowed, and an `AtomicU64` is laid out as a `u64`. A group is aligned to its size, as tables
-        //   are to theirs.
+        // - The words are borrowed, and an `AtomicU64` is laid out as a `u64`. A group is aligned to its size, as
+        //   tables are to theirs.
         // - Nobody writes them while this borrow lives, which ends in here: no other CPU edits the page table, and this
         //   one does nothing else. The MMU sets no bit, for the reason that `alike` gives.
         let words = unsafe { &*core::ptr::from_ref(group).cast::<[Pair; GROUP / 2]>() };

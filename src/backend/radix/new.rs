@@ -19,8 +19,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
     /// It is of both halves, where they have one root ([`Format::ONE_ROOT`]), else of the lower.
     ///
     /// # Errors
-    /// [`MapError::OutOfFrames`]. [`MapError::ForeignFrame`] from a platform that hands frames on and forgets to hand on
-    /// their allocator's [id](crate::FrameAllocator::id). The platform has its frame back then.
+    /// [`MapError::OutOfFrames`]. [`MapError::ForeignFrame`] from a platform that hands frames on and forgets to hand
+    /// on their allocator's [id](crate::FrameAllocator::id). The platform has its frame back then.
     ///
     /// ```
     /// use kernel_vm::backend::mock::HostFrames;

@@ -105,9 +105,9 @@ impl<F: Format, P: Platform> Paging for Radix<F, P> {
         let release = |frame| platform.release(frame, false);
         match hold::<F, _>(word, run, share, release) {
             // SAFETY:
-            // - where `frame` is a reference to it, it stays handed out as long as the answer has that. The leaf owned it
-            //   after the reference was there. Since then it was not given back, and no table's frame is ever owned by a
-            //   leaf;
+            // - where `frame` is a reference to it, it stays handed out as long as the answer has that. The leaf owned
+            //   it after the reference was there. Since then it was not given back, and no table's frame is ever owned
+            //   by a leaf;
             // - else the leaf has the one reference to the frame, which the platform has handed out, and is no table's:
             //   it came in a `Frame`. `self` is borrowed as long as the answer lives, so the leaf is not unmapped, and
             //   `exchange` refuses it, as its frame is not counted.

@@ -63,7 +63,8 @@ impl<'a, F: Format, P: Platform> View<'a, F, P> {
         }
     }
 
-    /// Where `addr` leads, as the MMU would find it, whatever the leaf allows; `None` where no valid leaf is. O(levels).
+    /// Where `addr` leads, as the MMU would find it, whatever the leaf allows; `None` where no valid leaf is.
+    /// O(levels).
     #[must_use]
     pub fn translate(&self, addr: VirtAddr) -> Option<PhysAddr> {
         self.table.translate(addr)

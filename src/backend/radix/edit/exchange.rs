@@ -73,8 +73,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
         Ok(())
     }
 
-    /// Puts `new` in the place of the leaf of `old`, and makes every CPU see it. Answers the word that was there, or, as
-    /// an error, the word that is there instead.
+    /// Puts `new` in the place of the leaf of `old`, and makes every CPU see it. Answers the word that was there, or,
+    /// as an error, the word that is there instead.
     fn swap_leaf(&self, word: &AtomicU64, old: Run, new: u64, asid: Asid) -> Result<u64, u64> {
         let is_counted = self.platform().counts(old.first);
         let is_flush_due = || self.owed.is_any();

@@ -109,8 +109,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
         true
     }
 
-    /// Maps pages of normal memory, if one table has them all and is there, while other CPUs may be mapping; else answers
-    /// false. Pages whose entries are not empty stay as they are. O(levels + pages).
+    /// Maps pages of normal memory, if one table has them all and is there, while other CPUs may be mapping; else
+    /// answers false. Pages whose entries are not empty stay as they are. O(levels + pages).
     pub(in crate::backend::radix) fn map_in_one_table(&self, run: &Run) -> bool {
         let pages = is_plain_run::<F>(run).then(|| self.pages_of(run.area));
         let Some(Pages { table, .. }) = pages.flatten() else {
@@ -183,7 +183,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
         is_marked.then(|| word(table, page, 0))
     }
 
-    /// Writes the leaf of a page that owns `frame`, unless another CPU is first, or that is no frame for the page table.
+    /// Writes the leaf of a page that owns `frame`, unless another CPU is first, or that is no frame for the page
+    /// table.
     ///
     /// Inline always: the callers have looked at the attributes, so little of this is left.
     #[inline(always)]

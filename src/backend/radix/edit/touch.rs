@@ -13,8 +13,8 @@ use crate::permissions::Access;
 use crate::platform::Platform;
 
 impl<F: Format, P: Platform> Radix<F, P> {
-    /// As [`Paging::touch`](crate::backend::Paging::touch), as RISC-V's MMU does with Svadu (Privileged, 'Virtual Address
-    /// Translation Process', step 9). Whether user mode may use the page is not asked.
+    /// As [`Paging::touch`](crate::backend::Paging::touch), as RISC-V's MMU does with Svadu (Privileged, 'Virtual
+    /// Address Translation Process', step 9). Whether user mode may use the page is not asked.
     pub(in crate::backend::radix) fn touch_leaf(
         &self,
         addr: VirtAddr,

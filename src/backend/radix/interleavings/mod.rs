@@ -1,8 +1,8 @@
-//! Every way in which the transitions of an entry can meet, on CPUs and with an MMU that writes entries itself. Only with
-//! `RUSTFLAGS="--cfg loom" cargo test --release --lib`.
+//! Every way in which the transitions of an entry can meet, on CPUs and with an MMU that writes entries itself. Only
+//! with `RUSTFLAGS="--cfg loom" cargo test --release --lib`.
 //!
-//! What runs here are the transitions that the edits call, with loom's atomics in the place of `core`'s. Each test is of
-//! one page, with the words of RISC-V and of a format that breaks before it makes.
+//! What runs here are the transitions that the edits call, with loom's atomics in the place of `core`'s. Each test is
+//! of one page, with the words of RISC-V and of a format that breaks before it makes.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -104,8 +104,8 @@ impl<F: Format> Space<F> {
         true
     }
 
-    /// The leaf, after the MMU has set its bits as a CPU does with Svadu: by a compare-and-swap with the word that it has
-    /// checked. Acquire, since it depends on the address there whether the frame is accessed.
+    /// The leaf, after the MMU has set its bits as a CPU does with Svadu: by a compare-and-swap with the word that it
+    /// has checked. Acquire, since it depends on the address there whether the frame is accessed.
     fn walk(&self, access: Access) -> Option<u64> {
         let mut word = self.entry.load(Acquire);
         while allows::<F>(word, 0, access) {
@@ -172,8 +172,8 @@ impl<F: Format> Space<F> {
         self.entry.load(Relaxed)
     }
 
-    /// As `exchange` does: `copy` takes the place of the frame of `old`, or comes back. Answers the word that was there,
-    /// and whether its frame is free now; or the word that is there.
+    /// As `exchange` does: `copy` takes the place of the frame of `old`, or comes back. Answers the word that was
+    /// there, and whether its frame is free now; or the word that is there.
     pub(super) fn exchange(&self, old: Run, copy: Reference) -> Result<(u64, bool), u64> {
         let new = leaf::<F>(copy.0, WRITE);
         match swap::<F>(&self.entry, old, new, true, || false, || self.flush()) {

@@ -39,8 +39,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
         self.owed.clear();
     }
 
-    /// Takes the owned pages out that wait in `area`, which lies in `table`. `is_out` says whether the table itself waits:
-    /// all its leaves do, then.
+    /// Takes the owned pages out that wait in `area`, which lies in `table`. `is_out` says whether the table itself
+    /// waits: all its leaves do, then.
     fn hand_over(
         &self,
         table: &Table,

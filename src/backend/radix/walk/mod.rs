@@ -10,8 +10,8 @@
 //!
 //! A *level* counts from the pages up: level 0 has the leaves of 4 KiB. A *slot* is a place in a table, and spans as
 //! many bytes as a leaf there would. [`table`], [`slot`], [`cut`] and [`ranges`] are geometry, without an access to
-//! memory; [`filled`] keeps where the root may have entries. [`find`] goes down to one entry, [`leaves`] goes over all leaves of an area, and [`vacant`] asks how full a
-//! table is.
+//! memory; [`filled`] keeps where the root may have entries. [`find`] goes down to one entry, [`leaves`] goes over all
+//! leaves of an area, and [`vacant`] asks how full a table is.
 
 pub(super) mod cut;
 pub(super) mod filled;

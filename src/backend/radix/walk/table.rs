@@ -19,8 +19,8 @@ pub(crate) const LINE: usize = 8;
 /// How many words are looked at together in a whole table.
 pub(crate) const GROUP: usize = 32;
 
-/// Asks `is_it` of each word of `table` that has any of `bits`, in order, with its number, until one is. Groups are passed
-/// over together: `sum` answers all bits that any word in one has. O(entries).
+/// Asks `is_it` of each word of `table` that has any of `bits`, in order, with its number, until one is. Groups are
+/// passed over together: `sum` answers all bits that any word in one has. O(entries).
 #[inline]
 pub(crate) fn any_in_groups(
     table: &Table,

@@ -16,11 +16,11 @@ pub(in crate::backend::radix) enum NotHeld {
     Unshared(ShareError),
 }
 
-/// Takes a reference to the frame of the owned leaf of `run` with `share`, which answers `None` where nobody counts: such
-/// a leaf is not [swapped](super::swap).
+/// Takes a reference to the frame of the owned leaf of `run` with `share`, which answers `None` where nobody counts:
+/// such a leaf is not [swapped](super::swap).
 ///
-/// The frame may have been given back between the look at the word and `share`, and be anybody's by then. So the word is
-/// looked at again, and a reference to what the leaf does not own any more goes to `release`, unused.
+/// The frame may have been given back between the look at the word and `share`, and be anybody's by then. So the word
+/// is looked at again, and a reference to what the leaf does not own any more goes to `release`, unused.
 #[inline]
 pub(in crate::backend::radix) fn hold<F: Format, R>(
     place: &impl Place,

@@ -21,8 +21,8 @@ impl<W: Place> Drop for Broken<'_, W> {
     }
 }
 
-/// Puts `new` in the place of the leaf of `old`, and makes every CPU see it. Answers the word that was there, with every
-/// bit that the MMU has set in it; or, as an error, the word that is there instead.
+/// Puts `new` in the place of the leaf of `old`, and makes every CPU see it. Answers the word that was there, with
+/// every bit that the MMU has set in it; or, as an error, the word that is there instead.
 ///
 /// A valid leaf is broken first, by every format. Were `new` there before the flush, one CPU could write the new frame
 /// while another still reads the old one. A hidden leaf was in no TLB, unless a flush is due.
