@@ -286,8 +286,8 @@ pub unsafe trait FrameAllocator {
     ///
     /// # Safety
     /// The caller holds a [`Frame`] of it (then [`share_frame`](Self::share_frame) is safe), or has read its address in
-    /// an entry that owns it, and looks at that entry again: unless it still owns the frame, the reference is given
-    /// back and nothing else is done with it. The frame may be a table's by then.
+    /// an entry that owns it, and looks at that entry again. Unless the entry still owns the frame, the reference is
+    /// given back and nothing else is done with it. The frame may be a table's by then.
     unsafe fn share(&self, at: PhysAddr) -> Result<Frame, ShareError> {
         let _ = at;
         Err(ShareError::Uncounted)

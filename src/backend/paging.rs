@@ -114,7 +114,8 @@ pub trait Paging: PageTableBackend {
     fn permit(&self, old: Run, permissions: Permissions) -> Result<(), Entry>;
 
     /// Sets the accessed bit of the leaf that holds `addr`, and the dirty bit for a write, as an MMU would that does
-    /// so: for one that faults instead, and for writes that the kernel makes through a mapping of its own. O(levels).
+    /// so. It is for an MMU that faults instead, and for writes that the kernel makes through a mapping of its own.
+    /// O(levels).
     ///
     /// # Errors
     /// The entry that is there, unchanged, when it is no valid leaf that allows `access`.
@@ -155,7 +156,7 @@ pub trait Paging: PageTableBackend {
     ) -> Result<(), Unshared>;
 
     /// Clears the accessed bits of all leaves in `area`, hidden ones too, and tells `sink` of each that had it set, in
-    /// address order: cut at the borders, though a leaf that reaches past them is cleared as a whole. Dirty bits stay.
+    /// address order and cut at the borders. A leaf that reaches past them is cleared as a whole. Dirty bits stay.
     /// O(populated).
     ///
     /// A CPU may go on using a leaf without setting the bit until the flush that `out` asks for. Where bits are

@@ -8,9 +8,9 @@ use crate::flush::Retired;
 use crate::map::{MapRef, Payload};
 
 impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
-    /// Tells `sink` of all resident memory in `area` that was used since the last harvest, with its map, and counts as
-    /// unused from then on: the hand of a clock that looks for pages to [`evict`](Self::evict). Whether a page was
-    /// written stays known.
+    /// Tells `sink` of all resident memory in `area` that was used since the last harvest, with its map. It counts as
+    /// unused from then on. So this is the hand of a clock that looks for pages to [`evict`](Self::evict). Whether a
+    /// page was written stays known.
     ///
     /// It sees no more than the MMU marks: with [`AccessedDirty::Preset`] all resident memory counts as used, always.
     /// A large leaf counts as a whole, and is named as far as it lies in `area`. Flushes once, unless nothing was used.

@@ -18,9 +18,8 @@ use crate::permissions::{Access, Permissions};
 /// What a page fault has asked for, to be given to [`VirtualMemoryManager::supply`] with the frame.
 ///
 /// It is good until the layout of the space changes, and must not outlive the space. A kernel that has to wait for the
-/// frame, for a disk say, asks again when it has come: under one hold of its reader lock it calls
-/// [`handle_fault`](VirtualMemoryManager::handle_fault) and then `supply`, so that the second cannot find the ticket
-/// stale.
+/// frame, for a disk say, asks again when it has come. Under one hold of its reader lock it calls
+/// [`handle_fault`](VirtualMemoryManager::handle_fault) and then `supply`, which cannot find the ticket stale then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
     pub(super) root: PhysAddr,

@@ -1,5 +1,5 @@
-//! All harts in one space, using a page under load while one of them changes its map: each change is seen by all when
-//! the call returns, and the frame behind the page is never somebody else's while any hart reaches it.
+//! All harts in one space, using a page under load while one of them changes its map. Each change is seen by all when
+//! the call returns. The frame behind the page is never somebody else's while any hart reaches it.
 
 use alloc::boxed::Box;
 use alloc::format;
