@@ -66,6 +66,13 @@ pub enum MapError {
         /// The permissions.
         permissions: Permissions,
     },
+    /// The backend's entries allow more than these permissions, or nothing.
+    ///
+    /// x86-64: what can be executed can be read.
+    WidensPermissions {
+        /// The permissions.
+        permissions: Permissions,
+    },
     /// The backend cannot encode the memory type.
     UnsupportedMemoryType {
         /// The memory type.
@@ -172,6 +179,9 @@ impl fmt::Display for MapError {
             }
             Self::WriteWithoutRead { permissions } => {
                 write!(f, "permissions {permissions} allow writes but not reads")
+            }
+            Self::WidensPermissions { permissions } => {
+                write!(f, "entries cannot allow {permissions} alone")
             }
             Self::UnsupportedMemoryType { memory_type } => {
                 write!(f, "memory type {memory_type} cannot be encoded here")

@@ -18,16 +18,17 @@ use crate::permissions::Permissions;
 /// - For any area, the errors of [`check_area`].
 /// - For a shift also [`MapError::MovesOntoItself`], and [`MapError::CannotGrow`] unless the sizes are the same.
 /// - For a run also [`MapError::MisalignedPhys`], [`MapError::PhysOutOfRange`] and [`MapError::UnsupportedMemoryType`].
-/// - For permissions [`MapError::UnknownPermissions`] and [`MapError::WriteWithoutRead`].
+/// - For permissions [`MapError::UnknownPermissions`], [`MapError::WriteWithoutRead`], and
+///   [`MapError::WidensPermissions`] where the backend's entries would allow more.
 #[inline]
 pub fn check_edit<B: PageTableBackend>(backend: &B, edit: Edit) -> Result<(), MapError> {
     match edit {
         Edit::Map(run) => check_run(backend, &run),
         Edit::Unmap(area) => check_area(backend, area),
         Edit::Shift { from, to } => check_shift(backend, from, to),
-        Edit::Protect(area, permissions) => {
-            check_area(backend, area).and(check_permissions(permissions))
-        }
+        Edit::Protect(area, permissions) => check_area(backend, area)
+            .and(check_permissions(permissions))
+            .and_then(|()| backend.supports(Attributes::from(permissions))),
     }
 }
 

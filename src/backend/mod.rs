@@ -1,7 +1,7 @@
 //! The contract between the manager and an MMU's page tables, and the page tables that keep it.
 //!
 //! [`PageTableBackend`] is the contract. [`radix`] keeps it for tables of 512 words, in the formats of [`sv39`],
-//! [`sv48`] and [`sv57`]. Only they need 64-bit addresses, and only the mocks and the contract's checks need a heap.
+//! [`sv48`], [`sv57`] and [`x86_64`]. Only they need 64-bit addresses, and only the mocks and the contract's checks need a heap.
 
 mod check;
 #[cfg(feature = "alloc")]
@@ -24,6 +24,8 @@ pub mod sv39;
 pub mod sv48;
 #[cfg(target_pointer_width = "64")]
 pub mod sv57;
+#[cfg(target_pointer_width = "64")]
+pub mod x86_64;
 
 pub use check::{check_area, check_edit};
 pub use lost::{Lost, Replaced};

@@ -84,8 +84,9 @@ pub trait PageTableBackend: Sized {
     /// Whether an entry can say these attributes. O(1).
     ///
     /// # Errors
-    /// [`MapError::UnsupportedMemoryType`]. Permissions that no page table can have are refused before, by every
-    /// backend alike ([`check_edit`](crate::backend::check_edit)).
+    /// [`MapError::UnsupportedMemoryType`]; [`MapError::WidensPermissions`], where entries would allow more than that.
+    /// Normal memory is never refused for its type. Permissions that no page table can have are refused before, by
+    /// every backend alike ([`check_edit`](crate::backend::check_edit)).
     fn supports(&self, attributes: Attributes) -> Result<(), MapError>;
 
     /// The entry of the page that holds `addr`, whatever `addr` is. O(levels).

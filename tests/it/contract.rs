@@ -8,6 +8,7 @@ use kernel_vm::backend::radix::{Format, Radix};
 use kernel_vm::backend::sv39::{Sv39, Sv39Format};
 use kernel_vm::backend::sv48::Sv48Format;
 use kernel_vm::backend::sv57::Sv57Format;
+use kernel_vm::backend::x86_64::X86_64Format;
 use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run, contract};
 use kernel_vm::{Attributes, MemoryArea, Permissions, PhysAddr, VirtAddr};
 
@@ -44,6 +45,12 @@ fn sv57_keeps_the_laws_and_leaks_nothing() {
     keeps_the_laws::<Sv57Format>();
 }
 
+#[test]
+fn x86_64_keeps_the_laws_with_four_levels_and_five() {
+    keeps_the_laws::<X86_64Format<4>>();
+    keeps_the_laws::<X86_64Format<5>>();
+}
+
 fn keeps_the_laws<F: Format>() {
     let frames = HostFrames::new(4096);
     contract::check(|| radix::<F>(&frames), |_| frames.frames_in_use());
@@ -65,6 +72,8 @@ fn failed_reservations_change_nothing_in_any_format() {
     fails_whole::<Sv39Format>();
     fails_whole::<Sv48Format>();
     fails_whole::<Sv57Format>();
+    fails_whole::<X86_64Format<4>>();
+    fails_whole::<X86_64Format<5>>();
 }
 
 fn fails_whole<F: Format>() {

@@ -5,6 +5,7 @@ use kernel_vm::backend::radix::{Format, Radix};
 use kernel_vm::backend::sv39::{Sv39, Sv39Format};
 use kernel_vm::backend::sv48::Sv48Format;
 use kernel_vm::backend::sv57::Sv57Format;
+use kernel_vm::backend::x86_64::X86_64Format;
 use kernel_vm::{FrameAllocator, MapError, Permissions, VirtualMemoryManager};
 
 use crate::subject::{PAGE, Subject, area, leaves, map};
@@ -110,6 +111,7 @@ fn verbs<B: Subject>() -> [(&'static str, usize, Verb<B>); 9] {
 fn every_failed_allocation_leaves_tree_table_and_frames_as_they_were() {
     fails_whole::<Sv39Format>();
     fails_whole::<Sv48Format>();
+    fails_whole::<X86_64Format<4>>();
     fails_whole::<Sv57Format>();
 }
 
@@ -130,6 +132,7 @@ fn every_failed_reservation_leaves_tree_and_table_as_they_were() {
 fn a_verb_succeeds_with_exactly_the_frames_that_it_said_it_needs() {
     succeeds_with_as_many::<Sv39Format>();
     succeeds_with_as_many::<Sv48Format>();
+    succeeds_with_as_many::<X86_64Format<4>>();
     succeeds_with_as_many::<Sv57Format>();
 }
 

@@ -38,3 +38,4 @@ mod thrift;
 mod traces;
 mod tree;
 mod values;
+mod x86_64;

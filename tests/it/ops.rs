@@ -131,7 +131,14 @@ impl<B: Subject> Pair<B> {
     }
 
     /// Does `step` to both, and compares them.
-    pub fn step(&mut self, (op, fails_at): Step) {
+    pub fn step(&mut self, (mut op, fails_at): Step) {
+        if let Op::Add(_, Page { permissions, .. })
+        | Op::Replace(_, Page { permissions, .. })
+        | Op::Protect(_, permissions)
+        | Op::Restrict(_, permissions) = &mut op
+        {
+            *permissions = B::sayable(*permissions);
+        }
         touch(self.space.backend(), CPUS, &self.sample);
         let (in_use, flushes) = (
             self.space.backend().in_use(),

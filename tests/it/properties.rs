@@ -4,6 +4,7 @@ use std::fmt;
 
 use kernel_vm::backend::mock::{HostFrames, MockBackend};
 use kernel_vm::backend::sv39::Sv39;
+use kernel_vm::backend::x86_64::X86_64;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -40,5 +41,10 @@ proptest! {
     #[test]
     fn the_manager_over_sv39_does_what_the_model_does(steps in steps()) {
         run::<Sv39<HostFrames>>(steps);
+    }
+
+    #[test]
+    fn the_manager_over_x86_64_does_what_the_model_does(steps in steps()) {
+        run::<X86_64<HostFrames>>(steps);
     }
 }

@@ -1,10 +1,10 @@
 //! The backends under test, with what a test wants to know and to break.
 
 use kernel_vm::backend::mock::{HostFrames, MockBackend};
-use kernel_vm::backend::radix::{Format, Radix};
+use kernel_vm::backend::radix::{Features, Format, Radix};
 use kernel_vm::backend::{Entry, PageTableBackend, Run};
 use kernel_vm::{
-    Access, MemoryArea, Payload, Permissions, PhysAddr, VirtAddr, VirtualMemoryManager,
+    Access, Attributes, MemoryArea, Payload, Permissions, PhysAddr, VirtAddr, VirtualMemoryManager,
     VirtualMemoryMap,
 };
 
@@ -14,6 +14,10 @@ pub const PAGE: usize = 4096;
 pub trait Subject: PageTableBackend + Sized {
     /// An empty one.
     fn fresh() -> Self;
+    /// The permissions, with READ where its entries can say no less.
+    fn sayable(permissions: Permissions) -> Permissions {
+        permissions
+    }
     /// What `cpu` sees at `addr`: through its TLB, where there is one.
     fn look(&self, cpu: usize, addr: VirtAddr, access: Access) -> Option<PhysAddr>;
     /// The `n`-th allocation or reservation from now on fails; 0 means none.
@@ -49,6 +53,14 @@ impl Subject for MockBackend {
 impl<F: Format> Subject for Radix<F, HostFrames> {
     fn fresh() -> Self {
         Self::new(HostFrames::new(512)).unwrap()
+    }
+
+    fn sayable(permissions: Permissions) -> Permissions {
+        let attributes = Attributes::from(permissions);
+        match F::supports(attributes, Features::new()) {
+            Ok(()) => permissions,
+            Err(_) => permissions | Permissions::READ,
+        }
     }
 
     fn look(&self, _cpu: usize, addr: VirtAddr, access: Access) -> Option<PhysAddr> {

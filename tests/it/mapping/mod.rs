@@ -4,7 +4,7 @@ mod payloads;
 mod refusals;
 
 use kernel_vm::backend::mock::{HostFrames, MockBackend};
-use kernel_vm::backend::{sv39::Sv39, sv48::Sv48, sv57::Sv57};
+use kernel_vm::backend::{sv39::Sv39, sv48::Sv48, sv57::Sv57, x86_64::X86_64};
 use kernel_vm::{Asid, MapError, MemoryArea, Permissions, PhysAddr, VirtAddr};
 
 use crate::subject::{Builder as _, PAGE, Subject, area, leaves, map, pages, space};
@@ -25,6 +25,7 @@ macro_rules! on_all {
         mod on_sv39 { $( #[test] fn $name() { super::$name::<super::Sv39<super::HostFrames>>(); } )* }
         mod on_sv48 { $( #[test] fn $name() { super::$name::<super::Sv48<super::HostFrames>>(); } )* }
         mod on_sv57 { $( #[test] fn $name() { super::$name::<super::Sv57<super::HostFrames>>(); } )* }
+        mod on_x86_64 { $( #[test] fn $name() { super::$name::<super::X86_64<super::HostFrames>>(); } )* }
     };
 }
 

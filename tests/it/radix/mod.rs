@@ -24,7 +24,7 @@ mod reader;
 mod regressions;
 mod remap;
 mod sequences;
-mod shape;
+pub mod shape;
 mod steps;
 mod usage;
 mod waiting;

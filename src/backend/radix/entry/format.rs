@@ -38,6 +38,10 @@ pub trait Format: sealed::Sealed {
     /// and the bytes that [`reach`](crate::FrameAllocator::reach) answers, must not be in a large leaf that is split.
     const BREAK_BEFORE_MAKE: bool;
 
+    /// Whether an MMU can leave accessed and dirty bits to software. Where it cannot, that policy is taken for
+    /// [`AccessedDirty::Hardware`](super::features::AccessedDirty::Hardware): the MMU sets them in any case.
+    const SOFTWARE_MARKS: bool = true;
+
     /// The canonical addresses: the lower half, from 0 on, which is user mode's, and the upper, up to the last address,
     /// which is the kernel's.
     const RANGES: &'static [MemoryArea; 2];
@@ -79,7 +83,7 @@ pub trait Format: sealed::Sealed {
     /// Whether an entry can say these attributes, permissions that no format has aside.
     ///
     /// # Errors
-    /// [`MapError::UnsupportedMemoryType`].
+    /// [`MapError::UnsupportedMemoryType`]; [`MapError::WidensPermissions`], where an entry would allow more.
     fn supports(attributes: Attributes, features: Features) -> Result<(), MapError>;
 
     /// The leaf to `addr` at `level`, neither accessed nor dirty; hidden when it allows nothing. Never 0.

@@ -1,0 +1,64 @@
+//! x86-64: entries, the `CR3` register and its invalidations.
+//!
+//! [`X86_64`] has four levels of tables and addresses of 48 bits, [`X86_64La57`] five and 57 bits. Which of them a CPU
+//! walks is CR4.LA57's to say, set before long mode is entered.
+//!
+//! # What the kernel sets up
+//!
+//! | | why |
+//! |---|---|
+//! | EFER.NXE = 1 | entries say what cannot be executed by bit 63, which is reserved else |
+//! | CR0.WP = 1 | the kernel itself faults where an entry may not be written, as copy-on-write wants |
+//! | CR4.PGE = 1 | leaves of the kernel half are global |
+//! | CR4.SMEP, SMAP | the kernel neither executes nor touches user pages by accident; without them it may |
+//! | CR4.PKE, CET = 0 | protection keys and shadow stacks are not spoken of: a read-only leaf may have D set |
+//! | the page attribute table as it is after a reset | 0 is write-back, 2 uncached unless an MTRR says otherwise, 3 uncached |
+//! | frames within the CPU's physical width | address bits above it are reserved (CPUID.80000008H:EAX) |
+//!
+//! # Permissions
+//!
+//! | asked for | an entry says | |
+//! |---|---|---|
+//! | READ, with WRITE or EXECUTE or both | P, with RW, without XD | as asked |
+//! | EXECUTE without READ | nothing can | refused: [`MapError::WidensPermissions`] |
+//! | none | a word that is not present | hidden: the data stays |
+//! | USER beside them | US | the kernel reaches such pages, too, unless SMAP and SMEP are set |
+//!
+//! # Memory types
+//!
+//! [`Normal`](crate::MemoryType::Normal) is write-back, [`NonCacheable`](crate::MemoryType::NonCacheable) is UC- and
+//! [`Device`](crate::MemoryType::Device) is UC (SDM, 'Page Attribute Table'), whatever
+//! [`Features::memory_types`](crate::backend::radix::Features) says.
+//!
+//! # Accessed and dirty bits
+//!
+//! [`AccessedDirty::Preset`](crate::backend::radix::AccessedDirty) and `Hardware` are what a CPU does. It cannot leave
+//! them to software: that policy is taken for `Hardware`.
+//!
+//! # What is not there
+//!
+//! Leaves of 1 GiB; write-combining; protection keys; shadow stacks. On Intel CPUs that have the L1 terminal fault,
+//! entries that are not present keep the address of their frame: user programs could read it speculatively. Such a
+//! kernel flushes the L1 cache on its way to user mode, or gives hidden memory back.
+//!
+//! [`MapError::WidensPermissions`]: crate::MapError::WidensPermissions
+
+mod cr3;
+#[cfg(target_arch = "x86_64")]
+mod instructions;
+mod word;
+
+use crate::backend::radix::Radix;
+
+pub use cr3::Cr3;
+#[cfg(target_arch = "x86_64")]
+pub use instructions::{Invalidate, activate, current, invlpg, invpcid};
+pub use word::X86_64Format;
+
+/// An x86-64 page table with four levels in frames of platform `P`: leaves of 4 KiB and 2 MiB.
+///
+/// Its root goes into `CR3`: see [`cr3`](Radix::cr3).
+pub type X86_64<P> = Radix<X86_64Format<4>, P>;
+
+/// An x86-64 page table with five levels (LA57) in frames of platform `P`: leaves of 4 KiB and 2 MiB.
+pub type X86_64La57<P> = Radix<X86_64Format<5>, P>;
