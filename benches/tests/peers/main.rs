@@ -11,3 +11,4 @@ mod radix;
 #[path = "../../../tests/it/subject.rs"]
 mod subject;
 mod tree;
+mod x86_64;
