@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::thread;
 
+use kernel_vm::backend::aarch64::Aarch64Format;
 use kernel_vm::backend::mock::{HostFrames, MockBackend};
 use kernel_vm::backend::radix::{Format, Radix};
 use kernel_vm::backend::sv39::{Sv39, Sv39Format};
@@ -51,6 +52,12 @@ fn x86_64_keeps_the_laws_with_four_levels_and_five() {
     keeps_the_laws::<X86_64Format<5>>();
 }
 
+#[test]
+fn aarch64_keeps_the_laws_with_four_levels_and_three() {
+    keeps_the_laws::<Aarch64Format<4>>();
+    keeps_the_laws::<Aarch64Format<3>>();
+}
+
 fn keeps_the_laws<F: Format>() {
     let frames = HostFrames::new(4096);
     contract::check(|| radix::<F>(&frames), |_| frames.frames_in_use());
@@ -72,6 +79,7 @@ fn failed_reservations_change_nothing_in_any_format() {
     fails_whole::<Sv39Format>();
     fails_whole::<Sv48Format>();
     fails_whole::<Sv57Format>();
+    fails_whole::<Aarch64Format<4>>();
     fails_whole::<X86_64Format<4>>();
     fails_whole::<X86_64Format<5>>();
 }

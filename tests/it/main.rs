@@ -6,6 +6,7 @@
     reason = "a test that fails should stop where it fails"
 )]
 
+mod aarch64;
 mod asid;
 mod bytes;
 mod concurrent;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use kernel_vm::backend::aarch64::Aarch64;
 use kernel_vm::backend::mock::{HostFrames, MockBackend};
 use kernel_vm::backend::sv39::Sv39;
 use kernel_vm::backend::x86_64::X86_64;
@@ -41,6 +42,11 @@ proptest! {
     #[test]
     fn the_manager_over_sv39_does_what_the_model_does(steps in steps()) {
         run::<Sv39<HostFrames>>(steps);
+    }
+
+    #[test]
+    fn the_manager_over_aarch64_does_what_the_model_does(steps in steps()) {
+        run::<Aarch64<HostFrames>>(steps);
     }
 
     #[test]

@@ -12,6 +12,9 @@ pub const PAGE: usize = 4096;
 
 /// A backend that tests can make, look into and make fail.
 pub trait Subject: PageTableBackend + Sized {
+    /// How many flushes a verb may cost beside its one, where leaves are broken before they are split.
+    const BREAKS: usize = 0;
+
     /// An empty one.
     fn fresh() -> Self;
     /// The permissions, with READ where its entries can say no less.
@@ -51,6 +54,9 @@ impl Subject for MockBackend {
 }
 
 impl<F: Format> Subject for Radix<F, HostFrames> {
+    /// A leaf at each border of two areas; and what waits where a move goes to.
+    const BREAKS: usize = if F::BREAK_BEFORE_MAKE { 5 } else { 0 };
+
     fn fresh() -> Self {
         Self::new(HostFrames::new(512)).unwrap()
     }

@@ -103,7 +103,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
         ranges: Ranges,
         is_kernel: bool,
     ) -> Self {
-        let features = features.sanctioned(F::SOFTWARE_MARKS);
+        let features = features.with_accessed_dirty(F::policy(features.accessed_dirty));
         let preset = features.accessed_dirty == AccessedDirty::Preset;
         let used = if preset { F::ACCESSED | F::DIRTY } else { 0 };
         let global = if is_kernel { F::GLOBAL } else { F::LOCAL };

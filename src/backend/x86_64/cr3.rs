@@ -55,7 +55,6 @@ impl Cr3 {
 
     /// The PCID.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "the field has 12 bits")]
     pub const fn pcid(self) -> Asid {
         Asid::new((self.0 & Self::PCID) as u16)
     }

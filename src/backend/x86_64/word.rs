@@ -6,7 +6,7 @@
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::attributes::{Attributes, MemoryType};
-use crate::backend::radix::{Features, Format, Sealed};
+use crate::backend::radix::{AccessedDirty, Features, Format, Sealed};
 use crate::error::MapError;
 use crate::permissions::Permissions;
 
@@ -104,9 +104,6 @@ impl<const LEVELS: usize> Format for X86_64Format<LEVELS> {
     /// 'Recommended Invalidation').
     const BREAK_BEFORE_MAKE: bool = false;
 
-    /// The MMU sets A and D by itself; there is no way to leave that to software.
-    const SOFTWARE_MARKS: bool = false;
-
     const RANGES: &'static [MemoryArea; 2] = &halves(LEVELS);
 
     const PHYSICAL_BITS: u32 = 52;
@@ -129,6 +126,14 @@ impl<const LEVELS: usize> Format for X86_64Format<LEVELS> {
             .union(Bits::G)
             .union(Bits::OWNED)
             .bits();
+
+    /// The MMU sets A and D by itself; there is no way to leave that to software.
+    fn policy(asked: AccessedDirty) -> AccessedDirty {
+        match asked {
+            AccessedDirty::Preset => AccessedDirty::Preset,
+            AccessedDirty::Hardware | AccessedDirty::Software => AccessedDirty::Hardware,
+        }
+    }
 
     /// Whatever can be executed can be read: no bit says otherwise.
     fn supports(attributes: Attributes, _features: Features) -> Result<(), MapError> {

@@ -47,16 +47,6 @@ impl Features {
         }
     }
 
-    /// The features that an MMU can have which leaves marks to software, or cannot.
-    pub(in crate::backend::radix) const fn sanctioned(self, software_marks: bool) -> Self {
-        match self.accessed_dirty {
-            AccessedDirty::Software if !software_marks => {
-                self.with_accessed_dirty(AccessedDirty::Hardware)
-            }
-            _ => self,
-        }
-    }
-
     /// These features, but with `memory_types` for whether entries can say memory types other than normal. O(1).
     #[must_use]
     pub const fn with_memory_types(self, memory_types: bool) -> Self {

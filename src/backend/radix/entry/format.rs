@@ -1,6 +1,6 @@
 //! The format of entries: which bits mean what, and how words are made.
 
-use super::features::Features;
+use super::features::{AccessedDirty, Features};
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::attributes::Attributes;
@@ -37,10 +37,6 @@ pub trait Format: sealed::Sealed {
     /// (Arm's break-before-make). A broken leaf maps nothing until the flush is acknowledged. So the kernel's own code,
     /// and the bytes that [`reach`](crate::FrameAllocator::reach) answers, must not be in a large leaf that is split.
     const BREAK_BEFORE_MAKE: bool;
-
-    /// Whether an MMU can leave accessed and dirty bits to software. Where it cannot, that policy is taken for
-    /// [`AccessedDirty::Hardware`](super::features::AccessedDirty::Hardware): the MMU sets them in any case.
-    const SOFTWARE_MARKS: bool = true;
 
     /// The canonical addresses: the lower half, from 0 on, which is user mode's, and the upper, up to the last address,
     /// which is the kernel's.
@@ -79,6 +75,13 @@ pub trait Format: sealed::Sealed {
 
     /// The bits of a leaf that a change of permissions leaves as they are.
     const KEPT: u64;
+
+    /// Who sets accessed and dirty bits on an MMU of this format, where `asked` is what the kernel wants. The default is
+    /// what it wants.
+    #[must_use]
+    fn policy(asked: AccessedDirty) -> AccessedDirty {
+        asked
+    }
 
     /// Whether an entry can say these attributes, permissions that no format has aside.
     ///

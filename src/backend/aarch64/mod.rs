@@ -1,0 +1,57 @@
+//! AArch64: descriptors for a granule of 4 KiB, and the `TTBR` registers.
+//!
+//! [`Aarch64`] has four levels of tables and halves of 48 bits, [`Aarch64Va39`] three and 39 bits, as TCR_EL1's T0SZ and
+//! T1SZ say (16 or 25). Each half has a root of its own: a page table is of the lower half (`TTBR0_EL1`), or the
+//! [kernel's](crate::backend::radix::Radix::kernel) (`TTBR1_EL1`).
+//!
+//! # What the kernel sets up
+//!
+//! | | why |
+//! |---|---|
+//! | MAIR_EL1: 0 is Normal write-back (0xff), 1 Normal non-cacheable (0x44), 2 Device-nGnRE (0x04) | leaves say these numbers |
+//! | TCR_EL1: TG0, TG1 of 4 KiB; SH inner, walks write-back; IPS as wide as the CPU's addresses | tables are read as they are written |
+//! | TCR_EL1.HA, HD = 0 | the accessed flag is set from the start, and no MMU writes descriptors |
+//! | SCTLR_EL1.WXN = 0 | else what may be written cannot be executed |
+//! | SCTLR_EL1.SPAN = 0, PSTATE.PAN = 1 | the kernel does not touch user pages by accident; without PAN it may |
+//!
+//! Every edit of a live descriptor breaks it, flushes, and only then makes another: `TLBI` with `DSB ISH` and `ISB`, in
+//! the platform's [`flush`](crate::Tlb::flush). [`made_valid`](crate::Tlb::made_valid) wants `DSB ISHST` and `ISB`: a
+//! walk may else read a descriptor of before.
+//!
+//! # Permissions
+//!
+//! | asked for | a descriptor says | |
+//! |---|---|---|
+//! | READ, with WRITE or not | AP\[2\] is clear, or set | as asked |
+//! | EXECUTE with READ, with USER | PXN; not UXN | user mode alone executes it |
+//! | EXECUTE with READ, without USER | UXN; not PXN | the kernel alone executes it |
+//! | EXECUTE without READ | nothing can, for the kernel, too | refused: [`MapError::WidensPermissions`] |
+//! | none | a word that is not valid | hidden: the data stays |
+//! | USER beside them | AP\[1\] | the kernel reads and writes as user mode does, unless PAN is set |
+//!
+//! # What is not there
+//!
+//! Accessed flags and dirty state by the MMU or by software: all policies are taken for
+//! [`Preset`](crate::backend::radix::AccessedDirty::Preset), so [`harvest`](crate::VirtualMemoryManager::harvest) names
+//! all that is resident. Granules of 16 and 64 KiB, contiguous hints, 52-bit addresses, and the `TLBI` instructions:
+//! a kernel writes those in its platform.
+//!
+//! [`MapError::WidensPermissions`]: crate::MapError::WidensPermissions
+
+mod ttbr;
+mod word;
+
+use crate::backend::radix::Radix;
+
+pub use ttbr::Ttbr;
+pub use word::Aarch64Format;
+
+/// An AArch64 page table with four levels, of one half of 48 bits, in frames of platform `P`: leaves of 4 KiB, 2 MiB and
+/// 1 GiB.
+///
+/// Its root goes into a `TTBR`: see [`ttbr`](Radix::ttbr).
+pub type Aarch64<P> = Radix<Aarch64Format<4>, P>;
+
+/// An AArch64 page table with three levels, of one half of 39 bits, in frames of platform `P`: leaves of 4 KiB, 2 MiB and
+/// 1 GiB.
+pub type Aarch64Va39<P> = Radix<Aarch64Format<3>, P>;
