@@ -1,7 +1,7 @@
 //! AArch64: descriptors for a granule of 4 KiB, and the `TTBR` registers.
 //!
-//! [`Aarch64`] has four levels of tables and halves of 48 bits, [`Aarch64Va39`] three and 39 bits, as TCR_EL1's T0SZ and
-//! T1SZ say (16 or 25). Each half has a root of its own: a page table is of the lower half (`TTBR0_EL1`), or the
+//! [`Aarch64`] has four levels of tables and halves of 48 bits, [`Aarch64Va39`] three and 39 bits, as TCR_EL1's T0SZ
+//! and T1SZ say (16 or 25). Each half has a root of its own: a page table is of the lower half (`TTBR0_EL1`), or the
 //! [kernel's](crate::backend::radix::Radix::kernel) (`TTBR1_EL1`).
 //!
 //! # What the kernel sets up
@@ -46,12 +46,12 @@ use crate::backend::radix::Radix;
 pub use ttbr::Ttbr;
 pub use word::Aarch64Format;
 
-/// An AArch64 page table with four levels, of one half of 48 bits, in frames of platform `P`: leaves of 4 KiB, 2 MiB and
-/// 1 GiB.
+/// An AArch64 page table with four levels, of one half of 48 bits, in frames of platform `P`: leaves of 4 KiB, 2 MiB
+/// and 1 GiB.
 ///
 /// Its root goes into a `TTBR`: see [`ttbr`](Radix::ttbr).
 pub type Aarch64<P> = Radix<Aarch64Format<4>, P>;
 
-/// An AArch64 page table with three levels, of one half of 39 bits, in frames of platform `P`: leaves of 4 KiB, 2 MiB and
-/// 1 GiB.
+/// An AArch64 page table with three levels, of one half of 39 bits, in frames of platform `P`: leaves of 4 KiB, 2 MiB
+/// and 1 GiB.
 pub type Aarch64Va39<P> = Radix<Aarch64Format<3>, P>;

@@ -1,7 +1,7 @@
 //! The entries of AArch64 for a granule of 4 KiB, which differ between three and four levels in those alone.
 //!
-//! After the Arm Architecture Reference Manual for A-profile, 'VMSAv8-64 translation table format descriptors' (stage 1)
-//! and 'Memory access control'.
+//! After the Arm Architecture Reference Manual for A-profile, 'VMSAv8-64 translation table format descriptors' (stage
+//! 1) and 'Memory access control'.
 
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;

@@ -1,7 +1,7 @@
 //! The instructions: `CR3`, `invlpg` and `invpcid`. All the assembly there is.
 //!
-//! Each of them is for ring 0, and faults elsewhere. They serialize: stores to page tables before them are seen by later
-//! translations of this CPU (SDM, 'Invalidation of TLBs and Paging-Structure Caches').
+//! Each of them is for ring 0, and faults elsewhere. They serialize: stores to page tables before them are seen by
+//! later translations of this CPU (SDM, 'Invalidation of TLBs and Paging-Structure Caches').
 #![expect(unsafe_code, reason = "registers and invalidations are assembly")]
 
 use core::arch::asm;

@@ -31,8 +31,8 @@ bitflags::bitflags! {
         const A = 1 << 5;
         /// Dirty, in a leaf. Bit 6 of a pointer is ignored.
         const D = 1 << 6;
-        /// A leaf, in a table that could have a pointer there. In a leaf of a page it is a third bit for the memory type,
-        /// which stays clear.
+        /// A leaf, in a table that could have a pointer there. In a leaf of a page it is a third bit for the memory
+        /// type, which stays clear.
         const PS = 1 << 7;
         /// Global: in all address spaces, where CR4.PGE is set. Ignored in pointers.
         const G = 1 << 8;
@@ -57,8 +57,8 @@ const POINTER: u64 = Bits::P
     .union(Bits::A)
     .bits();
 
-/// The bits for a memory type, by what the page attribute table says after a reset: 0 is write-back, 2 is uncached unless
-/// an MTRR says write-combining, 3 is uncached.
+/// The bits for a memory type, by what the page attribute table says after a reset: 0 is write-back, 2 is uncached
+/// unless an MTRR says write-combining, 3 is uncached.
 const fn type_bits(memory_type: MemoryType) -> u64 {
     match memory_type {
         MemoryType::Normal => 0,
