@@ -9,6 +9,8 @@ use std::path::PathBuf;
 pub(crate) enum Backend {
     #[default]
     Sv39,
+    X86_64,
+    Aarch64,
     Mock,
 }
 
@@ -58,6 +60,8 @@ fn backend(name: Option<OsString>) -> Result<Backend, Misuse> {
     let name = name.ok_or(Misuse::NoBackend)?;
     match name.to_str() {
         Some("sv39") => Ok(Backend::Sv39),
+        Some("x86_64") => Ok(Backend::X86_64),
+        Some("aarch64") => Ok(Backend::Aarch64),
         Some("mock") => Ok(Backend::Mock),
         _ => Err(Misuse::UnknownBackend(name)),
     }

@@ -2,7 +2,7 @@
 
 use kernel_vm::backend::PageTableBackend;
 use kernel_vm::backend::mock::{HostFrames, MockBackend};
-use kernel_vm::backend::sv39::Sv39;
+use kernel_vm::backend::radix::{Format, Radix};
 
 /// A backend that counts.
 pub(crate) trait Figures: PageTableBackend {
@@ -13,7 +13,7 @@ pub(crate) trait Figures: PageTableBackend {
     fn flushes(&self) -> usize;
 }
 
-impl Figures for Sv39<HostFrames> {
+impl<F: Format> Figures for Radix<F, HostFrames> {
     fn table_frames(&self) -> Option<usize> {
         Some(self.platform().frames_in_use())
     }

@@ -23,8 +23,10 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use kernel_vm::backend::aarch64::Aarch64;
 use kernel_vm::backend::mock::{HostFrames, MockBackend};
 use kernel_vm::backend::sv39::Sv39;
+use kernel_vm::backend::x86_64::X86_64;
 
 use arguments::{Arguments, Backend};
 use check::Checked;
@@ -36,14 +38,14 @@ use trace::Trace;
 
 /// How to call the program.
 const USAGE: &str = "\
-Usage: replay [--backend sv39|mock] [--maps] [FILE]...
+Usage: replay [--backend NAME] [--maps] [FILE]...
 
 Replays recorded Linux processes and compares each, page by page, with what Linux had in the end.
 Without files: those that come with the crate.
 
-  --backend sv39|mock  the page table (default: sv39)
-  --maps               print each space after its last call
-  --help               print this text
+  --backend NAME  the page table: sv39 (the default), x86_64, aarch64 or mock
+  --maps          print each space after its last call
+  --help          print this text
 ";
 
 /// Page tables may take 4 GiB of the host's memory; what they do not use costs nothing.
@@ -133,6 +135,14 @@ fn try_replay(file: &Path, arguments: &Arguments) -> Result<Answer, Box<dyn Erro
     match arguments.backend {
         Backend::Sv39 => {
             let backend = Sv39::new(HostFrames::new(FRAMES)).map_err(Failure::Populate)?;
+            answer(&trace, backend, arguments.maps)
+        }
+        Backend::X86_64 => {
+            let backend = X86_64::new(HostFrames::new(FRAMES)).map_err(Failure::Populate)?;
+            answer(&trace, backend, arguments.maps)
+        }
+        Backend::Aarch64 => {
+            let backend = Aarch64::new(HostFrames::new(FRAMES)).map_err(Failure::Populate)?;
             answer(&trace, backend, arguments.maps)
         }
         Backend::Mock => answer(&trace, MockBackend::new(), arguments.maps),

@@ -106,6 +106,7 @@
 //! | [`install`](crate::backend::Paging::install) | the frame that it was given, unless its entry was written |
 //! | [`exchange`](crate::backend::Paging::exchange) | the frame that it was given, unless its entry was written; else the old one, if it was the page table's own. Where [`Format::BREAK_BEFORE_MAKE`] is set, a flush that panics leaves the page as it was |
 //! | `shift` | the frame of one page of the page table's own, which was on its way |
+//! | [`share_into`](crate::backend::Paging::share_into) | one reference, on its way; a table of the child may be empty |
 //! | `unreserve` | frames that it had not given back yet |
 //! | `retire`, and `edit`, which retires in one call | the tables and frames below one retired pointer |
 //! | drop | all frames that were not given back yet |

@@ -283,6 +283,13 @@ fn arguments_are_options_and_files() {
     };
     assert_eq!(parse("--backend mock --maps a -- --b"), Ok(all));
     assert_eq!(parse("--backend sv39"), Ok(Arguments::default()));
+    for (name, backend) in [("x86_64", Backend::X86_64), ("aarch64", Backend::Aarch64)] {
+        let other = Arguments {
+            backend,
+            ..Arguments::default()
+        };
+        assert_eq!(parse(&format!("--backend {name}")), Ok(other));
+    }
     assert!(parse("-h").unwrap().help);
     assert_eq!(parse("--backend"), Err(Misuse::NoBackend));
     assert_eq!(
