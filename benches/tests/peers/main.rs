@@ -6,7 +6,9 @@
     reason = "a test that fails should stop where it fails"
 )]
 
+mod aarch64;
 mod radix;
+mod random_edits;
 #[expect(dead_code, reason = "other tests ask for more")]
 #[path = "../../../tests/it/subject.rs"]
 mod subject;

@@ -2,16 +2,13 @@
 
 use kernel_vm::backend::mock::HostFrames;
 use kernel_vm::backend::x86_64::X86_64;
-use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};
-use kernel_vm::{Asid, Attributes, FrameAllocator, MemoryType, Permissions, PhysAddr, VirtAddr};
+use kernel_vm::backend::{Entry, PageTableBackend};
+use kernel_vm::{Attributes, FrameAllocator, MemoryType, Permissions, PhysAddr, VirtAddr};
 use x86_64::structures::paging::mapper::{MappedPageTable, PageTableFrameMapping, TranslateResult};
 use x86_64::structures::paging::{PageTable, PageTableFlags, PhysFrame, Translate};
 
-use super::subject::{PAGE, pages};
-
-/// Pages around the border of two tables, and of a large leaf.
-const FIRST: usize = 512 - 8;
-const PAGES: usize = 512 + 16;
+use super::random_edits::{FIRST, Found, PAGES, edit_at_random};
+use super::subject::PAGE;
 
 struct Reader(HostFrames);
 
@@ -24,33 +21,8 @@ unsafe impl PageTableFrameMapping for Reader {
     }
 }
 
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 11).unwrap() % bound
-    }
-}
-
-fn permissions(random: &mut Random) -> Permissions {
-    const ALLOWED: [u8; 10] = [0, 1, 3, 5, 7, 8, 9, 11, 13, 15];
-    Permissions::from_bits_retain(ALLOWED[random.below(ALLOWED.len())])
-}
-
-fn memory_type(random: &mut Random) -> MemoryType {
-    let types = [
-        MemoryType::Normal,
-        MemoryType::NonCacheable,
-        MemoryType::Device,
-    ];
-    types[random.below(types.len())]
-}
-
 /// What the peer says of a page: where it leads, what it allows and how it is cached. `None` unless it is mapped.
-fn read(reader: &MappedPageTable<'_, Reader>, page: usize) -> Option<(u64, Attributes)> {
+fn read(reader: &MappedPageTable<'_, Reader>, page: usize) -> Option<Found> {
     let addr = x86_64::VirtAddr::new((page * PAGE) as u64);
     let TranslateResult::Mapped {
         frame,
@@ -89,7 +61,7 @@ fn read(reader: &MappedPageTable<'_, Reader>, page: usize) -> Option<(u64, Attri
     Some((first, Attributes::new(permissions, memory_type)))
 }
 
-fn ours(table: &X86_64<HostFrames>, page: usize) -> Option<(u64, Attributes)> {
+fn ours(table: &X86_64<HostFrames>, page: usize) -> Option<Found> {
     let addr = VirtAddr::new(page * PAGE);
     match table.entry(addr) {
         Entry::Leaf(run) => Some((run.translate(addr)?.get(), run.attributes)),
@@ -115,31 +87,7 @@ fn compare(table: &X86_64<HostFrames>) -> usize {
 
 #[test]
 fn the_x86_64_crate_reads_what_was_mapped() {
-    let mut random = Random(42);
-    let mut mapped = 0;
-    for _ in 0..20 {
-        let mut table = X86_64::new(HostFrames::new(64)).unwrap();
-        for _ in 0..60 {
-            let whole = random.below(4) == 0;
-            let (first, count) = if whole {
-                (512, 512)
-            } else {
-                let first = random.below(PAGES - 8);
-                (FIRST + first, 1 + random.below(8))
-            };
-            let area = pages(first, count);
-            let edit = match random.below(4) {
-                0 => Edit::Unmap(area),
-                1 => Edit::Protect(area, permissions(&mut random)),
-                _ => Edit::Map(Run {
-                    area,
-                    first: PhysAddr::new((random.below(2) * (1 << 30) + first * PAGE) as u64),
-                    attributes: Attributes::new(permissions(&mut random), memory_type(&mut random)),
-                }),
-            };
-            table.edit(edit, Asid::new(0)).unwrap();
-            mapped += compare(&table);
-        }
-    }
+    let make = || X86_64::new(HostFrames::new(64)).unwrap();
+    let mapped = edit_at_random(make, compare);
     assert!(mapped > 100_000, "{mapped} pages were read");
 }
