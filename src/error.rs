@@ -68,7 +68,7 @@ pub enum MapError {
     },
     /// The backend's entries allow more than these permissions, or nothing.
     ///
-    /// x86-64: what can be executed can be read.
+    /// x86-64 and AArch64: what can be executed can be read.
     WidensPermissions {
         /// The permissions.
         permissions: Permissions,
