@@ -6,7 +6,7 @@
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::attributes::{Attributes, MemoryType};
-use crate::backend::radix::{AccessedDirty, Features, Format, Sealed};
+use crate::backend::radix::{AccessedDirty, Features, Format, Sealed, check_code_is_readable};
 use crate::error::MapError;
 use crate::permissions::Permissions;
 
@@ -129,12 +129,7 @@ impl<const LEVELS: usize> Format for Aarch64Format<LEVELS> {
     /// Whatever can be executed can be read: a page that user mode may execute and not read could still be read by the
     /// kernel.
     fn supports(attributes: Attributes, _features: Features) -> Result<(), MapError> {
-        let permissions = attributes.permissions;
-        let is_code = permissions.contains(Permissions::EXECUTE);
-        if is_code && !permissions.contains(Permissions::READ) {
-            return Err(MapError::WidensPermissions { permissions });
-        }
-        Ok(())
+        check_code_is_readable(attributes.permissions)
     }
 
     #[inline]

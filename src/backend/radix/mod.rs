@@ -139,6 +139,7 @@ mod walk;
 pub use edit::harvest::Usage;
 pub use entry::features::{AccessedDirty, Features};
 pub use entry::format::Format;
+pub(super) use entry::format::check_code_is_readable;
 pub(super) use entry::format::sealed::Sealed;
 pub use memory::Radix;
 pub use reservation::reserved::Reserved;

@@ -6,7 +6,7 @@
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::attributes::{Attributes, MemoryType};
-use crate::backend::radix::{AccessedDirty, Features, Format, Sealed};
+use crate::backend::radix::{AccessedDirty, Features, Format, Sealed, check_code_is_readable};
 use crate::error::MapError;
 use crate::permissions::Permissions;
 
@@ -137,12 +137,7 @@ impl<const LEVELS: usize> Format for X86_64Format<LEVELS> {
 
     /// Whatever can be executed can be read: no bit says otherwise.
     fn supports(attributes: Attributes, _features: Features) -> Result<(), MapError> {
-        let permissions = attributes.permissions;
-        let is_code = permissions.contains(Permissions::EXECUTE);
-        if is_code && !permissions.contains(Permissions::READ) {
-            return Err(MapError::WidensPermissions { permissions });
-        }
-        Ok(())
+        check_code_is_readable(attributes.permissions)
     }
 
     #[inline]

@@ -124,6 +124,18 @@ pub trait Format: sealed::Sealed {
     }
 }
 
+/// Refuses code that cannot be read, for formats that have no word for it.
+///
+/// # Errors
+/// [`MapError::WidensPermissions`].
+pub(in crate::backend) fn check_code_is_readable(permissions: Permissions) -> Result<(), MapError> {
+    let is_code = permissions.contains(Permissions::EXECUTE);
+    if is_code && !permissions.contains(Permissions::READ) {
+        return Err(MapError::WidensPermissions { permissions });
+    }
+    Ok(())
+}
+
 pub(in crate::backend) mod sealed {
     /// A format of this crate.
     pub trait Sealed {}
