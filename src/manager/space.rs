@@ -88,12 +88,15 @@ use crate::tree::{Node, Tree};
 /// - A verb that ends with no more maps than before needs no node, but for four that [`with_nodes`] names.
 /// - The pieces that a verb cuts out are dropped; its sister in `_into` hands them to the caller, after the flush.
 /// - A verb flushes once, and only when a valid entry has changed; it waits before any frame or payload goes back. One
-///   flushes twice: [`remap`] onto pages whose frames the page table owns, as those must be gone first.
+///   flushes twice: [`remap`] onto pages whose frames the page table owns, as those must be gone first. Where
+///   the format [breaks before it makes](crate::backend::radix::Format::BREAK_BEFORE_MAKE), each large leaf that is
+///   split costs one more.
 /// - [`translate_vaddr`] and [`search_memory_map`] never disagree: maps do not overlap.
 /// - Maps that have become one are joined: adjacent, physically contiguous, with the same permissions, sharing and
 ///   memory type, and with payloads that join.
-/// - Page tables hold leaves of 4 KiB, 2 MiB and 1 GiB as alignment allows, split when a part is unmapped or protected.
-///   A table without entries goes back to the allocator. A map that is not populated costs no table.
+/// - Page tables hold leaves of 4 KiB, 2 MiB and, where the format has them, 1 GiB as alignment allows, split when a
+///   part is unmapped or protected. A table without entries goes back to the allocator. A map that is not populated
+///   costs no table.
 ///
 /// [`new`]: VirtualMemoryManager::new
 /// [`for_payload`]: Self::for_payload

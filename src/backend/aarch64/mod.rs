@@ -18,6 +18,10 @@
 //! the platform's [`flush`](crate::Tlb::flush). [`made_valid`](crate::Tlb::made_valid) wants `DSB ISHST` and `ISB`: a
 //! walk may else read a descriptor of before.
 //!
+//! A large leaf that is split is broken meanwhile: its addresses lead nowhere until the flush has returned, and that is
+//! one flush beside the verb's own. So the kernel's code, its stacks, and the bytes that
+//! [`reach`](crate::FrameAllocator::reach) answers must not lie in a large leaf that a verb may split.
+//!
 //! # Permissions
 //!
 //! | asked for | a descriptor says | |
