@@ -41,6 +41,7 @@ mod state;
 mod tlb;
 mod translate;
 mod trap;
+mod x86_64;
 
 pub use architecture::Architecture;
 pub use calls::Call;
@@ -50,3 +51,4 @@ pub use privilege::Privilege;
 pub use riscv::{Cause, Extensions, RiscV};
 pub use stale::Stale;
 pub use trap::Trap;
+pub use x86_64::{ErrorCode, Exception, Invalidate, Levels, X86_64};

@@ -10,6 +10,7 @@ use super::privilege::Privilege;
 use super::state::{CpuState, State};
 use super::trap::Stop;
 use crate::addr::{PhysAddr, VirtAddr};
+use crate::area::MemoryArea;
 use crate::asid::Asid;
 use crate::flush::Flush;
 use crate::permissions::Access;
@@ -154,4 +155,9 @@ impl Root {
             Reach::Both => VirtAddr::new((((low << unused) as isize) >> unused) as usize),
         }
     }
+}
+
+/// The first address of each page in `area`.
+pub fn pages(area: MemoryArea) -> impl Iterator<Item = VirtAddr> {
+    area.blocks(span(0)).map(|part| part.block.start())
 }

@@ -16,11 +16,10 @@ use super::calls::Call;
 use super::memory::{Memory, Step};
 use super::oracle::Leaf;
 use super::privilege::Privilege;
-use super::rules::{Kind, Reach, Root, Route, Rules, span};
+use super::rules::{Kind, Reach, Root, Route, Rules, pages};
 use super::state::State;
 use super::trap::Stop;
 use crate::addr::VirtAddr;
-use crate::area::MemoryArea;
 use crate::flush::Flush;
 use crate::frame::FRAME_SIZE;
 use crate::permissions::Access;
@@ -169,9 +168,4 @@ fn root(registers: &Registers) -> Option<Root> {
         asid: satp.asid,
         reach: Reach::Both,
     })
-}
-
-/// The first address of each page in `area`.
-fn pages(area: MemoryArea) -> impl Iterator<Item = VirtAddr> {
-    area.blocks(span(0)).map(|part| part.block.start())
 }
