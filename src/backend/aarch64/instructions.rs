@@ -98,7 +98,9 @@ pub fn isb() {
 /// Forgets translations, and is complete only after a [`dsb_ish`]. Stores to page tables must be ordered before by
 /// [`dsb_ishst`]; this CPU itself also wants an [`isb`] at the end. So one pair of barriers does for many pages.
 ///
-/// ```no_run
+/// ```
+/// # #[cfg(target_arch = "aarch64")]
+/// # mod flush {
 /// use kernel_vm::backend::aarch64::{Cpus, Invalidate, dsb_ish, dsb_ishst, isb, tlbi};
 /// use kernel_vm::{Asid, VirtAddr};
 ///
@@ -108,6 +110,7 @@ pub fn isb() {
 ///     dsb_ish();
 ///     isb();
 /// }
+/// # }
 /// ```
 pub fn tlbi(what: Invalidate, cpus: Cpus) {
     macro_rules! forget {

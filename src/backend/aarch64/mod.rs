@@ -52,14 +52,14 @@
 //!
 //! [`MapError::WidensPermissions`]: crate::MapError::WidensPermissions
 
-#[cfg(target_arch = "aarch64")]
+#[cfg(any(target_arch = "aarch64", doc))]
 mod instructions;
 mod ttbr;
 mod word;
 
 use crate::backend::radix::Radix;
 
-#[cfg(target_arch = "aarch64")]
+#[cfg(any(target_arch = "aarch64", doc))]
 pub use instructions::{
     Cpus, Invalidate, activate, activate_kernel, current, dsb_ish, dsb_ishst, isb, tlbi,
 };

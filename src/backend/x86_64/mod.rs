@@ -49,14 +49,14 @@
 //! [`Features::gib_leaves`]: crate::backend::radix::Features::gib_leaves
 
 mod cr3;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", doc))]
 mod instructions;
 mod word;
 
 use crate::backend::radix::Radix;
 
 pub use cr3::Cr3;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", doc))]
 pub use instructions::{Invalidate, activate, current, invlpg, invpcid};
 pub use word::X86_64Format;
 
