@@ -5,11 +5,11 @@ use core::fmt;
 
 use spin::{Mutex, MutexGuard};
 
-use super::architecture::Architecture;
 use super::calls::Call;
 use super::memory::Memory;
 use super::oracle::worst;
 use super::riscv::{Extensions, RiscV};
+use super::rules::Architecture;
 use super::stale::Stale;
 use super::state::State;
 use crate::backend::mock::host_frames::HostFrames;

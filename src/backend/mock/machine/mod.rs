@@ -23,7 +23,6 @@
 //! `tlb` keeps the cached entries, `state` fences them, and `oracle` compares them with a fresh walk. `rules` is what
 //! architectures differ in; each has a folder.
 
-mod architecture;
 mod bytes;
 mod calls;
 mod cpu;
@@ -43,12 +42,12 @@ mod translate;
 mod trap;
 mod x86_64;
 
-pub use architecture::Architecture;
 pub use calls::Call;
 pub use cpu::{Cpu, Look};
 pub use handle::Machine;
 pub use privilege::Privilege;
 pub use riscv::{Cause, Extensions, RiscV};
+pub use rules::Architecture;
 pub use stale::Stale;
 pub use trap::Trap;
 pub use x86_64::{ErrorCode, Exception, Invalidate, Levels, X86_64};

@@ -16,7 +16,7 @@ use super::calls::Call;
 use super::memory::{Memory, Step};
 use super::oracle::Leaf;
 use super::privilege::Privilege;
-use super::rules::{Kind, Reach, Root, Route, Rules, pages};
+use super::rules::{Architecture, Kind, Reach, Root, Route, pages};
 use super::state::State;
 use super::trap::Stop;
 use crate::addr::VirtAddr;
@@ -57,7 +57,7 @@ impl RiscV {
     }
 }
 
-impl Rules for RiscV {
+impl Architecture for RiscV {
     type Registers = Registers;
     /// Whether an entry so far is global: then it serves every ASID.
     type Path = bool;
@@ -65,6 +65,10 @@ impl Rules for RiscV {
     type Cause = Cause;
 
     const LEVELS: usize = Scheme::Sv57.levels();
+
+    fn is_page_fault(cause: Cause) -> bool {
+        cause.is_page_fault()
+    }
 
     fn privilege(registers: &mut Registers) -> &mut Privilege {
         &mut registers.privilege

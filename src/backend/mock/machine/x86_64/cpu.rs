@@ -19,6 +19,12 @@ impl Cpu<'_, X86_64> {
         });
     }
 
+    /// Reads CR0.PG.
+    #[must_use]
+    pub fn paging(&self) -> bool {
+        self.with(|cpu, _, _| cpu.registers.paging)
+    }
+
     /// Writes CR3: the root's address in bits 12 up, and with CR4.PCIDE a PCID in bits 0 to 11.
     ///
     /// What was cached under that PCID, or under none, is forgotten, but for global leaves. With CR4.PCIDE and bit 63

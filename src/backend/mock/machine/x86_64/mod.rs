@@ -20,7 +20,7 @@ use super::calls::Call;
 use super::memory::{Memory, Step};
 use super::oracle::Leaf;
 use super::privilege::Privilege;
-use super::rules::{Kind, Root, Route, Rules};
+use super::rules::{Architecture, Kind, Root, Route};
 use super::state::{CpuState, State};
 use super::trap::Stop;
 use crate::addr::VirtAddr;
@@ -35,13 +35,17 @@ use path::Path;
 use reason::Reason;
 use registers::Registers;
 
-impl Rules for X86_64 {
+impl Architecture for X86_64 {
     type Registers = Registers;
     type Path = Path;
     type Reason = Reason;
     type Cause = Exception;
 
     const LEVELS: usize = Levels::Five.count();
+
+    fn is_page_fault(cause: Exception) -> bool {
+        matches!(cause, Exception::PageFault(_))
+    }
 
     fn privilege(registers: &mut Registers) -> &mut Privilege {
         &mut registers.privilege

@@ -5,7 +5,7 @@ use super::invalidate::Invalidate;
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::asid::Asid;
 use crate::backend::mock::machine::privilege::Privilege;
-use crate::backend::mock::machine::rules::{Kind, Reach, Root, Rules};
+use crate::backend::mock::machine::rules::{Architecture, Kind, Reach, Root};
 use crate::backend::mock::machine::state::CpuState;
 
 /// The registers. The default is a CPU after a reset, with everything clear.
