@@ -4,10 +4,10 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use kernel_vm::backend::mock::machine::{Call, Machine};
-use kernel_vm::backend::radix::Radix;
+use kernel_vm::backend::radix::{AccessedDirty, Features, Radix};
 use kernel_vm::backend::x86_64::X86_64Format;
 use kernel_vm::backend::{sv39::Sv39Format, sv48::Sv48Format, sv57::Sv57Format};
-use kernel_vm::{MapError, Permissions, VirtualMemoryManager};
+use kernel_vm::{Access, MapError, Permissions, VirtualMemoryManager};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -28,9 +28,12 @@ struct Run<F: Mmu> {
 }
 
 impl<F: Mmu> Run<F> {
-    fn new(seed: u64) -> Self {
+    /// On page tables with this policy, if the format has it.
+    fn new(seed: u64, policy: AccessedDirty) -> Self {
         let machine = machine::<F>(512, seed, F::cpus());
-        let space = Space::new(Radix::new(machine.clone()).unwrap());
+        let features = Features::new().with_accessed_dirty(policy);
+        let table = Radix::with_features(machine.clone(), features).unwrap();
+        let space = Space::new(table);
         let (root, asid) = (space.root_page_table(), space.asid());
         (0..CPUS).for_each(|cpu| F::run(machine.cpu(cpu), root, asid));
         Self { machine, space }
@@ -41,6 +44,7 @@ impl<F: Mmu> Run<F> {
         for page in [0, 1, 4, 7, 8, 516, 520, 523, 1030] {
             let cpu = self.machine.cpu(page % CPUS);
             cpu.prefetch(addr(page));
+            let _ = cpu.translate(addr(page), Access::Write);
         }
         match self.verb(op) {
             Ok(()) | Err(MapError::NotMapped { .. } | MapError::Overlap { .. }) => {}
@@ -94,8 +98,8 @@ fn said<F: Mmu>(page: Page) -> Page {
 }
 
 /// Does `ops`, and takes everything down.
-fn run<F: Mmu>(ops: &[Op], seed: u64) -> Result<(), TestCaseError> {
-    let mut run = Run::<F>::new(seed);
+fn run<F: Mmu>(ops: &[Op], seed: u64, policy: AccessedDirty) -> Result<(), TestCaseError> {
+    let mut run = Run::<F>::new(seed, policy);
     for op in ops {
         run.step(op).map_err(TestCaseError::fail)?;
     }
@@ -111,22 +115,22 @@ proptest! {
 
     #[test]
     fn no_cpu_has_anything_stale_after_a_verb_in_sv39(ops in vec(op(), 20..40), seed: u64) {
-        run::<Sv39Format>(&ops, seed)?;
+        run::<Sv39Format>(&ops, seed, AccessedDirty::Preset)?;
     }
 
     #[test]
     fn no_cpu_has_anything_stale_after_a_verb_in_sv48(ops in vec(op(), 20..40), seed: u64) {
-        run::<Sv48Format>(&ops, seed)?;
+        run::<Sv48Format>(&ops, seed, AccessedDirty::Preset)?;
     }
 
     #[test]
     fn no_cpu_has_anything_stale_after_a_verb_in_sv57(ops in vec(op(), 20..40), seed: u64) {
-        run::<Sv57Format>(&ops, seed)?;
+        run::<Sv57Format>(&ops, seed, AccessedDirty::Preset)?;
     }
 
     #[test]
     fn no_cpu_has_anything_stale_after_a_verb_in_x86_64(ops in vec(op(), 20..40), seed: u64) {
-        run::<X86_64Format<4>>(&ops, seed)?;
+        run::<X86_64Format<4>>(&ops, seed, AccessedDirty::Preset)?;
     }
 
     #[test]
@@ -134,7 +138,15 @@ proptest! {
         ops in vec(op(), 20..40),
         seed: u64,
     ) {
-        run::<X86_64Format<5>>(&ops, seed)?;
+        run::<X86_64Format<5>>(&ops, seed, AccessedDirty::Preset)?;
+    }
+
+    #[test]
+    fn no_cpu_has_anything_stale_after_a_verb_in_x86_64_whose_cpus_mark_leaves(
+        ops in vec(op(), 20..40),
+        seed: u64,
+    ) {
+        run::<X86_64Format<4>>(&ops, seed, AccessedDirty::Hardware)?;
     }
 }
 
@@ -143,7 +155,7 @@ fn found<F: Mmu>(call: Call, n: usize) -> usize {
     let mut runner = TestRunner::deterministic();
     let runs = (0..40_u64).map(|seed| {
         let ops = vec(op(), 60).new_tree(&mut runner).unwrap().current();
-        let mut run = Run::<F>::new(seed);
+        let mut run = Run::<F>::new(seed, AccessedDirty::Preset);
         let everything = Span {
             first: 0,
             count: PAGES,
@@ -207,7 +219,7 @@ fn a_page_cut_out_of_a_hidden_superpage_is_found_when_it_is_mapped_again() {
         Op::Replace(span(5, 4), page(65_533)),
     ];
     for seed in 0..50 {
-        let mut run = Run::<Sv39Format>::new(seed);
+        let mut run = Run::<Sv39Format>::new(seed, AccessedDirty::Preset);
         for op in &ops {
             assert_eq!(run.step(op), Ok(()));
         }
@@ -229,7 +241,7 @@ fn a_table_that_begins_with_a_hidden_page_is_found_when_another_is_moved_there()
         Op::Remap(span(0, 2), span(516, 2)),
     ];
     for seed in 0..50 {
-        let mut run = Run::<Sv39Format>::new(seed);
+        let mut run = Run::<Sv39Format>::new(seed, AccessedDirty::Preset);
         for op in &ops {
             assert_eq!(run.step(op), Ok(()));
         }
