@@ -6,8 +6,9 @@ use page_table_multiarch::{
     GenericPTE, MappingFlags, PageSize, PageTable64, PagingHandler, PagingMetaData,
 };
 
+use super::words::sv39 as word;
 use super::work::{LARGE, PAGE};
-use super::{Frames, Owner, PageTable, Pages, READ_WRITE, word};
+use super::{Frames, Owner, PageTable, Pages, READ_WRITE};
 
 /// An entry of Sv39.
 #[derive(Clone, Copy, Debug)]
