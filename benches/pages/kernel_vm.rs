@@ -103,13 +103,13 @@ impl<F: Named, const HARDWARE: bool> PageTable for Table<F, HARDWARE> {
         self.edit(Edit::Protect(pages.area, permissions));
     }
 
-    #[inline]
+    #[inline(always)]
     fn map_one(&mut self, page: &Pages) {
         let made = self.table.edit(Edit::Map(run(page)), ASID);
         assert!(made.is_ok(), "there is a table");
     }
 
-    #[inline]
+    #[inline(always)]
     fn unmap_one(&mut self, page: &Pages) {
         let made = self.table.edit(Edit::Unmap(page.area), ASID);
         assert!(made.is_ok(), "it needs nothing");

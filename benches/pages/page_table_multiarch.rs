@@ -155,7 +155,7 @@ impl PageTable for PageTableMultiarch {
         Some(permissions(flags))
     }
 
-    #[inline]
+    #[inline(always)]
     fn map_one(&mut self, page: &Pages) {
         let (start, first) = (page.start(), page.first as usize);
         let (start, first) = (VirtAddr::from_usize(start), PhysAddr::from_usize(first));
@@ -163,7 +163,7 @@ impl PageTable for PageTableMultiarch {
         let _refused = cursor.map(start, first, PageSize::Size4K, flags(READ_WRITE));
     }
 
-    #[inline]
+    #[inline(always)]
     fn unmap_one(&mut self, page: &Pages) {
         let start = VirtAddr::from_usize(page.start());
         let unmapped = self.table.cursor().unmap(start);

@@ -177,7 +177,7 @@ impl<W: Words> PageTable for Bound<W> {
     }
 
     /// Where a page was unmapped by itself, its table is left.
-    #[inline]
+    #[inline(always)]
     fn map_one(&mut self, page: &Pages) {
         let slot = self.slot(page.start()).expect("a table");
         if slot.get() == 0 {
@@ -185,7 +185,7 @@ impl<W: Words> PageTable for Bound<W> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn unmap_one(&mut self, page: &Pages) {
         let slot = self.slot(page.start()).expect("a table");
         slot.set(0);
