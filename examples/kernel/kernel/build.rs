@@ -11,11 +11,17 @@ fn main() {
         "riscv64" if has("SV57") => 64 - 56,
         "riscv64" if has("SV48") => 64 - 47,
         "riscv64" => 64 - 38,
+        "x86_64" if has("LA57") => 64 - 56,
+        "x86_64" => 64 - 47,
         _ => panic!("there is no kernel for {arch}"),
     };
     let upper_half = u64::MAX << (64 - upper_bits);
     let here = var("CARGO_MANIFEST_DIR").unwrap();
     println!("cargo:rustc-link-arg=--defsym=UPPER_HALF={upper_half:#x}");
     println!("cargo:rustc-link-arg=-T{here}/src/arch/{arch}/kernel.ld");
+    if arch == "x86_64" {
+        // Its code finds all by distances, as it lies outside the 2 GiB that 32 bits reach; and it does not move.
+        println!("cargo:rustc-link-arg=--no-pie");
+    }
     println!("cargo:rerun-if-changed=src/arch/{arch}/kernel.ld");
 }

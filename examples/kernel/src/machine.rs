@@ -24,7 +24,7 @@ pub struct Mode {
     pub cpus: &'static [usize],
 }
 
-pub const MACHINES: &[Machine] = &[RISCV64];
+pub const MACHINES: &[Machine] = &[RISCV64, X86_64];
 
 const RISCV64: Machine = Machine {
     arch: "riscv64",
@@ -55,6 +55,40 @@ const RISCV64: Machine = Machine {
             name: "sv57",
             feature: Some("sv57"),
             cpus: &[1, 4],
+        },
+    ],
+};
+
+const X86_64: Machine = Machine {
+    arch: "x86_64",
+    target: "x86_64-unknown-none",
+    qemu: "qemu-system-x86_64",
+    package: "qemu-system-x86",
+    args: &[
+        "-machine",
+        "q35",
+        "-cpu",
+        "max",
+        "-accel",
+        "tcg,thread=multi",
+        "-nodefaults",
+        "-display",
+        "none",
+        "-serial",
+        "stdio",
+        "-device",
+        "isa-debug-exit,iobase=0xf4,iosize=4",
+    ],
+    modes: &[
+        Mode {
+            name: "4-level",
+            feature: None,
+            cpus: &[1, 4],
+        },
+        Mode {
+            name: "5-level",
+            feature: Some("la57"),
+            cpus: &[4],
         },
     ],
 };
