@@ -48,6 +48,15 @@ pub fn current() -> Ttbr {
     Ttbr::from_bits(bits)
 }
 
+/// The value of this CPU's `TTBR1_EL1`.
+#[must_use]
+pub fn current_kernel() -> Ttbr {
+    let bits;
+    // SAFETY: reading the register changes nothing.
+    unsafe { asm!("mrs {}, ttbr1_el1", out(reg) bits, options(nomem, nostack, preserves_flags)) };
+    Ttbr::from_bits(bits)
+}
+
 /// What [`tlbi`] forgets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Invalidate {

@@ -61,7 +61,8 @@ use crate::backend::radix::Radix;
 
 #[cfg(any(target_arch = "aarch64", doc))]
 pub use instructions::{
-    Cpus, Invalidate, activate, activate_kernel, current, dsb_ish, dsb_ishst, isb, tlbi,
+    Cpus, Invalidate, activate, activate_kernel, current, current_kernel, dsb_ish, dsb_ishst, isb,
+    tlbi,
 };
 pub use ttbr::Ttbr;
 pub use word::Aarch64Format;
