@@ -8,6 +8,8 @@ fn main() {
     let has = |feature: &str| var_os(format!("CARGO_FEATURE_{feature}")).is_some();
     // How many of the upper bits of an address are equal in the kernel's half.
     let upper_bits = match arch.as_str() {
+        "aarch64" if has("VA39") => 64 - 39,
+        "aarch64" => 64 - 48,
         "riscv64" if has("SV57") => 64 - 56,
         "riscv64" if has("SV48") => 64 - 47,
         "riscv64" => 64 - 38,

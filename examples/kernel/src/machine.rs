@@ -24,7 +24,7 @@ pub struct Mode {
     pub cpus: &'static [usize],
 }
 
-pub const MACHINES: &[Machine] = &[RISCV64, X86_64];
+pub const MACHINES: &[Machine] = &[RISCV64, X86_64, AARCH64];
 
 const RISCV64: Machine = Machine {
     arch: "riscv64",
@@ -88,6 +88,38 @@ const X86_64: Machine = Machine {
         Mode {
             name: "5-level",
             feature: Some("la57"),
+            cpus: &[4],
+        },
+    ],
+};
+
+const AARCH64: Machine = Machine {
+    arch: "aarch64",
+    target: "aarch64-unknown-none-softfloat",
+    qemu: "qemu-system-aarch64",
+    package: "qemu-system-arm",
+    args: &[
+        "-machine",
+        "virt,gic-version=2",
+        "-cpu",
+        "max",
+        "-accel",
+        "tcg,thread=multi",
+        "-nodefaults",
+        "-display",
+        "none",
+        "-serial",
+        "stdio",
+    ],
+    modes: &[
+        Mode {
+            name: "48-bit",
+            feature: None,
+            cpus: &[1, 4],
+        },
+        Mode {
+            name: "39-bit",
+            feature: Some("va39"),
             cpus: &[4],
         },
     ],

@@ -49,6 +49,11 @@
 //! | `RETURN`, `CALL` | words that begin with an instruction that returns, or calls the kernel |
 //! | `pointer(word, level)` | the table that an entry points to, if it does, as the MMU reads it; the lowest level is 0 |
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
+#[cfg(target_arch = "aarch64")]
+pub use aarch64::*;
+
 #[cfg(target_arch = "riscv64")]
 mod riscv64;
 #[cfg(target_arch = "riscv64")]

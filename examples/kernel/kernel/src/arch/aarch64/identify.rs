@@ -1,0 +1,71 @@
+//! What this CPU has, as its identification registers say.
+
+use core::arch::asm;
+
+use kernel_vm::backend::radix::{AccessedDirty, Features};
+
+/// ID_AA64MMFR0_EL1, Memory Model Feature Register 0.
+fn memory_model_0() -> u64 {
+    let bits;
+    // SAFETY: reading the register changes nothing.
+    unsafe {
+        asm!("mrs {}, id_aa64mmfr0_el1", out(reg) bits, options(nomem, nostack, pure, preserves_flags))
+    };
+    bits
+}
+
+fn memory_model_1() -> u64 {
+    let bits;
+    // SAFETY: as above.
+    unsafe {
+        asm!("mrs {}, id_aa64mmfr1_el1", out(reg) bits, options(nomem, nostack, pure, preserves_flags))
+    };
+    bits
+}
+
+/// A field of four bits.
+const fn field(register: u64, lowest: u32) -> u64 {
+    register >> lowest & 0xf
+}
+
+/// ASIDBits; boot.S has set TCR_EL1.AS accordingly.
+pub fn asid_bits() -> u32 {
+    if field(memory_model_0(), 4) == 2 {
+        16
+    } else {
+        8
+    }
+}
+
+/// PARange, as a number of bits.
+fn physical_bits() -> u32 {
+    match field(memory_model_0(), 0) {
+        0 => 32,
+        1 => 36,
+        2 => 40,
+        3 => 42,
+        4 => 44,
+        _ => 48,
+    }
+}
+
+/// FEAT_HAFDBS, dirty state included: boot.S has set TCR_EL1.HA and HD then.
+pub fn has_dirty_state() -> bool {
+    field(memory_model_1(), 0) >= 2
+}
+
+/// FEAT_PAN.
+pub fn has_pan() -> bool {
+    field(memory_model_1(), 20) != 0
+}
+
+pub fn features() -> Features {
+    let accessed_dirty = if has_dirty_state() {
+        AccessedDirty::Hardware
+    } else {
+        AccessedDirty::Preset
+    };
+    Features::new()
+        .with_accessed_dirty(accessed_dirty)
+        .with_physical_bits(physical_bits())
+}

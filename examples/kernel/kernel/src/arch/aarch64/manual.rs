@@ -1,0 +1,114 @@
+//! What the manual says of entries and accesses, for the checks: nothing of it comes from the library.
+
+use core::arch::asm;
+
+use alloc::format;
+use alloc::string::String;
+
+use kernel_vm::Access::{self, Execute};
+use kernel_vm::{Permissions, PhysAddr};
+
+use super::{HALF_BITS, identify};
+use crate::probe::{Opened, Who};
+
+/// What can be executed can be read.
+pub const EXECUTE_ONLY: bool = false;
+
+/// `ret` and `svc #0`.
+pub const RETURN: u64 = 0xd65f_03c0;
+pub const CALL: u64 = 0xd400_0001;
+
+pub const EVERYONE: [(Who, &str, Option<&str>); 4] = [
+    (Who::Kernel(Opened::Nothing), "EL1", None),
+    (Who::Kernel(Opened::UserPages), "EL1 with PAN clear", None),
+    (
+        Who::Kernel(Opened::Code),
+        "EL1 that reads code",
+        Some("it can without a bit that says so"),
+    ),
+    (Who::User, "EL0", None),
+];
+
+/// Arm ARM, 'Memory access control', with PSTATE.PAN set where there is one. What user mode may execute, the kernel may
+/// not.
+pub fn allows(who: Who, permissions: Permissions, access: Access) -> bool {
+    let is_user = permissions.contains(Permissions::USER);
+    let mode = match who {
+        Who::User => is_user,
+        Who::Kernel(_) if access == Execute => !is_user,
+        Who::Kernel(opened) => !is_user || opened == Opened::UserPages || !identify::has_pan(),
+    };
+    mode && permissions.allow(access)
+}
+
+/// `msr pan, #0` and `#1`, by their words: not every assembler knows them.
+fn clear_pan() {
+    // SAFETY: the bit forbids accesses, and allows none.
+    unsafe { asm!(".inst 0xd500409f", options(nostack, preserves_flags)) };
+}
+
+pub fn set_pan() {
+    // SAFETY: the kernel does not need user pages for memory of its own.
+    unsafe { asm!(".inst 0xd500419f", options(nostack, preserves_flags)) };
+}
+
+pub fn with_opened<R>(opened: Opened, f: impl FnOnce() -> R) -> R {
+    if opened != Opened::UserPages || !identify::has_pan() {
+        return f();
+    }
+    clear_pan();
+    let answer = f();
+    set_pan();
+    answer
+}
+
+/// TTBR1_EL1, TCR_EL1 and SCTLR_EL1.
+fn registers() -> [u64; 3] {
+    let (ttbr, tcr, sctlr);
+    // SAFETY: reading registers changes nothing.
+    unsafe {
+        asm!(
+            "mrs {}, ttbr1_el1",
+            "mrs {}, tcr_el1",
+            "mrs {}, sctlr_el1",
+            out(reg) ttbr,
+            out(reg) tcr,
+            out(reg) sctlr,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+    [ttbr, tcr, sctlr]
+}
+
+pub fn translation(root: PhysAddr) -> Result<String, String> {
+    let [ttbr, tcr, sctlr] = registers();
+    let (has_pan, has_dirty) = (identify::has_pan(), identify::has_dirty_state());
+    let fields = [
+        ("T0SZ", tcr & 0x3f, 64 - HALF_BITS),
+        ("T1SZ", tcr >> 16 & 0x3f, 64 - HALF_BITS),
+        ("A1", tcr >> 22 & 1, 0),
+        ("HA and HD", tcr >> 39 & 3, if has_dirty { 3 } else { 0 }),
+        ("M", sctlr & 1, 1),
+        ("WXN", sctlr >> 19 & 1, 0),
+        ("SPAN", sctlr >> 23 & 1, (!has_pan).into()),
+        ("TTBR1_EL1", ttbr & ((1 << 48) - 1) & !0xfff, root.get()),
+    ];
+    for (name, found, wanted) in fields {
+        if found != wanted {
+            return Err(format!("{name} is {found:#x}, not {wanted:#x}"));
+        }
+    }
+    let marks = if has_dirty {
+        "HA and HD set"
+    } else {
+        "no HAFDBS"
+    };
+    let pan = if has_pan { "PAN" } else { "no PAN" };
+    Ok(format!("TTBR1_EL1 with {HALF_BITS} bits; {marks}, {pan}"))
+}
+
+/// A descriptor with both of its lowest bits points to a table, unless it is the leaf of a page.
+pub fn pointer(word: u64, level: usize) -> Option<PhysAddr> {
+    let is_pointer = level > 0 && word & 0b11 == 0b11;
+    is_pointer.then(|| PhysAddr::new(word & ((1 << 48) - 1) & !0xfff))
+}
