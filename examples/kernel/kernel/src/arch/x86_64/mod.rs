@@ -37,6 +37,8 @@ pub const RAM: u64 = 0;
 /// The registers of each CPU's local APIC, all at one address.
 pub const DEVICES: &[(u64, usize)] = &[(apic::REGISTERS, crate::layout::PAGE)];
 
-pub const fn features() -> Features {
+pub fn features() -> Features {
     Features::new()
+        .with_physical_bits(cpuid::physical_bits())
+        .with_gib_leaves(cpuid::has_gib_leaves())
 }
