@@ -2,7 +2,8 @@
 //! references over it.
 
 use core::ptr::NonNull;
-use core::sync::atomic::AtomicU64;
+use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicU64, AtomicUsize};
 
 use kernel_vm::{Counted, Frame, FrameAllocator, PhysAddr};
 
@@ -25,6 +26,8 @@ static FREE: Lock<Free> = Lock::new(Free {
     len: 0,
     held_back: 0,
 });
+
+static WRITTEN: AtomicUsize = AtomicUsize::new(0);
 
 /// The frames behind the image. There is one pool, so nothing is in the value.
 #[derive(Debug)]
@@ -81,7 +84,8 @@ unsafe impl FrameAllocator for Pool {
         pop().map(|addr| unsafe { Frame::from_addr(addr) })
     }
 
-    fn release(&self, frame: Frame, _dirty: bool) {
+    fn release(&self, frame: Frame, dirty: bool) {
+        WRITTEN.fetch_add(dirty.into(), Relaxed);
         push(frame.into_addr());
     }
 
@@ -99,6 +103,11 @@ pub fn alloc() -> Option<Frame> {
 /// Gives a reference up. The frame is free when it was the last.
 pub fn release(frame: Frame) {
     counted().release(frame, false);
+}
+
+/// How many frames have come back as written since the kernel began.
+pub fn written() -> usize {
+    WRITTEN.load(Relaxed)
 }
 
 /// How many frames are free.

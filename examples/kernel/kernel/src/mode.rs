@@ -2,7 +2,7 @@
 
 use kernel_vm::backend::radix::{Format as _, Radix};
 
-use crate::arch::Format;
+use crate::arch::{self, Format};
 use crate::platform::KernelPlatform;
 
 /// A page table of this kernel: with Sv39, `kernel_vm::backend::sv39::Sv39<KernelPlatform>`.
@@ -16,16 +16,16 @@ const fn span(level: usize) -> usize {
     1 << (12 + 9 * level)
 }
 
-/// The size of the largest leaf.
-pub const LARGEST_LEAF: usize = span(Format::HIGHEST_LEAF);
+/// The size of the largest leaf that this CPU has.
+pub fn largest_leaf() -> usize {
+    span(Format::highest_leaf(arch::features()))
+}
 
 /// The size of the largest in the kernel's half, all of whose root entries are tables, so that all spaces can share
 /// them.
-pub const LARGEST_KERNEL_LEAF: usize = if LARGEST_LEAF < span(LEVELS - 2) {
-    LARGEST_LEAF
-} else {
-    span(LEVELS - 2)
-};
+pub fn largest_kernel_leaf() -> usize {
+    largest_leaf().min(span(LEVELS - 2))
+}
 
 /// Where the upper half begins, the kernel's. All of physical memory is mapped there, at this offset.
 pub const UPPER_HALF: usize = Format::RANGES[1].start().get();

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `ARCH`, `MODE` | the names of the architecture and of this build's mode, as the last line has them |
 //! | `Format` | the entries of its page tables |
-//! | `features()` | what this CPU's MMU can do |
+//! | `features()` | what this CPU's MMU can do; of the policies for accessed and dirty bits, one that it can, and not in each mode the same |
 //! | `RAM` | where memory begins: 2 GiB, aligned to 1 GiB, with the image in the first 128 MiB |
 //! | `DEVICES` | devices outside it, to be mapped at the direct map's offset: addresses and sizes |
 //! | `kernel.ld` | the image at `UPPER_HALF` and its physical address; the symbols are in [`layout`](crate::layout) |

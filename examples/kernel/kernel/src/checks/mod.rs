@@ -26,6 +26,7 @@ mod shootdown;
 mod starvation;
 mod superpages;
 mod threads;
+mod usage;
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -84,6 +85,7 @@ pub fn run() {
     pages::run();
     program::run();
     faults::run();
+    usage::run();
     populate::run();
     shootdown::run();
     copy_on_write::run();

@@ -8,7 +8,7 @@ use super::{Outcome, check};
 use crate::arch;
 use crate::kernel_space;
 use crate::layout::{HEAP, HEAP_PHYS, MAX_CPUS, PAGE, SPARE, Symbol, direct, guard, phys};
-use crate::mode::LARGEST_KERNEL_LEAF;
+use crate::mode::largest_kernel_leaf;
 use crate::probe::{self, Fault};
 
 pub fn run() {
@@ -85,7 +85,7 @@ fn direct_map() -> Outcome {
     let leaf = |phys| kernel_space::with(|space| space.backend().entry(at(phys)));
     // Behind the heap's memory, the pieces are not aligned to more.
     let behind = HEAP_PHYS + (128 << 20);
-    for (phys, size) in [(SPARE, LARGEST_KERNEL_LEAF), (behind, 2 << 20)] {
+    for (phys, size) in [(SPARE, largest_kernel_leaf()), (behind, 2 << 20)] {
         let Entry::Leaf(run) = leaf(phys) else {
             return Err("not mapped".into());
         };
@@ -95,6 +95,6 @@ fn direct_map() -> Outcome {
     }
     Ok(alloc::format!(
         "rw-, in leaves of up to {} MiB",
-        LARGEST_KERNEL_LEAF >> 20
+        largest_kernel_leaf() >> 20
     ))
 }

@@ -12,7 +12,7 @@ use super::{Outcome, Seen, all_back, check, skip};
 use crate::frames;
 use crate::layout::{PAGE, SPARE, area, direct};
 use crate::memory::{R, RW, Space, map};
-use crate::mode::LARGEST_LEAF;
+use crate::mode::largest_leaf;
 use crate::probe::{self, Fault};
 use crate::user::UserSpace;
 
@@ -21,10 +21,10 @@ const AT: usize = 4 << 30;
 
 pub fn run() {
     for (name, size) in [("leaf of 2 MiB", 2 << 20), ("leaf of 1 GiB", 1 << 30)] {
-        if size <= LARGEST_LEAF {
+        if size <= largest_leaf() {
             check(name, || superpage(size));
         } else {
-            skip(name, "this format has none so large");
+            skip(name, "this CPU has none so large");
         }
     }
 }

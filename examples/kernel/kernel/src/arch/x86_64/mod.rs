@@ -12,7 +12,7 @@ mod registers;
 mod tlb;
 mod trap;
 
-use kernel_vm::backend::radix::Features;
+use kernel_vm::backend::radix::{AccessedDirty, Features};
 use kernel_vm::backend::x86_64::X86_64Format;
 
 pub use apic::{nap, wake};
@@ -37,6 +37,16 @@ pub const RAM: u64 = 0;
 /// The registers of each CPU's local APIC, all at one address.
 pub const DEVICES: &[(u64, usize)] = &[(apic::REGISTERS, crate::layout::PAGE)];
 
-pub const fn features() -> Features {
+/// The boots with 4 levels set accessed and dirty bits from the start, those with 5 leave them to the MMU.
+const MARKS: AccessedDirty = if LEVELS == 5 {
+    AccessedDirty::Hardware
+} else {
+    AccessedDirty::Preset
+};
+
+pub fn features() -> Features {
     Features::new()
+        .with_physical_bits(cpuid::physical_bits())
+        .with_gib_leaves(cpuid::has_gib_leaves())
+        .with_accessed_dirty(MARKS)
 }
