@@ -28,10 +28,13 @@ pub unsafe fn activate(ttbr: Ttbr) {
 
 /// Makes this CPU translate the upper half as `ttbr` says (`TTBR1_EL1`), from the next instruction on.
 ///
-/// Earlier stores to the page table are seen by its walks. Nothing is invalidated.
+/// Earlier stores to the page table are seen by its walks. Nothing is invalidated. Where the new page table and the one of
+/// before have leaves of different sizes for one address, the CPU must be out of the upper half meanwhile
+/// ([the module](super) says how): this function does for equal ones.
 ///
 /// # Safety
-/// As [`activate`], for the upper half and TCR_EL1.T1SZ. The code that runs now is mostly there.
+/// - As [`activate`], for the upper half and TCR_EL1.T1SZ. The code that runs now is mostly there.
+/// - No address leads through both page tables to leaves of different sizes, or the CPU has forgotten the former's.
 pub unsafe fn activate_kernel(ttbr: Ttbr) {
     // SAFETY: the caller promises that what runs next finds its code and its memory.
     unsafe {
@@ -98,13 +101,19 @@ pub fn dsb_ish() {
     unsafe { asm!("dsb ish", options(nostack, preserves_flags)) };
 }
 
+/// Waits until earlier `TLBI`s that reach [this CPU](Cpus::This) alone are complete (`DSB NSH`).
+pub fn dsb_nsh() {
+    // SAFETY: a barrier changes nothing.
+    unsafe { asm!("dsb nsh", options(nostack, preserves_flags)) };
+}
+
 /// Lets this CPU fetch its next instruction anew, as the page tables are now (`ISB`).
 pub fn isb() {
     // SAFETY: a barrier changes nothing.
     unsafe { asm!("isb", options(nostack, preserves_flags)) };
 }
 
-/// Forgets translations, and is complete only after a [`dsb_ish`]. Stores to page tables must be ordered before by
+/// Forgets translations, and is complete only after a [`dsb_ish`], or a [`dsb_nsh`] for this CPU alone. Stores to page tables must be ordered before by
 /// [`dsb_ishst`]; this CPU itself also wants an [`isb`] at the end. So one pair of barriers does for many pages.
 ///
 /// ```
