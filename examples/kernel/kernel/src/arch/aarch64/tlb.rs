@@ -2,7 +2,8 @@
 
 use core::arch::asm;
 
-use kernel_vm::backend::aarch64::{self, Cpus, Invalidate, Ttbr, dsb_ish, dsb_ishst, isb, tlbi};
+use kernel_vm::backend::aarch64::{self, Cpus, Invalidate, Ttbr};
+use kernel_vm::backend::aarch64::{dsb_ish, dsb_ishst, dsb_nsh, isb, tlbi};
 use kernel_vm::{Activation, Asid, Flush, MemoryArea, PhysAddr, VirtAddr};
 
 use super::boot;
@@ -64,16 +65,21 @@ pub fn flush(flush: &Flush<'_>, asid: Option<Asid>, _cpus: CpuSet) {
     isb();
 }
 
-/// That nothing was there is not cached: what is there now is seen, once the stores have come to where walks read.
-pub fn made_valid(_made: &Flush<'_>, _all: CpuSet) {
+/// That nothing was there is not cached: what is there now is seen, once the stores have come to where walks read. But a
+/// leaf that allowed less may be cached, and this CPU is about to use it.
+pub fn made_valid(made: &Flush<'_>, _all: CpuSet) {
     dsb_ishst();
+    if few(made).is_some() {
+        order(made, None, Cpus::This);
+        dsb_nsh();
+    }
     isb();
 }
 
 /// A leaf that allowed less may be cached.
 pub fn fence(stale: &Flush<'_>) {
     order(stale, Some(aarch64::current().asid()), Cpus::This);
-    dsb_ish();
+    dsb_nsh();
     isb();
 }
 
@@ -84,15 +90,20 @@ pub fn forget_page(addr: VirtAddr) {
 /// Makes this CPU forget.
 fn forget(what: Invalidate) {
     tlbi(what, Cpus::This);
-    dsb_ish();
+    dsb_nsh();
     isb();
 }
 
-/// Orders what the flush names to be forgotten, under an ASID or under all: page by page, if that is cheaper. Where tables
-/// have gone, the pointers on the way are meant, too.
-fn order(flush: &Flush<'_>, asid: Option<Asid>, cpus: Cpus) {
+/// The ranges, if it is cheaper to forget page by page.
+fn few<'a>(flush: &'a Flush<'_>) -> Option<&'a [MemoryArea]> {
     let is_few = flush.size().is_some_and(|bytes| bytes <= MANY);
-    let Some(ranges) = flush.ranges().filter(|_| is_few) else {
+    flush.ranges().filter(|_| is_few)
+}
+
+/// Orders what the flush names to be forgotten, under an ASID or under all. Where tables have gone, the pointers on the way
+/// are meant, too: the ranges name an address of each.
+fn order(flush: &Flush<'_>, asid: Option<Asid>, cpus: Cpus) {
+    let Some(ranges) = few(flush) else {
         return tlbi(asid.map_or(Invalidate::Everything, Invalidate::Space), cpus);
     };
     for page in ranges.iter().copied().flat_map(pages) {
