@@ -6,6 +6,7 @@
 //! cargo run --release -- riscv64 sv39 4  # one boot: the mode, the number of CPUs
 //! ```
 
+mod boot;
 mod build;
 mod machine;
 mod qemu;
@@ -15,7 +16,8 @@ mod verdict;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use machine::{Boot, MACHINES, Machine};
+use boot::Boot;
+use machine::{MACHINES, Machine};
 use qemu::Qemu;
 use toolchain::Toolchain;
 
@@ -55,7 +57,7 @@ struct Tally {
 
 fn run() -> Result<(), String> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let boots = machine::boots(&words)?;
+    let boots = boot::boots(&words)?;
     let mut tally = Tally::default();
     let mut missing = Vec::new();
     for machine in MACHINES {
