@@ -20,6 +20,10 @@ impl Boot {
         )
     }
 
+    pub fn is_of(&self, machine: &Machine) -> bool {
+        self.machine.arch == machine.arch
+    }
+
     /// Whether it is meant by words: each is an architecture, a mode or a number of CPUs, and of each kind that is named,
     /// one word must fit.
     fn is_meant(&self, words: &[String]) -> bool {
