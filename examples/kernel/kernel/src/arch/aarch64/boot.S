@@ -29,11 +29,13 @@ _start_other:                       // from PSCI's CPU_ON, the others
     cmp     x3, #2
     b.ne    2f
     orr     x1, x1, #1 << 36
-2:  mrs     x2, id_aa64mmfr1_el1
+2:  .if {marks}
+    mrs     x2, id_aa64mmfr1_el1
     and     x2, x2, #0xf            // an MMU that keeps access flag and dirty state: HA and HD
     cmp     x2, #2
     b.lo    3f
     orr     x1, x1, #3 << 39
+    .endif
 3:  msr     tcr_el1, x1
 
     tlbi    vmalle1

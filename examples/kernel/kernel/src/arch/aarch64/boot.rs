@@ -5,7 +5,7 @@ use core::arch::global_asm;
 use kernel_vm::PhysAddr;
 use kernel_vm::backend::aarch64::Ttbr;
 
-use super::{HALF_BITS, LEVELS};
+use super::{HALF_BITS, LETS_MMU_MARK, LEVELS};
 use crate::layout::{MAX_CPUS, STACK_STRIDE, phys};
 use crate::mode::UPPER_HALF;
 
@@ -26,6 +26,7 @@ global_asm!(
     mair = const MAIR,
     tcr = const TCR,
     upper = const UPPER_HALF,
+    marks = const LETS_MMU_MARK as u32,
     levels = const LEVELS,
     memory = const MEMORY,
     device = const DEVICE,

@@ -4,6 +4,8 @@ use core::arch::asm;
 
 use kernel_vm::backend::radix::{AccessedDirty, Features};
 
+use super::LETS_MMU_MARK;
+
 /// ID_AA64MMFR0_EL1, Memory Model Feature Register 0.
 fn memory_model_0() -> u64 {
     let bits;
@@ -49,9 +51,14 @@ fn physical_bits() -> u32 {
     }
 }
 
-/// FEAT_HAFDBS, dirty state included: boot.S has set TCR_EL1.HA and HD then.
+/// FEAT_HAFDBS, dirty state included.
 pub fn has_dirty_state() -> bool {
     field(memory_model_1(), 0) >= 2
+}
+
+/// Whether the MMU keeps access flag and dirty state: boot.S has set TCR_EL1.HA and HD then.
+pub fn mmu_marks() -> bool {
+    LETS_MMU_MARK && has_dirty_state()
 }
 
 /// FEAT_PAN.
@@ -60,7 +67,7 @@ pub fn has_pan() -> bool {
 }
 
 pub fn features() -> Features {
-    let accessed_dirty = if has_dirty_state() {
+    let accessed_dirty = if mmu_marks() {
         AccessedDirty::Hardware
     } else {
         AccessedDirty::Preset

@@ -82,12 +82,12 @@ fn registers() -> [u64; 3] {
 
 pub fn translation(root: PhysAddr) -> Result<String, String> {
     let [ttbr, tcr, sctlr] = registers();
-    let (has_pan, has_dirty) = (identify::has_pan(), identify::has_dirty_state());
+    let (has_pan, marks) = (identify::has_pan(), identify::mmu_marks());
     let fields = [
         ("T0SZ", tcr & 0x3f, 64 - HALF_BITS),
         ("T1SZ", tcr >> 16 & 0x3f, 64 - HALF_BITS),
         ("A1", tcr >> 22 & 1, 0),
-        ("HA and HD", tcr >> 39 & 3, if has_dirty { 3 } else { 0 }),
+        ("HA and HD", tcr >> 39 & 3, if marks { 3 } else { 0 }),
         ("M", sctlr & 1, 1),
         ("WXN", sctlr >> 19 & 1, 0),
         ("SPAN", sctlr >> 23 & 1, (!has_pan).into()),
@@ -98,13 +98,11 @@ pub fn translation(root: PhysAddr) -> Result<String, String> {
             return Err(format!("{name} is {found:#x}, not {wanted:#x}"));
         }
     }
-    let marks = if has_dirty {
-        "HA and HD set"
-    } else {
-        "no HAFDBS"
-    };
+    let marks = if marks { "set" } else { "clear" };
     let pan = if has_pan { "PAN" } else { "no PAN" };
-    Ok(format!("TTBR1_EL1 with {HALF_BITS} bits; {marks}, {pan}"))
+    Ok(format!(
+        "TTBR1_EL1 with {HALF_BITS} bits; HA and HD {marks}, {pan}"
+    ))
 }
 
 /// A descriptor with both of its lowest bits points to a table, unless it is the leaf of a page.

@@ -36,6 +36,9 @@ pub const ARCH: &str = "aarch64";
 
 pub const MODE: &str = if LEVELS == 3 { "39-bit" } else { "48-bit" };
 
+/// Boots with halves of 48 bits leave access flag and dirty state to an MMU that keeps them, those with 39 preset both.
+const LETS_MMU_MARK: bool = LEVELS == 4;
+
 pub const RAM: u64 = 0x4000_0000;
 
 /// The interrupt controller, and the console.
