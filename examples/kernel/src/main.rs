@@ -6,6 +6,7 @@
 //! cargo run --release -- riscv64 sv39 4  # one boot: the mode, the number of CPUs
 //! ```
 
+mod boot;
 mod build;
 mod machine;
 mod qemu;
@@ -15,7 +16,8 @@ mod verdict;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use machine::{Boot, MACHINES, Machine};
+use boot::Boot;
+use machine::{MACHINES, Machine};
 use qemu::Qemu;
 use toolchain::Toolchain;
 
@@ -55,26 +57,33 @@ struct Tally {
 
 fn run() -> Result<(), String> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let boots = machine::boots(&words)?;
+    let boots = boot::boots(&words)?;
+    let (ready, missing) = ready(&boots);
+    // Before anything is built. What was not asked for by name may be missing, but not all of it.
+    if !missing.is_empty() && (ready.is_empty() || !words.is_empty()) {
+        return Err(missing.join("\n\n"));
+    }
     let mut tally = Tally::default();
-    let mut missing = Vec::new();
-    for machine in MACHINES {
-        let mut boots = boots
-            .iter()
-            .filter(|boot| boot.machine.arch == machine.arch)
-            .peekable();
-        if boots.peek().is_none() {
-            continue;
-        }
+    for (machine, tools) in &ready {
+        println!("{}\n{}", tools.0, tools.1);
+        let mut own = boots.iter().filter(|boot| boot.is_of(machine));
+        own.try_for_each(|boot| one_boot(boot, tools, &mut tally))?;
+    }
+    missing.iter().for_each(|why| println!("\n{why}"));
+    conclude(&tally)
+}
+
+/// The machines of these boots for which all is there; and of the others, what is missing.
+fn ready(boots: &[Boot]) -> (Vec<(&'static Machine, Tools)>, Vec<String>) {
+    let (mut ready, mut missing) = (Vec::new(), Vec::new());
+    let is_meant = |machine: &&Machine| boots.iter().any(|boot| boot.is_of(machine));
+    for machine in MACHINES.iter().filter(is_meant) {
         match tools(machine) {
-            Ok(tools) => {
-                println!("{}\n{}", tools.0, tools.1);
-                boots.try_for_each(|boot| one_boot(boot, &tools, &mut tally))?;
-            }
+            Ok(tools) => ready.push((machine, tools)),
             Err(why) => missing.push(format!("{} is not booted: {why}", machine.arch)),
         }
     }
-    conclude(&tally, &missing, !words.is_empty())
+    (ready, missing)
 }
 
 fn one_boot(boot: &Boot, (qemu, toolchain): &Tools, tally: &mut Tally) -> Result<(), String> {
@@ -95,17 +104,9 @@ fn one_boot(boot: &Boot, (qemu, toolchain): &Tools, tally: &mut Tally) -> Result
     Ok(())
 }
 
-/// What is missing is an error if it was asked for by name, or if nothing was booted.
-fn conclude(tally: &Tally, missing: &[String], is_named: bool) -> Result<(), String> {
-    let missing_text = missing.join("\n\n");
+fn conclude(tally: &Tally) -> Result<(), String> {
     if !tally.failures.is_empty() {
         return Err(format!("\nfailed:\n{}", tally.failures.join("\n")));
-    }
-    if !missing.is_empty() && (is_named || tally.boots == 0) {
-        return Err(missing_text);
-    }
-    if !missing.is_empty() {
-        println!("\n{missing_text}");
     }
     let Tally {
         boots,
