@@ -1,7 +1,7 @@
 //! The instructions: `TTBR0_EL1`, `TTBR1_EL1`, `TLBI` and the barriers around it. All the assembly there is.
 //!
-//! Each of them is for EL1. After the Arm Architecture Reference Manual for A-profile, 'TLB maintenance instructions' and
-//! 'Ordering and completion of TLB maintenance instructions'.
+//! Each of them is for EL1. After the Arm Architecture Reference Manual for A-profile, 'TLB maintenance instructions'
+//! and 'Ordering and completion of TLB maintenance instructions'.
 #![expect(unsafe_code, reason = "registers and invalidations are assembly")]
 
 use core::arch::asm;
@@ -28,13 +28,12 @@ pub unsafe fn activate(ttbr: Ttbr) {
 
 /// Makes this CPU translate the upper half as `ttbr` says (`TTBR1_EL1`), from the next instruction on.
 ///
-/// Earlier stores to the page table are seen by its walks. Nothing is invalidated. Where the new page table and the one of
-/// before have leaves of different sizes for one address, the CPU must be out of the upper half meanwhile
-/// ([the module](super) says how): this function does for equal ones.
+/// Earlier stores to the page table are seen by its walks. Nothing is invalidated. A boot table with larger leaves is
+/// left in another way: [the module](super) says how.
 ///
 /// # Safety
 /// - As [`activate`], for the upper half and TCR_EL1.T1SZ. The code that runs now is mostly there.
-/// - No address leads through both page tables to leaves of different sizes, or the CPU has forgotten the former's.
+/// - No address has leaves of different sizes in both page tables, unless the CPU has forgotten the former's.
 pub unsafe fn activate_kernel(ttbr: Ttbr) {
     // SAFETY: the caller promises that what runs next finds its code and its memory.
     unsafe {
@@ -113,8 +112,9 @@ pub fn isb() {
     unsafe { asm!("isb", options(nostack, preserves_flags)) };
 }
 
-/// Forgets translations, and is complete only after a [`dsb_ish`], or a [`dsb_nsh`] for this CPU alone. Stores to page tables must be ordered before by
-/// [`dsb_ishst`]; this CPU itself also wants an [`isb`] at the end. So one pair of barriers does for many pages.
+/// Forgets translations, and is complete only after a [`dsb_ish`], or a [`dsb_nsh`] for this CPU alone. Stores to page
+/// tables must be ordered before by [`dsb_ishst`]; this CPU itself also wants an [`isb`] at the end. So one pair of
+/// barriers does for many pages.
 ///
 /// ```
 /// # #[cfg(target_arch = "aarch64")]

@@ -25,22 +25,22 @@
 //! | [`fence`](crate::Tlb::fence) | `TLBI VALE1` of this CPU; `DSB NSH`; `ISB`. One that is not valid is not cached |
 //! | [`made_code`](crate::Tlb::made_code) | `DC CVAU` of each line; `DSB ISH`; `IC IALLUIS`; `DSB ISH`; `ISB`. Other CPUs come to the code by an `ISB` or an `ERET` |
 //!
-//! A flush of few pages takes VALE1IS for each; with [`tables`](crate::Flush::tables) VAE1IS, which goes for pointers, too:
-//! the ranges name an address of each table that has gone. One of many pages takes ASIDE1IS. Global orders take VAALE1IS,
-//! VAAE1IS and VMALLE1IS.
+//! A flush of few pages takes VALE1IS for each; with [`tables`](crate::Flush::tables) VAE1IS, which goes for pointers,
+//! too: the ranges name an address of each table that has gone. One of many pages takes ASIDE1IS. Global orders take
+//! VAALE1IS, VAAE1IS and VMALLE1IS.
 //!
-//! No interrupt is sent, and no mask of CPUs kept. An entry that is valid now may still fault once on another CPU that walked
-//! a little too early (unless there is FEAT_ETS2). A kernel that maps memory in its own half for other CPUs lets such a
-//! fault be tried again.
+//! No interrupt is sent, and no mask of CPUs kept. An entry that is valid now may still fault once on another CPU that
+//! walked a little too early (unless there is FEAT_ETS2). A kernel that maps memory in its own half for other CPUs lets
+//! such a fault be tried again.
 //!
 //! # Another space, another table
 //!
-//! Two translations of one address must not meet in a CPU. So where [`Activation::flush`](crate::Activation) is set, the
-//! order is Arm's own: [`activate`] a root in which nothing is, under ASID 0; `TLBI VMALLE1`, `DSB NSH`, `ISB`; and only then
-//! `activate` the space.
+//! Two translations of one address must not meet in a CPU. So where [`Activation::flush`](crate::Activation) is set,
+//! the order is Arm's own: [`activate`] a root in which nothing is, under ASID 0; `TLBI VMALLE1`, `DSB NSH`, `ISB`; and
+//! only then `activate` the space.
 //!
-//! Likewise the kernel's table takes the place of a boot table whose leaves have other sizes. Code that runs in the lower
-//! half lets `TTBR1_EL1` be a root in which nothing is, with the same three instructions, and then the kernel's.
+//! Likewise the kernel's table takes the place of a boot table whose leaves have other sizes. Code that runs in the
+//! lower half lets `TTBR1_EL1` be a root in which nothing is, with the same three instructions, and then the kernel's.
 //!
 //! # Break before make
 //!

@@ -1,6 +1,6 @@
-// The first instructions of every CPU: at EL1, translation off, running at physical addresses. The boot table serves both
-// halves: it maps memory where it is, and at the same place in the upper half. So the code goes on when translation is on,
-// and then jumps up.
+// The first instructions of every CPU: at EL1, translation off, running at physical addresses. The boot table serves
+// both halves: it maps memory where it is, and at the same place in the upper half. So the code goes on when
+// translation is on, and then jumps up.
 
     .section .text.entry, "ax"
     .globl _start
@@ -80,8 +80,8 @@ _start_other:                       // from PSCI's CPU_ON, the others
     b       7b
     .ltorg
 
-// replace_upper(new, empty): lets TTBR1_EL1 be `new` instead of the boot table, whose leaves are larger. No CPU may find
-// both, so the upper half is left meanwhile, for the same code in the lower.
+// replace_upper(new, empty): lets TTBR1_EL1 be `new` instead of the boot table, whose leaves are larger. No CPU may
+// find both, so the upper half is left meanwhile, for the same code in the lower.
     .section .text
     .globl replace_upper
 replace_upper:

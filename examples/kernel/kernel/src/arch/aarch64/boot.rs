@@ -16,8 +16,8 @@ const MAIR: u64 = 0x4404_44ff;
 /// 4 KiB (TG0, TG1). boot.S sets those that depend on the CPU.
 const TCR: u64 = (64 - HALF_BITS) * (1 | 1 << 16) | 0x3500 * (1 | 1 << 16) | 0b10 << 30;
 
-/// A valid block with AF, for the kernel alone: of Normal memory, inner shareable and not for user mode's code (UXN); or of
-/// a device, and nobody's code (UXN, PXN).
+/// A valid block with AF, for the kernel alone: of Normal memory, inner shareable and not for user mode's code (UXN);
+/// or of a device, and nobody's code (UXN, PXN).
 const MEMORY: u64 = 1 << 54 | 1 << 10 | 0b11 << 8 | 1;
 const DEVICE: u64 = 0b11 << 53 | 1 << 10 | 2 << 2 | 1;
 
@@ -45,8 +45,8 @@ pub fn other_entry() -> PhysAddr {
 /// Lets this CPU translate the upper half by `new`, instead of the boot table.
 ///
 /// # Safety
-/// As [`activate_kernel`](kernel_vm::backend::aarch64::activate_kernel) has it; and TTBR0_EL1 still names the boot table.
-/// `empty` names a table in which nothing is.
+/// As [`activate_kernel`](kernel_vm::backend::aarch64::activate_kernel) has it; and TTBR0_EL1 still names the boot
+/// table. `empty` names a table in which nothing is.
 pub unsafe fn replace_upper(new: Ttbr, empty: Ttbr) {
     unsafe extern "C" {
         fn replace_upper(new: u64, empty: u64);

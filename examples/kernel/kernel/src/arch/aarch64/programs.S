@@ -75,9 +75,9 @@ user_becomer:
     exit
 
 // Writes their own addresses at the start of x0 pages of its heap; yields; and forks x1 children. They and their parent
-// each find the second word of each page 0, write a name of their own there, yield, and find it; and find the first word
-// as it was. The parent comes first, or last if x2 is not 0. All exit with 0. A parent that cannot fork goes on, and
-// exits with the error.
+// each find the second word of each page 0, write a name of their own there, yield, and find it; and find the first
+// word as it was. The parent comes first, or last if x2 is not 0. All exit with 0. A parent that cannot fork goes on,
+// and exits with the error.
     .globl user_family
 user_family:
     heap_pages

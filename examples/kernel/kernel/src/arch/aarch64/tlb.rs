@@ -44,13 +44,16 @@ pub unsafe fn activate(root: PhysAddr, activation: &Activation) {
 /// As [`aarch64::activate_kernel`] has it.
 pub unsafe fn activate_kernel(root: PhysAddr) {
     if aarch64::current_kernel().root() != root {
-        // SAFETY: a CPU is under the boot table, in both halves, until it is under the kernel's own. The caller promises
-        // the rest.
+        // SAFETY: a CPU is under the boot table, in both halves, until it is under the kernel's own. The caller
+        // promises the rest.
         unsafe { boot::replace_upper(Ttbr::new(Asid::new(0), root), empty()) };
     }
+    let left = aarch64::current();
     leave();
-    // What is cached of the boot table, or of a space without an ASID of its own.
-    forget(Invalidate::Everything);
+    // What is cached of the boot table, or of a space without an ASID of its own. Others keep what they have.
+    if left.asid() == empty().asid() {
+        forget(Invalidate::Everything);
+    }
 }
 
 pub fn lower_root() -> PhysAddr {
@@ -65,8 +68,8 @@ pub fn flush(flush: &Flush<'_>, asid: Option<Asid>, _cpus: CpuSet) {
     isb();
 }
 
-/// That nothing was there is not cached: what is there now is seen, once the stores have come to where walks read. But a
-/// leaf that allowed less may be cached, and this CPU is about to use it.
+/// That nothing was there is not cached: what is there now is seen, once the stores have come to where walks read. But
+/// a leaf that allowed less may be cached, and this CPU is about to use it.
 pub fn made_valid(made: &Flush<'_>, _all: CpuSet) {
     dsb_ishst();
     if few(made).is_some() {
@@ -100,8 +103,8 @@ fn few<'a>(flush: &'a Flush<'_>) -> Option<&'a [MemoryArea]> {
     flush.ranges().filter(|_| is_few)
 }
 
-/// Orders what the flush names to be forgotten, under an ASID or under all. Where tables have gone, the pointers on the way
-/// are meant, too: the ranges name an address of each.
+/// Orders what the flush names to be forgotten, under an ASID or under all. Where tables have gone, the pointers on the
+/// way are meant, too: the ranges name an address of each.
 fn order(flush: &Flush<'_>, asid: Option<Asid>, cpus: Cpus) {
     let Some(ranges) = few(flush) else {
         return tlbi(asid.map_or(Invalidate::Everything, Invalidate::Space), cpus);
@@ -117,8 +120,8 @@ fn order(flush: &Flush<'_>, asid: Option<Asid>, cpus: Cpus) {
     }
 }
 
-/// What is in the frames goes to where instructions are fetched from; and no CPU keeps what it has fetched of them before.
-/// A program begins with an `eret`, which its CPU fetches behind.
+/// What is in the frames goes to where instructions are fetched from; and no CPU keeps what it has fetched of them
+/// before. A program begins with an `eret`, which its CPU fetches behind.
 pub fn made_code(area: MemoryArea<PhysAddr>, _all: CpuSet) {
     let line = cache_line();
     for offset in (0..area.size()).step_by(line) {

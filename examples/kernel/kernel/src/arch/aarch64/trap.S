@@ -1,6 +1,6 @@
-// All traps come here. While a program runs, the kernel's stack pointer points to the address of the program's registers
-// (registers.rs), which `enter_user` has put there. Register n is kept at n * 8; at 31 * 8 there is the program's stack
-// pointer.
+// All traps come here. While a program runs, the kernel's stack pointer points to the address of the program's
+// registers (registers.rs), which `enter_user` has put there. Register n is kept at n * 8; at 31 * 8 there is the
+// program's stack pointer.
 
     .section .text
 

@@ -40,9 +40,9 @@ user_program:
     svc     #0
 
 // The program that touches pages: x1 bytes of a heap at x0, whose words must be 0, and into each of which it writes the
-// word's own address. It asks the kernel to copy 128 bytes over the border to the next page, to x2, over another border,
-// and looks at them. Then it goes down its stack until it is stopped; or it exits with the number of the step that went
-// wrong.
+// word's own address. It asks the kernel to copy 128 bytes over the border to the next page, to x2, over another
+// border, and looks at them. Then it goes down its stack until it is stopped; or it exits with the number of the step
+// that went wrong.
     .globl user_toucher
 user_toucher:
     mov     x19, x0
