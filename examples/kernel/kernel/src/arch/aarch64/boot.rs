@@ -14,7 +14,10 @@ const MAIR: u64 = 0x4404_44ff;
 
 /// T0SZ and T1SZ; walks of both halves in memory that is write-back and inner shareable (IRGN, ORGN, SH); granules of
 /// 4 KiB (TG0, TG1). boot.S sets those that depend on the CPU.
-const TCR: u64 = (64 - HALF_BITS) * (1 | 1 << 16) | 0x3500 * (1 | 1 << 16) | 0b10 << 30;
+const TCR: u64 = {
+    let one_half = 0b11 << 12 | 0b01 << 10 | 0b01 << 8 | (64 - HALF_BITS);
+    0b10 << 30 | one_half << 16 | one_half
+};
 
 /// A valid block with AF, for the kernel alone: of Normal memory, inner shareable and not for user mode's code (UXN);
 /// or of a device, and nobody's code (UXN, PXN).

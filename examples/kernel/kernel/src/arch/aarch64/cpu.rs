@@ -2,6 +2,7 @@
 
 use core::arch::asm;
 
+use super::system::read;
 use super::{boot, gic, identify, manual, psci, trap};
 use crate::cpus::Cpu;
 
@@ -14,17 +15,14 @@ impl Own {
 }
 
 pub fn set_this(cpu: &'static Cpu) {
+    let addr = (&raw const *cpu).expose_provenance();
     // SAFETY: compiled code and our own assembly leave the register alone, and programs cannot reach it.
-    unsafe { asm!("msr tpidr_el1, {}", in(reg) cpu, options(nomem, nostack, preserves_flags)) };
+    unsafe { asm!("msr tpidr_el1, {}", in(reg) addr, options(nomem, nostack, preserves_flags)) };
 }
 
 pub fn this() -> *const Cpu {
-    let cpu;
-    // SAFETY: reading a register changes nothing.
-    unsafe {
-        asm!("mrs {}, tpidr_el1", out(reg) cpu, options(nomem, nostack, pure, preserves_flags))
-    };
-    cpu
+    let addr = read!("tpidr_el1");
+    core::ptr::with_exposed_provenance(addr as usize)
 }
 
 /// Closes user pages to the kernel, where this CPU can (FEAT_PAN): now, and at each trap (SCTLR_EL1.SPAN).

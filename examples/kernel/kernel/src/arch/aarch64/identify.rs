@@ -1,47 +1,28 @@
 //! What this CPU has, as its identification registers say.
 
-use core::arch::asm;
-
 use kernel_vm::backend::radix::{AccessedDirty, Features};
 
 use super::LETS_MMU_MARK;
+use super::system::read;
 
-/// ID_AA64MMFR0_EL1, Memory Model Feature Register 0.
-fn memory_model_0() -> u64 {
-    let bits;
-    // SAFETY: reading the register changes nothing.
-    unsafe {
-        asm!("mrs {}, id_aa64mmfr0_el1", out(reg) bits, options(nomem, nostack, pure, preserves_flags))
-    };
-    bits
+/// ID_AA64MMFR0_EL1 and ID_AA64MMFR1_EL1, the Memory Model Feature Registers.
+fn memory_model() -> [u64; 2] {
+    [read!("id_aa64mmfr0_el1"), read!("id_aa64mmfr1_el1")]
 }
 
-fn memory_model_1() -> u64 {
-    let bits;
-    // SAFETY: as above.
-    unsafe {
-        asm!("mrs {}, id_aa64mmfr1_el1", out(reg) bits, options(nomem, nostack, pure, preserves_flags))
-    };
-    bits
-}
-
-/// A field of four bits.
-const fn field(register: u64, lowest: u32) -> u64 {
-    register >> lowest & 0xf
+/// A field of four bits of one of them.
+fn field(register: usize, lowest: u32) -> u64 {
+    memory_model()[register] >> lowest & 0xf
 }
 
 /// ASIDBits; boot.S has set TCR_EL1.AS accordingly.
 pub fn asid_bits() -> u32 {
-    if field(memory_model_0(), 4) == 2 {
-        16
-    } else {
-        8
-    }
+    if field(0, 4) == 2 { 16 } else { 8 }
 }
 
 /// PARange, as a number of bits.
 fn physical_bits() -> u32 {
-    match field(memory_model_0(), 0) {
+    match field(0, 0) {
         0 => 32,
         1 => 36,
         2 => 40,
@@ -53,7 +34,7 @@ fn physical_bits() -> u32 {
 
 /// FEAT_HAFDBS, dirty state included.
 pub fn has_dirty_state() -> bool {
-    field(memory_model_1(), 0) >= 2
+    field(1, 0) >= 2
 }
 
 /// Whether the MMU keeps access flag and dirty state: boot.S has set TCR_EL1.HA and HD then.
@@ -63,7 +44,7 @@ pub fn mmu_marks() -> bool {
 
 /// FEAT_PAN.
 pub fn has_pan() -> bool {
-    field(memory_model_1(), 20) != 0
+    field(1, 20) != 0
 }
 
 pub fn features() -> Features {

@@ -8,6 +8,7 @@ use alloc::string::String;
 use kernel_vm::Access::{self, Execute};
 use kernel_vm::{Permissions, PhysAddr};
 
+use super::system::read;
 use super::{HALF_BITS, identify};
 use crate::probe::{Opened, Who};
 
@@ -62,26 +63,8 @@ pub fn with_opened<R>(opened: Opened, f: impl FnOnce() -> R) -> R {
     answer
 }
 
-/// TTBR1_EL1, TCR_EL1 and SCTLR_EL1.
-fn registers() -> [u64; 3] {
-    let (ttbr, tcr, sctlr);
-    // SAFETY: reading registers changes nothing.
-    unsafe {
-        asm!(
-            "mrs {}, ttbr1_el1",
-            "mrs {}, tcr_el1",
-            "mrs {}, sctlr_el1",
-            out(reg) ttbr,
-            out(reg) tcr,
-            out(reg) sctlr,
-            options(nomem, nostack, preserves_flags),
-        );
-    }
-    [ttbr, tcr, sctlr]
-}
-
 pub fn translation(root: PhysAddr) -> Result<String, String> {
-    let [ttbr, tcr, sctlr] = registers();
+    let (ttbr, tcr, sctlr) = (read!("ttbr1_el1"), read!("tcr_el1"), read!("sctlr_el1"));
     let (has_pan, marks) = (identify::has_pan(), identify::mmu_marks());
     let fields = [
         ("T0SZ", tcr & 0x3f, 64 - HALF_BITS),

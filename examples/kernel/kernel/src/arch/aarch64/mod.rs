@@ -9,6 +9,7 @@ mod manual;
 mod probe;
 mod psci;
 mod registers;
+mod system;
 mod tlb;
 mod trap;
 

@@ -7,6 +7,7 @@ use kernel_vm::backend::aarch64::{dsb_ish, dsb_ishst, dsb_nsh, isb, tlbi};
 use kernel_vm::{Activation, Asid, Flush, MemoryArea, PhysAddr, VirtAddr};
 
 use super::boot;
+use super::system::read;
 use crate::cpus::CpuSet;
 use crate::layout::{direct, phys};
 use crate::platform::{MANY, pages};
@@ -139,10 +140,6 @@ pub fn made_code(area: MemoryArea<PhysAddr>, _all: CpuSet) {
 
 /// The size of the smallest line of the data caches in bytes: CTR_EL0.DminLine.
 fn cache_line() -> usize {
-    let register: usize;
-    // SAFETY: reading the register changes nothing.
-    unsafe {
-        asm!("mrs {}, ctr_el0", out(reg) register, options(nomem, nostack, pure, preserves_flags))
-    };
-    4 << (register >> 16 & 0xf)
+    let shift = read!("ctr_el0") >> 16 & 0xf;
+    4 << shift
 }
