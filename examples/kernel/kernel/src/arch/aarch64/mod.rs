@@ -1,4 +1,7 @@
 //! AArch64, on QEMU's machine `virt`: halves of 48 bits, or of 39 with the feature `va39`.
+//!
+//! A large leaf that is split is broken meanwhile. The kernel's own code, stacks and tables lie in leaves of its half
+//! that no verb splits: what the checks edit there are pages of their own.
 
 mod boot;
 mod console;
