@@ -61,9 +61,13 @@ pub fn lower_root() -> PhysAddr {
     aarch64::current().root()
 }
 
+/// Walks are ordered by this barrier, and by no fence.
+pub fn entries_stored() {
+    dsb_ishst();
+}
+
 /// All CPUs hear of it, whichever have run the space.
 pub fn flush(flush: &Flush<'_>, asid: Option<Asid>, _cpus: CpuSet) {
-    dsb_ishst();
     order(flush, asid, Cpus::All);
     dsb_ish();
     isb();
