@@ -126,7 +126,7 @@ fn order(flush: &Flush<'_>, asid: Option<Asid>, cpus: Cpus) {
 }
 
 /// What is in the frames goes to where instructions are fetched from; and no CPU keeps what it has fetched of them
-/// before. A program begins with an `eret`, which its CPU fetches behind.
+/// before. A CPU comes to a program by an `eret`, behind which it fetches anew.
 pub fn made_code(area: MemoryArea<PhysAddr>, _all: CpuSet) {
     let line = cache_line();
     for offset in (0..area.size()).step_by(line) {
