@@ -20,7 +20,7 @@
 //!
 //! | hook | instructions |
 //! |---|---|
-//! | [`flush`](crate::Tlb::flush) | `DSB ISHST`; `TLBI` of all CPUs; `DSB ISH`; `ISB` |
+//! | [`flush`](crate::Tlb::flush) | `DSB ISHST`, behind which the [ASID](crate::AsidSlot::asid) is read; `TLBI` of all CPUs; `DSB ISH`; `ISB` |
 //! | [`made_valid`](crate::Tlb::made_valid) | `DSB ISHST`; `ISB`: a walk may else read a descriptor of before. A leaf that allowed less may be cached: `TLBI VAALE1` of this CPU saves it a fault |
 //! | [`fence`](crate::Tlb::fence) | `TLBI VALE1` of this CPU; `DSB NSH`; `ISB`. One that is not valid is not cached |
 //! | [`made_code`](crate::Tlb::made_code) | `DC CVAU` of each line; `DSB ISH`; `IC IALLUIS`; `DSB ISH`; `ISB`. Other CPUs come to the code by an `ISB` or an `ERET` |

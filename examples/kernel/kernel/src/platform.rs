@@ -37,6 +37,7 @@ impl Tlb for Hearers {
     /// A space stays cached under its ASID when a CPU goes on to another. So all hear of it that have ever run it; and
     /// of the kernel's half, all that are up.
     fn flush(&self, flush: &Flush<'_>) {
+        arch::entries_stored();
         match self.tags.as_ref().map(|tags| tags.cached()) {
             // An order with an ASID passes global translations over.
             Some((asid, cpus)) if !flush.is_global() => arch::flush(flush, Some(asid), cpus),

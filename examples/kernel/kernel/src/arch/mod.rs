@@ -28,7 +28,8 @@
 //! | `activate_kernel(root)`, unsafe | this CPU goes to the kernel's own space, and forgets the boot table |
 //! | `lower_root()` | the root through which this CPU translates the lower half |
 //! | `asid_bits()` | how many bits of an ASID this CPU keeps; 0 where each switch is to forget everything |
-//! | `flush(&flush, asid, cpus)` | these CPUs and this one forget what the flush names, under an ASID or under all; done when it returns. It begins with a full fence |
+//! | `entries_stored()` | a flush begins: what other CPUs walk after the tags were read has the entries. Nothing to do where the full fence that [`Tags::cached`](crate::asids::Tags::cached) begins with orders walks, too |
+//! | `flush(&flush, asid, cpus)` | these CPUs and this one forget what the flush names, under an ASID or under all; done when it returns. It begins with a full fence, unless `entries_stored` is one |
 //! | `made_valid(&made, all)`, `made_code(area, all)`, `fence(&stale)` | as [`Tlb`](kernel_vm::Tlb) has them; `all` are the CPUs that are up |
 //! | `forget_page(addr)` | this CPU forgets that nothing was there |
 //!

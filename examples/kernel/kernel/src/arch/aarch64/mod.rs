@@ -26,8 +26,8 @@ pub use manual::{CALL, EVERYONE, EXECUTE_ONLY, RETURN, allows, pointer, translat
 pub use probe::{fetch, load, store};
 pub use psci::shut_down;
 pub use registers::Registers;
-pub use tlb::{activate, activate_kernel, fence, flush, forget_page, lower_root};
-pub use tlb::{made_code, made_valid};
+pub use tlb::{activate, activate_kernel, entries_stored, fence, flush, forget_page};
+pub use tlb::{lower_root, made_code, made_valid};
 
 pub type Format = Aarch64Format<LEVELS>;
 

@@ -61,9 +61,13 @@ pub fn lower_root() -> PhysAddr {
     aarch64::current().root()
 }
 
+/// Walks are ordered by this barrier, and by no fence.
+pub fn entries_stored() {
+    dsb_ishst();
+}
+
 /// All CPUs hear of it, whichever have run the space.
 pub fn flush(flush: &Flush<'_>, asid: Option<Asid>, _cpus: CpuSet) {
-    dsb_ishst();
     order(flush, asid, Cpus::All);
     dsb_ish();
     isb();
@@ -122,7 +126,7 @@ fn order(flush: &Flush<'_>, asid: Option<Asid>, cpus: Cpus) {
 }
 
 /// What is in the frames goes to where instructions are fetched from; and no CPU keeps what it has fetched of them
-/// before. A program begins with an `eret`, which its CPU fetches behind.
+/// before. A CPU comes to a program by an `eret`, behind which it fetches anew.
 pub fn made_code(area: MemoryArea<PhysAddr>, _all: CpuSet) {
     let line = cache_line();
     for offset in (0..area.size()).step_by(line) {

@@ -17,8 +17,8 @@ pub use manual::{CALL, EVERYONE, EXECUTE_ONLY, RETURN, allows, pointer, translat
 pub use probe::{fetch, load, store};
 pub use registers::Registers;
 pub use sbi::{put, shut_down};
-pub use tlb::{activate, activate_kernel, asid_bits, fence, flush, forget_page, lower_root};
-pub use tlb::{made_code, made_valid};
+pub use tlb::{activate, activate_kernel, asid_bits, entries_stored, fence, flush, forget_page};
+pub use tlb::{lower_root, made_code, made_valid};
 
 #[cfg(not(any(feature = "sv48", feature = "sv57")))]
 pub use kernel_vm::backend::sv39::Sv39Format as Format;

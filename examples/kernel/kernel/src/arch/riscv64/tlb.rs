@@ -38,6 +38,9 @@ pub fn asid_bits() -> u32 {
     unsafe { riscv::probe_asid_bits() }
 }
 
+/// Fences order walks, too.
+pub fn entries_stored() {}
+
 pub fn flush(flush: &Flush<'_>, asid: Option<Asid>, cpus: CpuSet) {
     // The page table's stores come before whatever the other harts do next. (`sfence.vma` orders our own.)
     memory_fence(SeqCst);

@@ -21,8 +21,8 @@ pub use manual::{CALL, EVERYONE, EXECUTE_ONLY, RETURN, allows, pointer, translat
 pub use ports::{put, shut_down};
 pub use probe::{fetch, load, store};
 pub use registers::Registers;
-pub use tlb::{activate, activate_kernel, asid_bits, fence, flush, forget_page, lower_root};
-pub use tlb::{made_code, made_valid};
+pub use tlb::{activate, activate_kernel, asid_bits, entries_stored, fence, flush, forget_page};
+pub use tlb::{lower_root, made_code, made_valid};
 
 pub type Format = X86_64Format<LEVELS>;
 

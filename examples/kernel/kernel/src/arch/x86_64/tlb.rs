@@ -46,6 +46,9 @@ pub fn lower_root() -> PhysAddr {
     x86_64::current().root()
 }
 
+/// Fences order walks, too.
+pub fn entries_stored() {}
+
 pub fn flush(flush: &Flush<'_>, asid: Option<Asid>, cpus: CpuSet) {
     // The mask of CPUs was read behind a full fence; this one is for what comes after a flush of the kernel's half.
     memory_fence(SeqCst);
