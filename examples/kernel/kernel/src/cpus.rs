@@ -31,7 +31,7 @@ static CPUS: [Cpu; MAX_CPUS] = [const {
         fault: AtomicUsize::new(0),
         addr: AtomicUsize::new(0),
         has_job: AtomicBool::new(false),
-        own: arch::Own::NEW,
+        own: arch::Own::new(),
     }
 }; MAX_CPUS];
 

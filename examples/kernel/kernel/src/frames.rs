@@ -42,8 +42,9 @@ pub fn init() {
     static mut COUNTS: [AtomicU64; FRAMES] = [const { AtomicU64::new(0) }; FRAMES];
     let pool = Symbol::End.addr()..direct(PhysAddr::new(POOL_END));
     pool.step_by(PAGE).rev().for_each(|page| push(phys(page)));
+    let counts = &raw mut COUNTS;
     // SAFETY: nothing else can name the static, and this function runs once.
-    let counts = unsafe { &mut *(&raw mut COUNTS) };
+    let counts = unsafe { &mut *counts };
     let counted = Counted::new(Pool, PhysAddr::new(POOL_START), counts);
     // SAFETY: the first CPU is alone.
     unsafe { COUNTED.set(counted) };

@@ -14,8 +14,9 @@ use crate::platform;
 /// What keeps the maps while there is no heap. One node has room for all that is mapped before there is.
 static NODES: Lock<Option<&'static mut [Node<Memory>]>> = {
     static mut NODES: [Node<Memory>; 1] = [const { Node::new() }; 1];
+    let nodes = &raw mut NODES;
     // SAFETY: nothing else can name the static.
-    Lock::new(Some(unsafe { &mut *(&raw mut NODES) }))
+    Lock::new(Some(unsafe { &mut *nodes }))
 };
 
 static SPACE: Lock<Option<Space>> = Lock::new(None);

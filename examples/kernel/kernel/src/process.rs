@@ -1,5 +1,6 @@
 //! Processes: programs that run in turns, call the kernel, fork, and become each other.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::ops::AddAssign;
@@ -101,7 +102,7 @@ enum Turn {
     Yields,
     Ends(End),
     /// There is a child, or nothing, and the turn goes on.
-    Goes(Option<Process>),
+    Goes(Option<Box<Process>>),
 }
 
 /// The processes of this CPU: each runs until it yields or ends. They are numbered from 1 on.
@@ -147,7 +148,7 @@ impl Processes {
             match process.step(self.newest + 1) {
                 Turn::Goes(child) => {
                     self.newest += usize::from(child.is_some());
-                    self.ready.extend(child);
+                    self.ready.extend(child.map(|child| *child));
                 }
                 Turn::Yields => {
                     self.ready.push_back(process);
@@ -202,19 +203,19 @@ impl Process {
         )
     }
 
-    fn fork(&mut self, number: usize) -> Result<Option<Self>, usize> {
+    fn fork(&mut self, number: usize) -> Result<Option<Box<Self>>, usize> {
         let mut user = UserSpace::new().map_err(|error| code(error.into()))?;
         let forked = self.user.space.fork_into(&mut user.space, Inherit::posix);
         forked.map_err(code)?;
         let mut registers = self.registers.clone();
         registers.set_arg(0, 0);
         self.registers.set_arg(0, number);
-        Ok(Some(Self {
+        Ok(Some(Box::new(Self {
             number,
             user,
             registers,
             faults: Faults::default(),
-        }))
+        })))
     }
 
     /// A fresh space takes the place of the old, once nothing can fail any more.

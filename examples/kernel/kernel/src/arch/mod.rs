@@ -15,7 +15,7 @@
 //! | | a CPU |
 //! |---|---|
 //! | (boot) | every CPU calls [`enter`](crate::enter) with its number, on its stack, under a table that maps memory at its physical address and at its place in the upper half |
-//! | `Own`, `Own::NEW` | what a CPU keeps for the architecture, [`Cpu::own`](crate::cpus::Cpu::own) |
+//! | `Own`, `Own::new()` | what a CPU keeps for the architecture, [`Cpu::own`](crate::cpus::Cpu::own) |
 //! | `set_this(cpu)`, `this()` | lets this CPU find its own [`Cpu`](crate::cpus::Cpu) |
 //! | `init(is_first)` | traps, and registers that say how to translate; each CPU once, after `set_this` |
 //! | `start_cpu(id)` | starts a CPU; answers whether there is one of this number |

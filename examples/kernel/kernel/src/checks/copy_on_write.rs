@@ -116,7 +116,7 @@ fn one_round(user: &UserSpace, tally: &Tally) {
         }
         kernel_space::activate();
     };
-    cpus::with_others(&job, &job);
+    cpus::with_others(&job, job);
 }
 
 /// The words of each page are those that the writers wrote, and nobody wrote into the frame that all have shown.

@@ -99,7 +99,7 @@ fn without_frames(verb: Verb) -> Outcome {
         match verb(space) {
             Ok(()) => break,
             Err(MapError::OutOfFrames { needed }) => {
-                ensure!(needed > refusals, "{needed} needed, {refusals} there")
+                ensure!(needed > refusals, "{needed} needed, {refusals} there");
             }
             Err(error) => return Err(error.into()),
         }

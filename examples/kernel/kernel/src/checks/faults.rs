@@ -43,7 +43,7 @@ pub fn spoil(count: usize) {
 }
 
 /// The pages that the program touches, in order, and how each comes.
-fn expected() -> Vec<(Fault, Option<Done>)> {
+fn expected() -> Resolved {
     let code = (
         Fault::of(Execute, Entry::Toucher.addr()),
         Some(Done::Mapped),
@@ -62,8 +62,11 @@ fn resident(user: &UserSpace) -> usize {
     parts.map(|part| part.size() / PAGE).sum()
 }
 
+/// The faults that were resolved, and how.
+type Resolved = Vec<(Fault, Option<Done>)>;
+
 /// Runs user.S's toucher until it is stopped. Answers the faults that were resolved, and the one that was not.
-fn touch(user: &UserSpace) -> Result<(Vec<(Fault, Option<Done>)>, Fault), Box<dyn Error>> {
+fn touch(user: &UserSpace) -> Result<(Resolved, Fault), Box<dyn Error>> {
     let mut program = registers(Entry::Toucher, &[HEAP, USED, COPY]);
     let (mut faults, mut lazy) = (Vec::new(), true);
     let mut copied = 0;

@@ -37,7 +37,7 @@ fn populate_together() -> Outcome {
             );
         }
     };
-    cpus::with_others(&job, &job);
+    cpus::with_others(&job, job);
     ensure!(refused.load(Relaxed) == 0, "{refused:?} times refused");
     for offset in (0..size).step_by(PAGE) {
         let word = direct(first) + offset;

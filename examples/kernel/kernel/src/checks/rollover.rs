@@ -102,7 +102,7 @@ fn all_visits() -> Result<[usize; 2], super::Wrong> {
         }
         kernel_space::activate();
     };
-    cpus::with_others(&job, &job);
+    cpus::with_others(&job, job);
     drop(spaces);
     all_back(before)?;
     let Tally {

@@ -82,7 +82,7 @@ fn threads() -> Outcome {
     let tally = Lock::new(Tally::default());
     for _ in 0..ROUNDS {
         let job = || one_thread(&user, &tally);
-        cpus::with_others(&job, &job);
+        cpus::with_others(&job, job);
         judge(&user)?;
         user.space.check_invariants()?;
         let used = before - frames::free();

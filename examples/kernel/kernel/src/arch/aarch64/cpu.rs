@@ -11,7 +11,9 @@ use crate::cpus::Cpu;
 pub struct Own;
 
 impl Own {
-    pub const NEW: Self = Self;
+    pub const fn new() -> Self {
+        Self
+    }
 }
 
 pub fn set_this(cpu: &'static Cpu) {

@@ -11,12 +11,14 @@ use crate::layout::phys;
 pub struct Own;
 
 impl Own {
-    pub const NEW: Self = Self;
+    pub const fn new() -> Self {
+        Self
+    }
 }
 
 pub fn set_this(cpu: &'static Cpu) {
     // SAFETY: compiled code leaves `tp` alone, and our own assembly keeps it or saves it.
-    unsafe { asm!("mv tp, {}", in(reg) cpu, options(nomem, nostack)) };
+    unsafe { asm!("mv tp, {}", in(reg) cpu, options(nostack)) };
 }
 
 pub fn this() -> *const Cpu {

@@ -27,7 +27,7 @@ pub unsafe fn load(cpu: &Cpu, addr: usize) -> u64 {
     let value;
     // SAFETY: a load changes nothing, and the caller meets its fault.
     unsafe {
-        try_instruction!(cpu, "ld {value}, 0({addr})", addr = in(reg) addr, value = out(reg) value)
+        try_instruction!(cpu, "ld {value}, 0({addr})", addr = in(reg) addr, value = out(reg) value);
     };
     value
 }
@@ -37,7 +37,7 @@ pub unsafe fn load(cpu: &Cpu, addr: usize) -> u64 {
 pub unsafe fn store(cpu: &Cpu, addr: usize, value: u64) {
     // SAFETY: the caller promises it.
     unsafe {
-        try_instruction!(cpu, "sd {value}, 0({addr})", addr = in(reg) addr, value = in(reg) value)
+        try_instruction!(cpu, "sd {value}, 0({addr})", addr = in(reg) addr, value = in(reg) value);
     };
 }
 

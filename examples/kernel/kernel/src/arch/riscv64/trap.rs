@@ -17,7 +17,7 @@ unsafe extern "C" {
 pub fn init() {
     // SAFETY: this hart is in the kernel, which is what `sscratch` says with 0.
     unsafe {
-        asm!("csrw sscratch, zero", "csrw stvec, {}", in(reg) trap_entry as *const () as usize)
+        asm!("csrw sscratch, zero", "csrw stvec, {}", in(reg) trap_entry as *const () as usize);
     };
 }
 

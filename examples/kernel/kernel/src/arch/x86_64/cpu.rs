@@ -21,12 +21,14 @@ pub struct Own {
 }
 
 impl Own {
-    pub const NEW: Self = Self {
-        this: AtomicUsize::new(0),
-        kernel_rsp: AtomicUsize::new(0),
-        task_state: AtomicUsize::new(0),
-        is_woken: AtomicBool::new(false),
-    };
+    pub const fn new() -> Self {
+        Self {
+            this: AtomicUsize::new(0),
+            kernel_rsp: AtomicUsize::new(0),
+            task_state: AtomicUsize::new(0),
+            is_woken: AtomicBool::new(false),
+        }
+    }
 }
 
 fn write_msr(register: u32, value: usize) {

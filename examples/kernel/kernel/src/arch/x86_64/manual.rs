@@ -72,7 +72,7 @@ fn efer() -> u64 {
     let low: u32;
     // SAFETY: reading the register changes nothing.
     unsafe {
-        asm!("rdmsr", in("ecx") 0xc000_0080_u32, out("eax") low, out("edx") _, options(nomem, nostack))
+        asm!("rdmsr", in("ecx") 0xc000_0080_u32, out("eax") low, out("edx") _, options(nomem, nostack));
     };
     low.into()
 }

@@ -29,7 +29,7 @@ pub unsafe fn load(cpu: &Cpu, addr: usize) -> u64 {
     let value;
     // SAFETY: a load changes nothing, and the caller meets its fault.
     unsafe {
-        try_instruction!(cpu, "mov {value}, [{addr}]", "", addr = in(reg) addr, value = out(reg) value)
+        try_instruction!(cpu, "mov {value}, [{addr}]", "", addr = in(reg) addr, value = out(reg) value);
     };
     value
 }
@@ -39,7 +39,7 @@ pub unsafe fn load(cpu: &Cpu, addr: usize) -> u64 {
 pub unsafe fn store(cpu: &Cpu, addr: usize, value: u64) {
     // SAFETY: the caller promises it.
     unsafe {
-        try_instruction!(cpu, "mov [{addr}], {value}", "", addr = in(reg) addr, value = in(reg) value)
+        try_instruction!(cpu, "mov [{addr}], {value}", "", addr = in(reg) addr, value = in(reg) value);
     };
 }
 
@@ -54,6 +54,6 @@ pub unsafe fn fetch(cpu: &Cpu, addr: usize) {
             "mov rsp, {stack}",
             addr = in(reg) addr,
             stack = out(reg) _,
-        )
+        );
     };
 }
