@@ -1,8 +1,8 @@
 //! The walker of the page tables and the machine read the same words the same way.
 
-use kernel_vm::backend::mock::machine::{Extensions, Machine, Privilege};
-use kernel_vm::backend::radix::Radix;
-use kernel_vm::backend::riscv::{Mode, Satp};
+use kernel_vm::backend::mock::machine::{Extensions, Machine, Privilege, RiscV, X86_64};
+use kernel_vm::backend::radix::{Features, Radix};
+use kernel_vm::backend::x86_64::X86_64Format;
 use kernel_vm::backend::{Entry, PageTableBackend};
 use kernel_vm::backend::{sv39::Sv39Format, sv48::Sv48Format, sv57::Sv57Format};
 use kernel_vm::{Access, Asid, Permissions, PhysAddr, VirtAddr, VirtualMemoryManager};
@@ -10,10 +10,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::junk::{Junk, Word};
-use super::mmu::Mmu;
-use super::tables::machine;
-use crate::model::{Model, PAGES, addr};
+use super::mmu::{Mmu, machine, sayable, stale};
+use crate::model::{Model, PAGES, Page, addr};
 use crate::ops::{Op, op};
+use crate::subject::{PAGE, area, map};
 
 const ALL: [Access; 3] = [Access::Read, Access::Write, Access::Execute];
 
@@ -33,11 +33,15 @@ fn expected(entry: Entry, vaddr: VirtAddr, access: Access) -> (Privilege, Option
 }
 
 /// A CPU of `machine` that has nothing cached reads `backend` as the backend does.
-fn agree<F: Mmu>(machine: &Machine, backend: &Radix<F, Machine>, vaddr: VirtAddr) {
+fn agree<F: Mmu>(
+    machine: &Machine<F::Cpus>,
+    backend: &Radix<F, Machine<F::Cpus>>,
+    vaddr: VirtAddr,
+) {
     for access in ALL {
         let (privilege, target) = expected(backend.entry(vaddr), vaddr, access);
         let cpu = machine.cpu(9);
-        cpu.sfence_vma(None, None);
+        F::forget(cpu);
         cpu.set_privilege(privilege);
         assert_eq!(
             cpu.translate(vaddr, access).ok(),
@@ -48,18 +52,23 @@ fn agree<F: Mmu>(machine: &Machine, backend: &Radix<F, Machine>, vaddr: VirtAddr
 }
 
 /// What can be mapped by the operations of the random tests.
-fn furnish<F: Mmu>(space: &mut VirtualMemoryManager<Radix<F, Machine>>, op: &Op) {
+fn furnish<F: Mmu>(space: &mut VirtualMemoryManager<Radix<F, Machine<F::Cpus>>>, op: &Op) {
     let model = Model::new();
     match *op {
         Op::Add(span, page) | Op::Replace(span, page) => {
+            let permissions = sayable::<F>(page.permissions);
+            let page = Page {
+                permissions,
+                ..page
+            };
             let _ = space.replace_memory_map(model.map(span, page));
             let _ = space.populate(span.area());
         }
         Op::Unmap(span) => space.unmap(span.area()).unwrap(),
         Op::Protect(span, permissions) => {
-            let _ = space.protect(span.area(), permissions);
+            let _ = space.protect(span.area(), sayable::<F>(permissions));
         }
-        Op::Restrict(span, keep) => space.restrict(span.area(), keep).unwrap(),
+        Op::Restrict(span, keep) => space.restrict(span.area(), sayable::<F>(keep)).unwrap(),
         Op::Remap(old, new) => {
             let _ = space.remap(old.area(), new.area());
         }
@@ -69,11 +78,11 @@ fn furnish<F: Mmu>(space: &mut VirtualMemoryManager<Radix<F, Machine>>, op: &Op)
 
 /// Makes a random table, and reads it both ways.
 fn read_both_ways<F: Mmu>(ops: &[Op], seed: u64) {
-    let machine = machine(512, seed, Extensions::default());
-    let backend = Radix::<F, _>::new(machine.clone()).unwrap();
+    let machine = machine::<F>(512, seed, F::cpus());
+    let features = Features::new().with_gib_leaves(true);
+    let backend = Radix::<F, _>::with_features(machine.clone(), features).unwrap();
     let mut space = VirtualMemoryManager::new(backend);
-    let satp = Satp::new(F::MODE, Asid::new(0), space.root_page_table());
-    machine.cpu(9).write_satp(satp.bits());
+    F::run(machine.cpu(9), space.root_page_table(), Asid::new(0));
     ops.iter().for_each(|op| furnish(&mut space, op));
     for page in 0..PAGES {
         agree(&machine, space.backend(), addr(page));
@@ -81,6 +90,51 @@ fn read_both_ways<F: Mmu>(ops: &[Op], seed: u64) {
     for elsewhere in [0, 1 << 30, 1 << 38, 1 << 47, 1 << 56, usize::MAX] {
         agree(&machine, space.backend(), VirtAddr::new(elsewhere));
     }
+}
+
+/// A leaf of 1 GiB, and then one page out of it.
+fn agree_on_a_gib<F: Mmu>() {
+    const GIB: usize = 1 << 30;
+    let machine = machine::<F>(16, 1, F::cpus());
+    let features = Features::new().with_gib_leaves(true);
+    let backend = Radix::<F, _>::with_features(machine.clone(), features).unwrap();
+    let mut space = VirtualMemoryManager::new(backend);
+    F::run(machine.cpu(9), space.root_page_table(), Asid::new(0));
+    let rights = Permissions::READ | Permissions::WRITE;
+    space
+        .add_memory_map(map(4 * GIB, 8 << 30, GIB, rights))
+        .unwrap();
+    space.populate(area(4 * GIB, GIB)).unwrap();
+    assert_eq!(
+        machine.frames().frames_in_use(),
+        F::LEVELS - 2,
+        "no table below the leaf"
+    );
+    let look = |backend: &Radix<F, _>| {
+        for at in [
+            4 * GIB - 1,
+            4 * GIB,
+            4 * GIB + 0x123_4567,
+            5 * GIB - 1,
+            5 * GIB,
+        ] {
+            agree(&machine, backend, VirtAddr::new(at));
+        }
+    };
+    look(space.backend());
+    space.unmap(area(4 * GIB + 0x123_4000, PAGE)).unwrap();
+    look(space.backend());
+    assert_eq!(stale::<F>(&machine), None);
+    F::stop(machine.cpu(9));
+}
+
+#[test]
+fn the_walker_and_the_machine_agree_on_a_leaf_of_a_gib() {
+    agree_on_a_gib::<Sv39Format>();
+    agree_on_a_gib::<Sv48Format>();
+    agree_on_a_gib::<Sv57Format>();
+    agree_on_a_gib::<X86_64Format<4>>();
+    agree_on_a_gib::<X86_64Format<5>>();
 }
 
 proptest! {
@@ -111,14 +165,55 @@ proptest! {
     }
 
     #[test]
-    fn random_words_as_tables_never_panic(
+    fn the_walker_and_the_machine_agree_on_random_tables_of_x86_64(
+        ops in vec(op(), 1..24),
+        seed: u64,
+    ) {
+        read_both_ways::<X86_64Format<4>>(&ops, seed);
+    }
+
+    #[test]
+    fn the_walker_and_the_machine_agree_on_random_tables_of_x86_64_with_five_levels(
+        ops in vec(op(), 1..24),
+        seed: u64,
+    ) {
+        read_both_ways::<X86_64Format<5>>(&ops, seed);
+    }
+
+    #[test]
+    fn random_words_as_riscv_tables_never_panic(
         words in vec((any::<u64>(), any::<u16>(), any::<u8>(), any::<bool>()), 0..200),
         addrs in vec(any::<usize>(), 1..20),
-        mode in prop_oneof![Just(Mode::Sv39), Just(Mode::Sv48), Just(Mode::Sv57)],
+        levels in 3..6,
         (seed, svadu, svpbmt) in any::<(u64, bool, bool)>(),
     ) {
-        let extensions = Extensions::new().with_svadu(svadu).with_svpbmt(svpbmt);
+        let cpus = RiscV::new(Extensions::new().with_svadu(svadu).with_svpbmt(svpbmt));
         let words: Vec<_> = words.into_iter().map(Word::from).collect();
-        Junk::new(mode, extensions, seed, &words).look(&addrs);
+        match levels {
+            3 => Junk::<Sv39Format>::new(cpus, seed, &words).look(&addrs, !svadu),
+            4 => Junk::<Sv48Format>::new(cpus, seed, &words).look(&addrs, !svadu),
+            _ => Junk::<Sv57Format>::new(cpus, seed, &words).look(&addrs, !svadu),
+        }
+    }
+
+    #[test]
+    fn random_words_as_x86_64_tables_never_panic(
+        words in vec((any::<u64>(), any::<u16>(), any::<u8>(), any::<bool>()), 0..200),
+        addrs in vec(any::<usize>(), 1..20),
+        (seed, five, nxe, gigabytes) in any::<(u64, bool, bool, bool)>(),
+        physical_bits in 0..70_u32,
+    ) {
+        let cpus = |cpus: X86_64| {
+            let cpus = cpus.with_nxe(nxe).with_gigabytes(gigabytes);
+            cpus.with_physical_bits(if physical_bits < 60 { 52 } else { physical_bits - 18 })
+        };
+        let words: Vec<_> = words.into_iter().map(Word::from).collect();
+        if five {
+            let cpus = cpus(X86_64Format::<5>::cpus());
+            Junk::<X86_64Format<5>>::new(cpus, seed, &words).look(&addrs, false);
+        } else {
+            let cpus = cpus(X86_64Format::<4>::cpus());
+            Junk::<X86_64Format<4>>::new(cpus, seed, &words).look(&addrs, false);
+        }
     }
 }

@@ -3,16 +3,15 @@
 use std::cell::Cell;
 
 use kernel_vm::backend::PageTableBackend;
-use kernel_vm::backend::mock::machine::{Call, Extensions, Machine, Privilege};
+use kernel_vm::backend::mock::machine::{Call, Machine, Privilege, X86_64 as Cpus};
 use kernel_vm::backend::radix::Radix;
-use kernel_vm::backend::riscv::Satp;
+use kernel_vm::backend::x86_64::{X86_64, X86_64La57};
 use kernel_vm::backend::{sv39::Sv39, sv48::Sv48, sv57::Sv57};
-use kernel_vm::{Access, Asid, PhysAddr, VirtAddr};
+use kernel_vm::{Access, Asid, Permissions, PhysAddr, VirtAddr};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::mmu::Mmu;
-use super::tables::machine;
+use super::mmu::{Mmu, machine, sayable};
 use crate::ops::{Pair, Step, step};
 use crate::subject::Subject;
 
@@ -21,13 +20,17 @@ thread_local! {
     static SEED: Cell<u64> = const { Cell::new(1) };
 }
 
-impl<F: Mmu> Subject for Radix<F, Machine> {
+impl<F: Mmu> Subject for Radix<F, Machine<F::Cpus>> {
     fn fresh() -> Self {
-        let machine = machine(512, SEED.get(), Extensions::default());
+        let machine = machine::<F>(512, SEED.get(), F::cpus());
         let backend = Self::new(machine.clone()).unwrap();
-        let satp = Satp::new(F::MODE, Asid::new(0), backend.root());
-        (0..2).for_each(|cpu| machine.cpu(cpu).write_satp(satp.bits()));
+        let (root, asid) = (backend.root(), Asid::new(0));
+        (0..2).for_each(|cpu| F::run(machine.cpu(cpu), root, asid));
         backend
+    }
+
+    fn sayable(permissions: Permissions) -> Permissions {
+        sayable::<F>(permissions)
     }
 
     /// In the mode that the page is for; whatever the CPU may answer, it must answer this.
@@ -89,5 +92,21 @@ proptest! {
         seed: u64,
     ) {
         run::<Sv57<Machine>>(steps, seed);
+    }
+
+    #[test]
+    fn the_manager_over_x86_64_on_the_machine_does_what_the_model_does(
+        steps in vec(step(), 50..70),
+        seed: u64,
+    ) {
+        run::<X86_64<Machine<Cpus>>>(steps, seed);
+    }
+
+    #[test]
+    fn the_manager_over_five_levels_of_x86_64_on_the_machine_does_what_the_model_does(
+        steps in vec(step(), 50..70),
+        seed: u64,
+    ) {
+        run::<X86_64La57<Machine<Cpus>>>(steps, seed);
     }
 }

@@ -5,34 +5,34 @@ use core::fmt;
 
 use super::handle::Machine;
 use super::memory::Memory;
+use super::privilege::Privilege;
+use super::riscv::{Cause, RiscV};
+use super::rules::Architecture;
 use super::state::{CpuState, State};
-use super::status::Privilege;
 use super::translate::{Outcome, Request};
 use super::trap::Trap;
 use crate::addr::{PhysAddr, VirtAddr};
-use crate::asid::Asid;
 use crate::backend::rng::Rng;
 use crate::permissions::Access;
 
-/// One CPU ('hart') of a [`Machine`]: registers, fences and accesses.
+/// One CPU of a [`Machine`]: registers, fences and accesses. Which registers and fences, is the architecture's.
 ///
 /// It is a handle; the CPU itself belongs to the machine.
-#[derive(Clone, Copy)]
-pub struct Cpu<'a> {
-    machine: &'a Machine,
+pub struct Cpu<'a, A: Architecture = RiscV> {
+    machine: &'a Machine<A>,
     number: usize,
 }
 
 /// Two answers to one access: the CPU's, and that of a CPU with nothing cached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct Look<C = Cause> {
     /// The answer of the CPU, which may have used a stale entry.
-    pub seen: Result<PhysAddr, Trap>,
+    pub seen: Result<PhysAddr, Trap<C>>,
     /// The answer of a fresh walk at that moment.
-    pub fresh: Result<PhysAddr, Trap>,
+    pub fresh: Result<PhysAddr, Trap<C>>,
 }
 
-impl Look {
+impl<C: PartialEq> Look<C> {
     /// Whether the CPU has used an entry that is no longer so.
     #[must_use]
     pub fn is_stale(&self) -> bool {
@@ -40,10 +40,10 @@ impl Look {
     }
 }
 
-impl Machine {
+impl<A: Architecture> Machine<A> {
     /// The CPU with this number. O(1).
     #[must_use]
-    pub const fn cpu(&self, number: usize) -> Cpu<'_> {
+    pub const fn cpu(&self, number: usize) -> Cpu<'_, A> {
         Cpu {
             machine: self,
             number,
@@ -51,59 +51,20 @@ impl Machine {
     }
 }
 
-impl Cpu<'_> {
-    /// Writes `satp`, as [`Satp::bits`](crate::backend::riscv::Satp::bits) has it.
-    ///
-    /// As on hardware, this neither orders nor forgets anything, and entries that are cached under the new ASID hit at
-    /// once. With a reserved MODE nothing is written.
-    pub fn write_satp(&self, bits: u64) {
-        let asid_bits = self.machine.extensions().asid_bits;
-        self.with(|cpu, _, _| cpu.write_satp(bits, asid_bits));
-    }
-
-    /// Reads `satp`.
-    #[must_use]
-    pub fn satp(&self) -> u64 {
-        self.with(|cpu, _, _| cpu.satp.bits())
-    }
-
+impl<A: Architecture> Cpu<'_, A> {
     /// Sets the mode in which the CPU goes on.
     pub fn set_privilege(&self, privilege: Privilege) {
-        self.with(|cpu, _, _| cpu.status.privilege = privilege);
-    }
-
-    /// Sets SUM in `sstatus`: S-mode may load and store where user mode may. Takes effect at once.
-    pub fn set_sum(&self, sum: bool) {
-        self.with(|cpu, _, _| cpu.status.sum = sum);
-    }
-
-    /// Sets MXR in `sstatus`: what is executable is readable. Takes effect at once.
-    pub fn set_mxr(&self, mxr: bool) {
-        self.with(|cpu, _, _| cpu.status.mxr = mxr);
-    }
-
-    /// `sfence.vma`, here and nowhere else; `None` is `x0` ('Supervisor Memory-Management Fence Instruction').
-    /// - Without operands everything is forgotten.
-    /// - With an ASID: what was cached under it, at all levels. Global entries stay.
-    /// - With an address: leaves for it, under any ASID, global ones too, and invalid entries where a leaf is now.
-    ///   Pointers stay, and so do invalid entries above level 0 in whose place there is a pointer now.
-    /// - With both: what both name. Global entries stay.
-    ///
-    /// An address that is not canonical names nothing.
-    pub fn sfence_vma(&self, vaddr: Option<VirtAddr>, asid: Option<Asid>) {
-        let memory = self.machine.memory();
-        let mut state = self.machine.lock();
-        state.fence(self.number, vaddr, asid, memory);
+        self.with(|cpu, _, _| *A::privilege(&mut cpu.registers) = privilege);
     }
 
     /// Translates an access to the byte at `vaddr` to a physical address.
     ///
-    /// A and D are set where the hardware sets them. The memory at the physical address is not touched, and need not
+    /// Marks are set where the hardware sets them. The memory at the physical address is not touched, and need not
     /// exist.
     ///
     /// # Errors
     /// The [`Trap`] that is taken; page faults, and access faults of tables.
-    pub fn translate(&self, vaddr: VirtAddr, access: Access) -> Result<PhysAddr, Trap> {
+    pub fn translate(&self, vaddr: VirtAddr, access: Access) -> Result<PhysAddr, Trap<A::Cause>> {
         self.look(vaddr, access).seen
     }
 
@@ -111,12 +72,14 @@ impl Cpu<'_> {
     ///
     /// The CPU's answer is that of [`translate`](Self::translate). Both are found at one moment.
     #[must_use]
-    pub fn look(&self, vaddr: VirtAddr, access: Access) -> Look {
-        let trap = |outcome: Outcome| outcome.map_err(|stop| stop.trap(access, vaddr));
+    pub fn look(&self, vaddr: VirtAddr, access: Access) -> Look<A::Cause> {
         self.access(vaddr, access, |cpu, request, rng| {
-            let fresh = trap(cpu.fresh(request));
-            let seen = trap(cpu.translate(request, rng));
-            Look { seen, fresh }
+            let (fresh, seen) = (cpu.fresh(request), cpu.translate(request, rng));
+            let trap = |outcome: Outcome<A>| outcome.map_err(|stop| cpu.trap(stop, request));
+            Look {
+                seen: trap(seen),
+                fresh: trap(fresh),
+            }
         })
     }
 
@@ -124,7 +87,11 @@ impl Cpu<'_> {
     ///
     /// The first is that of a fresh walk. The others are those of the cached entries that the CPU may begin with.
     #[must_use]
-    pub fn outcomes(&self, vaddr: VirtAddr, access: Access) -> Vec<Result<PhysAddr, Trap>> {
+    pub fn outcomes(
+        &self,
+        vaddr: VirtAddr,
+        access: Access,
+    ) -> Vec<Result<PhysAddr, Trap<A::Cause>>> {
         let memory = self.machine.memory();
         let mut state = self.machine.lock();
         let request = Request {
@@ -132,13 +99,14 @@ impl Cpu<'_> {
             vaddr,
             access,
         };
-        let outcomes = state.cpu(self.number).outcomes(request).into_iter();
+        let cpu = state.cpu(self.number);
+        let outcomes = cpu.outcomes(request).into_iter();
         outcomes
-            .map(|outcome| outcome.map_err(|stop| stop.trap(access, vaddr)))
+            .map(|outcome| outcome.map_err(|stop| cpu.trap(stop, request)))
             .collect()
     }
 
-    /// Caches all entries on the way to `vaddr`, as the CPU may at any time; those that are not valid, too.
+    /// Caches all entries on the way to `vaddr`, as the CPU may at any time; on RISC-V those that are not valid, too.
     pub fn prefetch(&self, vaddr: VirtAddr) {
         self.with(|cpu, memory, _| cpu.prefetch(memory, vaddr));
     }
@@ -154,7 +122,7 @@ impl Cpu<'_> {
         &self,
         vaddr: VirtAddr,
         access: Access,
-        with: impl FnOnce(&mut CpuState, Request<'_>, &mut Rng) -> R,
+        with: impl FnOnce(&mut CpuState<A>, Request<'_, A>, &mut Rng) -> R,
     ) -> R {
         self.machine.lock().hot.note(vaddr);
         self.with(|cpu, memory, rng| {
@@ -167,8 +135,18 @@ impl Cpu<'_> {
         })
     }
 
+    /// Does `fence` to this CPU, after a moment, unless this is the fence to be skipped.
+    pub(super) fn fence(&self, fence: impl FnOnce(&mut CpuState<A>, Memory<'_, A>)) {
+        let memory = self.machine.memory();
+        let mut state = self.machine.lock();
+        state.fence(self.number, memory, |cpu| fence(cpu, memory));
+    }
+
     /// Lets time pass, and then does `with` to this CPU.
-    fn with<R>(&self, with: impl FnOnce(&mut CpuState, Memory<'_>, &mut Rng) -> R) -> R {
+    pub(super) fn with<R>(
+        &self,
+        with: impl FnOnce(&mut CpuState<A>, Memory<'_, A>, &mut Rng) -> R,
+    ) -> R {
         let memory = self.machine.memory();
         let mut state = self.machine.lock();
         state.moment(memory);
@@ -177,7 +155,15 @@ impl Cpu<'_> {
     }
 }
 
-impl fmt::Debug for Cpu<'_> {
+impl<A: Architecture> Clone for Cpu<'_, A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<A: Architecture> Copy for Cpu<'_, A> {}
+
+impl<A: Architecture> fmt::Debug for Cpu<'_, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cpu")
             .field("number", &self.number)

@@ -3,15 +3,16 @@
 use core::sync::atomic::Ordering::{AcqRel, Acquire};
 
 use super::memory::Memory;
+use super::rules::Architecture;
 use super::trap::Stop;
 use crate::addr::PhysAddr;
 
 /// The size in bytes of the words that memory is made of.
 const WORD: usize = size_of::<u64>();
 
-impl Memory<'_> {
+impl<A: Architecture> Memory<'_, A> {
     /// Reads the bytes from `at` on, which lie in one frame.
-    pub(super) fn load(self, at: PhysAddr, bytes: &mut [u8]) -> Result<(), Stop> {
+    pub(super) fn load(self, at: PhysAddr, bytes: &mut [u8]) -> Result<(), Stop<A::Reason>> {
         let within = offset(at);
         self.with(at, |words, index| {
             let held = words.iter().skip(index);
@@ -25,7 +26,7 @@ impl Memory<'_> {
     }
 
     /// Writes the bytes from `at` on, which lie in one frame.
-    pub(super) fn store(self, at: PhysAddr, bytes: &[u8]) -> Result<(), Stop> {
+    pub(super) fn store(self, at: PhysAddr, bytes: &[u8]) -> Result<(), Stop<A::Reason>> {
         let mut within = offset(at);
         self.with(at, |words, index| {
             let mut bytes = bytes;

@@ -1,40 +1,40 @@
 //! The machine as a whole: memory, CPUs and a seed behind one handle.
 
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use core::fmt;
 
 use spin::{Mutex, MutexGuard};
 
-use super::calls::{Call, Calls};
-use super::extensions::Extensions;
+use super::calls::Call;
 use super::memory::Memory;
 use super::oracle::worst;
+use super::riscv::{Extensions, RiscV};
+use super::rules::Architecture;
 use super::stale::Stale;
-use super::state::{Hot, State};
+use super::state::State;
 use crate::backend::mock::host_frames::HostFrames;
-use crate::backend::rng::Rng;
 
 /// Several CPUs and the physical memory that they share; a platform for tests.
 ///
-/// It is a handle: clones are the same machine. Any number is a CPU; one that was never used is in S-mode, translates
-/// nothing, and has nothing cached. Every answer follows from the seed and from what was asked before, as long as one
-/// thread asks. `Display` prints the seed.
-#[derive(Clone)]
-pub struct Machine {
-    inner: Arc<Inner>,
+/// Its CPUs are of one [`Architecture`], RISC-V if nothing else is said.
+///
+/// It is a handle: clones are the same machine. Any number is a CPU; one that was never used is in the kernel's mode,
+/// translates nothing, and has nothing cached. Every answer follows from the seed and from what was asked before, as long
+/// as one thread asks. `Display` prints the seed.
+pub struct Machine<A: Architecture = RiscV> {
+    inner: Arc<Inner<A>>,
 }
 
 /// The state that the handles of one machine share.
-struct Inner {
+struct Inner<A: Architecture> {
     frames: HostFrames,
-    extensions: Extensions,
+    rules: A,
     seed: u64,
-    state: Mutex<State>,
+    state: Mutex<State<A>>,
 }
 
 impl Machine {
-    /// A machine without extensions, with these frames as memory. O(1).
+    /// A RISC-V machine without extensions, with these frames as memory. O(1).
     ///
     /// ```
     /// use kernel_vm::VirtAddr;
@@ -55,8 +55,8 @@ impl Machine {
     ///   from its allocation to its release. Such a page table follows the addresses that stand in the frame.
     ///
     /// So no map that allows writes leads to a page table's frame, in any space that a CPU runs. No CPU that may have
-    /// cached such a map, or that does not translate, stores there. A walk that sets A and D where a map says so is no
-    /// such store. Loads are allowed.
+    /// cached such a map, or that does not translate, stores there. A walk that sets accessed and dirty bits in a table's
+    /// entries is no such store. Loads are allowed.
     #[must_use]
     #[expect(unsafe_code, reason = "the CPUs write any frame that tables lead to")]
     pub unsafe fn new(frames: HostFrames, seed: u64) -> Self {
@@ -64,7 +64,7 @@ impl Machine {
         unsafe { Self::with_extensions(frames, seed, Extensions::default()) }
     }
 
-    /// A machine with these extensions. O(1).
+    /// A RISC-V machine with these extensions. O(1).
     ///
     /// ```
     /// use kernel_vm::backend::mock::HostFrames;
@@ -81,33 +81,55 @@ impl Machine {
     #[must_use]
     #[expect(unsafe_code, reason = "the CPUs write any frame that tables lead to")]
     pub unsafe fn with_extensions(frames: HostFrames, seed: u64, extensions: Extensions) -> Self {
-        let state = State {
-            cpus: BTreeMap::new(),
-            rng: Rng::new(seed),
-            calls: Calls::default(),
-            hot: Hot::default(),
-            released: None,
-        };
+        // SAFETY: the caller promises for these frames all that `with_architecture` asks.
+        unsafe { Self::with_architecture(frames, seed, RiscV::new(extensions)) }
+    }
+
+    /// The extensions that the CPUs have. O(1).
+    #[must_use]
+    pub fn extensions(&self) -> Extensions {
+        self.inner.rules.extensions()
+    }
+}
+
+impl<A: Architecture> Machine<A> {
+    /// A machine with CPUs of this architecture. O(1).
+    ///
+    /// ```
+    /// use kernel_vm::backend::mock::HostFrames;
+    /// use kernel_vm::backend::mock::machine::{Extensions, Machine, RiscV};
+    ///
+    /// let riscv = RiscV::new(Extensions::new().with_svadu(true));
+    /// // SAFETY: no frame is handed out: no CPU reaches memory.
+    /// let machine = unsafe { Machine::with_architecture(HostFrames::new(4), 42, riscv) };
+    /// assert_eq!(machine.architecture(), riscv);
+    /// ```
+    ///
+    /// # Safety
+    /// The caller promises all that [`new`](Machine::new) asks.
+    #[must_use]
+    #[expect(unsafe_code, reason = "the CPUs write any frame that tables lead to")]
+    pub unsafe fn with_architecture(frames: HostFrames, seed: u64, architecture: A) -> Self {
         Self {
             inner: Arc::new(Inner {
                 frames,
-                extensions,
+                rules: architecture,
                 seed,
-                state: Mutex::new(state),
+                state: Mutex::new(State::new(seed)),
             }),
         }
+    }
+
+    /// What the CPUs have of their architecture. O(1).
+    #[must_use]
+    pub fn architecture(&self) -> A {
+        self.inner.rules
     }
 
     /// The frames that are the machine's memory. O(1).
     #[must_use]
     pub fn frames(&self) -> &HostFrames {
         &self.inner.frames
-    }
-
-    /// The extensions that the CPUs have. O(1).
-    #[must_use]
-    pub fn extensions(&self) -> Extensions {
-        self.inner.extensions
     }
 
     /// The seed, with which a run can be done again. O(1).
@@ -130,12 +152,12 @@ impl Machine {
     /// An entry that some CPU has cached and could use now, and that a walk would no longer find, if there is any.
     ///
     /// It answers 'was a flush forgotten?', whatever the CPUs do next. An entry that can only fault is answered where
-    /// there is none that does worse. Entries of ASIDs that are in no `satp` are passed over.
+    /// there is none that does worse. Entries of ASIDs under which no CPU runs are passed over.
     ///
     /// A frame that was given back while some CPU had cached, and could use, an entry that leads to it is answered from
     /// then on: its flush came too late, even if it came.
     ///
-    /// O(cached entries × levels), and for a superpage that was split, O(pages in it).
+    /// O(cached entries × levels), and for a block that was split, O(pages in it).
     #[must_use]
     pub fn stale(&self) -> Option<Stale> {
         let memory = self.memory();
@@ -148,30 +170,38 @@ impl Machine {
     }
 
     /// The memory as the CPUs' walks read it.
-    pub(super) fn memory(&self) -> Memory<'_> {
+    pub(super) fn memory(&self) -> Memory<'_, A> {
         Memory {
             frames: &self.inner.frames,
-            extensions: self.inner.extensions,
+            rules: self.inner.rules,
         }
     }
 
     /// The state of all CPUs. No hook of a kernel is called while it is locked.
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State<A>> {
         self.inner.state.lock()
     }
 }
 
-impl fmt::Display for Machine {
+impl<A: Architecture> Clone for Machine<A> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+impl<A: Architecture> fmt::Display for Machine<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "machine with seed {:#x}", self.seed())
     }
 }
 
-impl fmt::Debug for Machine {
+impl<A: Architecture> fmt::Debug for Machine<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Machine")
             .field("seed", &self.inner.seed)
-            .field("extensions", &self.inner.extensions)
+            .field("architecture", &self.inner.rules)
             .finish_non_exhaustive()
     }
 }

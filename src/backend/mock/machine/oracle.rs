@@ -4,41 +4,51 @@
 //! with the view of a fresh walk. Where one of the two is a table, it compares the 512 parts one by one: a superpage
 //! that was split into pages that lead alike differs nowhere.
 
-use super::memory::{Memory, Step};
-use super::pte::{Pte, PteKind, span};
-use super::satp::Scheme;
+use super::memory::{Marks, Memory, Step};
+use super::rules::{Architecture, Kind, Route, span};
 use super::stale::Stale;
 use super::state::CpuState;
 use super::trap::Stop;
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::backend::mock::host_access::WORDS;
 
+/// A leaf as a block of addresses sees it: the block may be a part of the leaf's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leaf<A: Architecture> {
+    /// The entry, and the level where it stands.
+    pub(super) entry: u64,
+    pub(super) level: usize,
+    /// What the entries down to this one say together.
+    pub(super) path: A::Path,
+    /// Where the block begins.
+    to: PhysAddr,
+}
+
 /// The way in which hardware sees a block of addresses, of the size that one entry at some level speaks of.
 #[derive(Clone, Copy)]
-enum View {
+enum View<A: Architecture> {
     /// A page fault.
     Fault,
-    /// An access fault: a table on the way is where no memory is.
+    /// A table on the way is where no memory is.
     NoMemory,
     /// A table on the way is a frame that was given back.
     Freed,
     /// One leaf for the whole block, which may be part of a larger leaf.
-    Leaf(Pte),
-    /// A table of 512 entries, at this address.
-    Table(PhysAddr),
+    Leaf(Leaf<A>),
+    /// A table of 512 entries, at this address, and what the entries down to it say together.
+    Table(PhysAddr, A::Path),
 }
 
-impl CpuState {
-    /// The cached entries that may answer under the present `satp`, each with its first address.
-    fn usable(&self) -> impl Iterator<Item = (VirtAddr, Step)> {
-        let mode = self.satp.mode;
-        let entries = self.tlb.iter().filter(move |(vaddr, cached)| {
-            mode != Scheme::Bare
-                && mode.is_canonical(*vaddr)
-                && cached.hits(self.satp.asid)
-                && cached.step.level < mode.levels()
-        });
-        entries.map(|(vaddr, cached)| (vaddr, cached.step))
+impl<A: Architecture> CpuState<A> {
+    /// The cached entries that may answer by the present registers, each with its first address.
+    fn usable(&self, rules: A) -> impl Iterator<Item = (VirtAddr, Step<A>)> {
+        self.tlb.iter().filter_map(move |(vaddr, cached)| {
+            let Route::Tables(root) = rules.route(&self.registers, vaddr) else {
+                return None;
+            };
+            let is_usable = cached.hits(root.asid) && cached.step.level < root.levels;
+            is_usable.then_some((vaddr, cached.step))
+        })
     }
 
     /// The first usable entry that leads to `frame`: a pointer to the table there, or a leaf. O(cached entries).
@@ -46,16 +56,15 @@ impl CpuState {
         &self,
         cpu: usize,
         frame: PhysAddr,
-        memory: Memory<'_>,
+        memory: Memory<'_, A>,
     ) -> Option<Stale> {
-        let mut leading =
-            self.usable().filter(
-                |(_, step)| match step.pte.kind(step.level, memory.extensions) {
-                    PteKind::Fault => false,
-                    PteKind::Pointer(table) => table == frame,
-                    PteKind::Leaf => step.pte.reaches(step.level, frame),
-                },
-            );
+        let mut leading = self
+            .usable(memory.rules)
+            .filter(|&(_, step)| match memory.kind(step) {
+                Kind::Fault(_) => false,
+                Kind::Pointer(table) => table == frame,
+                Kind::Leaf(to) => frame.get() & !(span(step.level) as u64 - 1) == to.get(),
+            });
         leading.next().map(|(vaddr, _)| Stale {
             cpu,
             vaddr,
@@ -65,14 +74,13 @@ impl CpuState {
 
     /// The first usable entry that does not answer as a fresh walk would; one that can only fault if all such do.
     ///
-    /// O(cached entries × levels), and O(pages) for a superpage that was split.
-    pub(super) fn stale(&self, cpu: usize, memory: Memory<'_>) -> Option<Stale> {
-        let differing = self
-            .usable()
-            .filter_map(|(vaddr, Step { level, pte, .. })| {
-                let fresh = self.view(vaddr, level, memory);
-                compare(memory, view(memory, pte, level), fresh, level, vaddr)
-            });
+    /// O(cached entries × levels), and O(pages) for a block that was split.
+    pub(super) fn stale(&self, cpu: usize, memory: Memory<'_, A>) -> Option<Stale> {
+        let differing = self.usable(memory.rules).filter_map(|(vaddr, step)| {
+            let cached = view(memory, step);
+            let fresh = self.view(vaddr, step.level, memory);
+            compare(memory, cached, fresh, step.level, vaddr)
+        });
         worst(differing, |&(_, is_spurious)| is_spurious).map(|(vaddr, is_spurious)| Stale {
             cpu,
             vaddr,
@@ -83,61 +91,80 @@ impl CpuState {
     /// The view that a fresh walk has of the block of `vaddr` at `level`.
     ///
     /// A walk that ends in a leaf above `level` sees the part of that leaf.
-    fn view(&self, vaddr: VirtAddr, level: usize, memory: Memory<'_>) -> View {
+    fn view(&self, vaddr: VirtAddr, level: usize, memory: Memory<'_, A>) -> View<A> {
+        let Route::Tables(root) = memory.rules.route(&self.registers, vaddr) else {
+            return View::Fault;
+        };
         let mut last = None;
-        let walked = memory.walk(self.satp, vaddr, |step| {
+        let walked = memory.walk(root, vaddr, Marks::Left, |step| {
             if step.level >= level {
                 last = Some(step);
             }
         });
         match (last, walked) {
-            (Some(step), _) if step.level == level => view(memory, step.pte, level),
-            (_, Ok(leaf)) => {
-                (level..leaf.level)
-                    .rev()
-                    .fold(View::Leaf(leaf.pte), |found, below| {
-                        let slot = vaddr.get() / span(below) % WORDS;
-                        child(memory, found, below + 1, slot)
-                    })
-            }
+            (Some(step), _) if step.level == level => view(memory, step),
+            (_, Ok(leaf)) => (level..leaf.level)
+                .rev()
+                .fold(view(memory, leaf), |found, below| {
+                    let slot = vaddr.get() / span(below) % WORDS;
+                    child(memory, found, below + 1, slot)
+                }),
             (_, Err(stop)) => View::from(stop),
         }
     }
 }
 
-impl From<Stop> for View {
-    fn from(stop: Stop) -> Self {
+impl<A: Architecture> From<Stop<A::Reason>> for View<A> {
+    fn from(stop: Stop<A::Reason>) -> Self {
         match stop {
-            Stop::Page => Self::Fault,
+            Stop::Fault(_) => Self::Fault,
             Stop::Memory => Self::NoMemory,
             Stop::Freed(_) => Self::Freed,
         }
     }
 }
 
-/// The view that an entry at `level` gives. A pointer to a table that cannot be read is seen as the fault that comes of
-/// reading it.
-fn view(memory: Memory<'_>, pte: Pte, level: usize) -> View {
-    match pte.kind(level, memory.extensions) {
-        PteKind::Fault => View::Fault,
-        PteKind::Leaf => View::Leaf(pte),
-        PteKind::Pointer(table) => match memory.read(table) {
-            Ok(_) => View::Table(table),
+/// The view that an entry gives. A pointer to a table that cannot be read is seen as the fault that comes of reading it.
+fn view<A: Architecture>(memory: Memory<'_, A>, step: Step<A>) -> View<A> {
+    match memory.kind(step) {
+        Kind::Fault(_) => View::Fault,
+        Kind::Leaf(to) => View::Leaf(Leaf {
+            entry: step.entry,
+            level: step.level,
+            path: step.path,
+            to,
+        }),
+        Kind::Pointer(table) => match memory.read(table) {
+            Ok(_) => View::Table(table, step.path),
             Err(stop) => View::from(stop),
         },
     }
 }
 
 /// The view of one of the 512 parts of a block at `level`, of which `found` is the view.
-fn child(memory: Memory<'_>, found: View, level: usize, slot: usize) -> View {
+fn child<A: Architecture>(
+    memory: Memory<'_, A>,
+    found: View<A>,
+    level: usize,
+    slot: usize,
+) -> View<A> {
     let below = level.saturating_sub(1);
     match found {
-        View::Leaf(pte) => View::Leaf(pte.part(level, slot)),
-        View::Table(table) => {
+        View::Leaf(leaf) => View::Leaf(Leaf {
+            to: PhysAddr::new(leaf.to.get() | (slot * span(below)) as u64),
+            ..leaf
+        }),
+        View::Table(table, above) => {
             let at = PhysAddr::new(table.get() + 8 * slot as u64);
-            memory
-                .read(at)
-                .map_or_else(View::from, |pte| view(memory, pte, below))
+            memory.read(at).map_or_else(View::from, |entry| {
+                let step = Step {
+                    level: below,
+                    at,
+                    entry,
+                    path: memory.rules.path(above, entry, below),
+                };
+                view(memory, step)
+            })
         }
         View::Fault | View::NoMemory | View::Freed => found,
     }
@@ -159,22 +186,25 @@ pub(super) fn worst<T: Copy>(
 /// The first address for which the two views differ, and whether the cached one only faults there.
 ///
 /// An address for which the cached one does more than fault is answered before one for which it only faults.
-fn compare(
-    memory: Memory<'_>,
-    cached: View,
-    fresh: View,
+fn compare<A: Architecture>(
+    memory: Memory<'_, A>,
+    cached: View<A>,
+    fresh: View<A>,
     level: usize,
     vaddr: VirtAddr,
 ) -> Option<Difference> {
     match (cached, fresh) {
         (View::Freed, _) => Some((vaddr, false)),
         (View::Fault, View::Fault) | (View::NoMemory, View::NoMemory) => None,
-        (View::Table(one), View::Table(other)) if one == other => None,
-        (View::Leaf(one), View::Leaf(other)) => {
-            let is_spurious = one.allows_less(other);
-            (!one.agrees(other, memory.extensions)).then_some((vaddr, is_spurious))
+        (View::Table(one, above), View::Table(other, path)) if (one, above) == (other, path) => {
+            None
         }
-        (View::Table(_), _) | (_, View::Table(_)) => {
+        (View::Leaf(one), View::Leaf(other)) if one.to != other.to => Some((vaddr, false)),
+        (View::Leaf(one), View::Leaf(other)) => {
+            let is_spurious = memory.rules.allows_less(one, other);
+            (!memory.rules.agrees(one, other)).then_some((vaddr, is_spurious))
+        }
+        (View::Table(..), _) | (_, View::Table(..)) => {
             let mut parts = (0..WORDS).filter_map(|slot| {
                 let part = |found| child(memory, found, level, slot);
                 let below = level.checked_sub(1)?;

@@ -7,18 +7,12 @@ use core::ptr::NonNull;
 
 use super::calls::Call;
 use super::handle::Machine;
-use super::memory::Memory;
-use super::pte::span;
-use super::state::State;
-use crate::addr::{PhysAddr, VirtAddr};
-use crate::area::MemoryArea;
+use super::rules::Architecture;
+use crate::addr::PhysAddr;
 use crate::flush::{Flush, Tlb};
-use crate::frame::{AllocatorId, FRAME_SIZE, Frame, FrameAllocator, ShareError};
+use crate::frame::{AllocatorId, Frame, FrameAllocator, ShareError};
 
-/// The most pages that are fenced one by one; for more, everything is forgotten.
-const FEW: usize = 64;
-
-impl Machine {
+impl<A: Architecture> Machine<A> {
     /// Lets a moment pass, in which CPUs may walk.
     fn moment(&self) {
         let memory = self.memory();
@@ -39,7 +33,7 @@ impl Machine {
 // SAFETY:
 // - `HostFrames` keeps the promises of the trait, and every call goes to it.
 // - CPUs reach frames that are handed out: whoever made the machine has promised that this does no harm.
-unsafe impl FrameAllocator for Machine {
+unsafe impl<A: Architecture> FrameAllocator for Machine<A> {
     fn id(&self) -> AllocatorId {
         self.frames().id()
     }
@@ -82,24 +76,21 @@ unsafe impl FrameAllocator for Machine {
     }
 }
 
-impl Tlb for Machine {
-    /// Fences every CPU that has had this root in its `satp` since it last forgot everything, or all CPUs when the
-    /// translations are global.
-    ///
-    /// The CPU forgets page by page where pages are few, no tables went, and the pages are canonical in the mode that
-    /// it runs in now. Otherwise it forgets everything under the flush's ASID.
+impl<A: Architecture> Tlb for Machine<A> {
+    /// Reaches every CPU that has had this root in its registers since it last forgot everything, or all CPUs when the
+    /// translations are global. Which fences it does there is said by each architecture ([`RiscV`](super::RiscV)).
     fn flush(&self, flush: &Flush<'_>) {
         self.obey(Call::Flush, flush);
     }
 
-    /// Fences the CPUs that [`flush`](Self::flush) would: they may have cached that nothing was there.
+    /// Reaches the CPUs that [`flush`](Self::flush) would: on RISC-V they may have cached that nothing was there.
     fn made_valid(&self, made: &Flush<'_>) {
         self.obey(Call::MadeValid, made);
     }
 }
 
-impl Machine {
-    /// Fences the CPUs that may have cached something under the root of `flush`, unless this call is to be skipped.
+impl<A: Architecture> Machine<A> {
+    /// Reaches the CPUs that may have cached something under the root of `flush`, unless this call is to be skipped.
     fn obey(&self, call: Call, flush: &Flush<'_>) {
         let memory = self.memory();
         let mut state = self.lock();
@@ -111,28 +102,7 @@ impl Machine {
             let ran =
                 cpus.filter(|(_, cpu)| flush.is_global() || cpu.roots.contains(&flush.root()));
             let ran: Vec<_> = ran.map(|(&number, _)| number).collect();
-            ran.into_iter()
-                .for_each(|number| state.flush(number, flush, memory));
+            A::obey(&mut state, call, &ran, flush, memory);
         }
     }
-}
-
-impl State {
-    /// Does one CPU's share of a flush, fence by fence: any one fence can be skipped.
-    fn flush(&mut self, number: usize, flush: &Flush<'_>, memory: Memory<'_>) {
-        let mode = self.cpu(number).satp.mode;
-        match flush.page_by_page(FEW * FRAME_SIZE, |addr| mode.is_canonical(addr)) {
-            Some(ranges) => {
-                for page in ranges.iter().flat_map(|&range| pages(range)) {
-                    self.fence(number, Some(page), flush.asid(), memory);
-                }
-            }
-            None => self.fence(number, None, flush.asid(), memory),
-        }
-    }
-}
-
-/// The first address of each page in `area`.
-fn pages(area: MemoryArea) -> impl Iterator<Item = VirtAddr> {
-    area.blocks(span(0)).map(|part| part.block.start())
 }

@@ -6,23 +6,22 @@
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering::Acquire;
 
-use super::memory::Memory;
-use super::pte::{Pte, PteKind, span};
+use super::memory::{Marks, Memory};
+use super::rules::{Architecture, Kind, Root, Route, span};
 use super::state::{CpuState, Hot, State};
 use crate::addr::VirtAddr;
 use crate::backend::mock::host_access::WORDS;
 use crate::backend::rng::Rng;
-use crate::permissions::Access;
 
 /// The number of cached blocks from which on a CPU forgets one whenever it may cache one, to bound a test's memory.
 const MOST: usize = 4096;
 
-impl State {
+impl<A: Architecture> State<A> {
     /// Lets a moment pass: each CPU may walk for some address, and may forget one.
     ///
-    /// A CPU may walk 'at any time, for any virtual address, as long as satp is active' ('Virtual Address Translation
-    /// Process').
-    pub(super) fn moment(&mut self, memory: Memory<'_>) {
+    /// Every manual allows both at any time, for any address: RISC-V's in 'Virtual Address Translation Process', Intel's
+    /// in 'Caching Translation Information'.
+    pub(super) fn moment(&mut self, memory: Memory<'_, A>) {
         for cpu in self.cpus.values_mut() {
             if self.rng.below(4) == 0 {
                 let vaddr = cpu.somewhere(memory, &self.hot, &mut self.rng);
@@ -36,77 +35,76 @@ impl State {
     }
 }
 
-impl CpuState {
+impl<A: Architecture> CpuState<A> {
     /// Caches all entries on the way to `vaddr`, from the root or from a pointer that is cached. Never traps, never
-    /// sets D.
-    pub(super) fn speculate(&mut self, memory: Memory<'_>, vaddr: VirtAddr, rng: &mut Rng) {
+    /// marks a page as dirty.
+    pub(super) fn speculate(&mut self, memory: Memory<'_, A>, vaddr: VirtAddr, rng: &mut Rng) {
         self.prefetch(memory, vaddr);
-        let cached: Vec<_> = self.starts(vaddr).collect();
+        let rules = memory.rules;
+        let Route::Tables(root) = rules.route(&self.registers, vaddr) else {
+            return;
+        };
+        let cached: Vec<_> = self.starts(rules, vaddr).collect();
         if let Some(step) = rng.one_of(&cached) {
-            let (tlb, asid) = (&mut self.tlb, self.satp.asid);
-            let leaf = memory.follow(step, vaddr, |step| {
-                if keeps(step.pte, step.level, memory) {
-                    tlb.add(vaddr, asid, step);
-                }
+            let leaf = memory.follow(step, vaddr, Marks::Set, |step| {
+                self.cache(rules, vaddr, root.asid, step);
             });
-            // 'Updates of the A bit may be performed as a result of speculation.' An exchange that fails is no matter.
-            if let (Ok(leaf), true) = (leaf, memory.extensions.svadu && rng.below(2) == 0) {
-                let marked = leaf.pte.marked(Access::Read);
-                let _ = memory.exchange(leaf.at, leaf.pte, marked);
+            let Ok(leaf) = leaf else {
+                return;
+            };
+            let marked = rules.speculated(leaf.entry);
+            if marked != leaf.entry && rng.below(2) == 0 {
+                // An exchange that fails is no matter.
+                let _ = memory.exchange(leaf.at, leaf.entry, marked);
             }
         }
     }
 
     /// Caches all entries on the way from the root to `vaddr`.
-    pub(super) fn prefetch(&mut self, memory: Memory<'_>, vaddr: VirtAddr) {
-        if self.satp.mode.is_canonical(vaddr) {
-            let (tlb, asid) = (&mut self.tlb, self.satp.asid);
-            let _ = memory.walk(self.satp, vaddr, |step| {
-                if keeps(step.pte, step.level, memory) {
-                    tlb.add(vaddr, asid, step);
-                }
+    pub(super) fn prefetch(&mut self, memory: Memory<'_, A>, vaddr: VirtAddr) {
+        if let Route::Tables(root) = memory.rules.route(&self.registers, vaddr) {
+            let _ = memory.walk(root, vaddr, Marks::Set, |step| {
+                self.cache(memory.rules, vaddr, root.asid, step);
             });
         }
     }
 
     /// An address that is worth a walk: one that was spoken of lately, one near it, or one that is in the tables.
-    fn somewhere(&self, memory: Memory<'_>, hot: &Hot, rng: &mut Rng) -> VirtAddr {
+    fn somewhere(&self, memory: Memory<'_, A>, hot: &Hot, rng: &mut Rng) -> VirtAddr {
         let hot = hot.one(rng).get();
+        let near = |pages: usize| hot.wrapping_add(span(0) * pages).wrapping_sub(4 * span(0));
         match rng.below(4) {
             0 => VirtAddr::new(hot),
-            1 => VirtAddr::new(
-                hot.wrapping_add(span(0) * rng.below(8))
-                    .wrapping_sub(4 * span(0)),
-            ),
-            _ => self.wander(memory, rng),
+            1 => VirtAddr::new(near(rng.below(8))),
+            _ => match memory.rules.roots(&self.registers).as_slice() {
+                [] => VirtAddr::new(0),
+                [root] => wander(*root, memory, rng),
+                roots => {
+                    let root = rng.one_of(roots);
+                    root.map_or(VirtAddr::new(0), |root| wander(root, memory, rng))
+                }
+            },
         }
-    }
-
-    /// An address on a random way down the tables, mostly through entries that are not empty.
-    fn wander(&self, memory: Memory<'_>, rng: &mut Rng) -> VirtAddr {
-        let mode = self.satp.mode;
-        let (mut low, mut table) = (0, self.satp.root);
-        for level in (0..mode.levels()).rev() {
-            let (start, anywhere) = (rng.below(WORDS), rng.below(4) == 0);
-            let found = memory.with(table, |words, _| {
-                let slots = (start..WORDS).chain(0..start);
-                let mut read =
-                    slots.filter_map(|slot| Some((slot, Pte(words.get(slot)?.load(Acquire)))));
-                read.find(|(_, pte)| anywhere || pte.0 != 0)
-            });
-            let (slot, pte) = found.ok().flatten().unwrap_or((start, Pte(0)));
-            low += slot * span(level);
-            match pte.kind(level, memory.extensions) {
-                PteKind::Pointer(next) => table = next,
-                PteKind::Leaf => return mode.extend(low + rng.below(span(level))),
-                PteKind::Fault => return mode.extend(low),
-            }
-        }
-        mode.extend(low)
     }
 }
 
-/// Whether an entry may be cached for long: one that is not valid may not where Svvptc says so.
-pub(super) fn keeps(pte: Pte, level: usize, memory: Memory<'_>) -> bool {
-    !memory.extensions.svvptc || pte.kind(level, memory.extensions) != PteKind::Fault
+/// An address on a random way down the tables, mostly through entries that are not empty.
+fn wander<A: Architecture>(root: Root, memory: Memory<'_, A>, rng: &mut Rng) -> VirtAddr {
+    let (mut low, mut table) = (0, root.table);
+    for level in (0..root.levels).rev() {
+        let (start, anywhere) = (rng.below(WORDS), rng.below(4) == 0);
+        let found = memory.with(table, |words, _| {
+            let slots = (start..WORDS).chain(0..start);
+            let mut read = slots.filter_map(|slot| Some((slot, words.get(slot)?.load(Acquire))));
+            read.find(|&(_, entry)| anywhere || entry != 0)
+        });
+        let (slot, entry) = found.ok().flatten().unwrap_or((start, 0));
+        low += slot * span(level);
+        match memory.rules.kind(entry, level) {
+            Kind::Pointer(next) => table = next,
+            Kind::Leaf(_) => return root.extend(low + rng.below(span(level))),
+            Kind::Fault(_) => return root.extend(low),
+        }
+    }
+    root.extend(low)
 }

@@ -1,22 +1,21 @@
-//! The state of a machine's CPUs: registers, TLBs, and the fences that both obey.
+//! The state of a machine's CPUs: registers, TLBs, and the fences that are counted.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
 use super::calls::{Call, Calls};
-use super::memory::Memory;
-use super::satp::{Satp, Scheme};
+use super::memory::{Memory, Step};
+use super::rules::Architecture;
 use super::stale::Stale;
-use super::status::Status;
-use super::tlb::Tlb;
+use super::tlb::{Cached, Tlb};
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::asid::Asid;
 use crate::backend::rng::Rng;
 
 /// The state behind a machine's lock.
 #[derive(Debug)]
-pub(super) struct State {
+pub struct State<A: Architecture> {
     /// The CPUs that were used so far, by number.
-    pub(super) cpus: BTreeMap<usize, CpuState>,
+    pub(super) cpus: BTreeMap<usize, CpuState<A>>,
     pub(super) rng: Rng,
     pub(super) calls: Calls,
     pub(super) hot: Hot,
@@ -25,12 +24,11 @@ pub(super) struct State {
 }
 
 /// The registers and the TLB of one CPU. The default is a CPU that was never used.
-#[derive(Debug, Default)]
-pub(super) struct CpuState {
-    pub(super) satp: Satp,
-    pub(super) status: Status,
-    pub(super) tlb: Tlb,
-    /// The roots of whose tables entries may be cached: those in `satp` since the CPU forgot everything.
+#[derive(Debug)]
+pub struct CpuState<A: Architecture> {
+    pub(super) registers: A::Registers,
+    pub(super) tlb: Tlb<A>,
+    /// The roots of whose tables entries may be cached: those in use since the CPU forgot everything.
     pub(super) roots: BTreeSet<PhysAddr>,
 }
 
@@ -41,23 +39,32 @@ pub(super) struct Hot {
     next: usize,
 }
 
-impl State {
+impl<A: Architecture> State<A> {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            cpus: BTreeMap::new(),
+            rng: Rng::new(seed),
+            calls: Calls::default(),
+            hot: Hot::default(),
+            released: None,
+        }
+    }
+
     /// The CPU with this number, which is made where it was never used.
-    pub(super) fn cpu(&mut self, number: usize) -> &mut CpuState {
+    pub(super) fn cpu(&mut self, number: usize) -> &mut CpuState<A> {
         self.cpus.entry(number).or_default()
     }
 
-    /// Fences one CPU, unless this is the fence to be skipped. A moment passes before.
+    /// Does `fence` to one CPU, unless this is the fence to be skipped. A moment passes before.
     pub(super) fn fence(
         &mut self,
         number: usize,
-        vaddr: Option<VirtAddr>,
-        asid: Option<Asid>,
-        memory: Memory<'_>,
+        memory: Memory<'_, A>,
+        fence: impl FnOnce(&mut CpuState<A>),
     ) {
         self.moment(memory);
         if self.calls.note(Call::Fence) {
-            self.cpu(number).fence(vaddr, asid, memory);
+            fence(self.cpu(number));
         }
     }
 }
@@ -77,58 +84,34 @@ impl Hot {
     }
 }
 
-impl CpuState {
-    /// Writes `satp`, and forgets nothing: entries under the new ASID hit at once. With a reserved MODE nothing is
-    /// written.
-    pub(super) fn write_satp(&mut self, bits: u64, asid_bits: u32) {
-        let Some(satp) = Satp::from_bits(bits) else {
-            return;
-        };
-        self.satp = Satp {
-            asid: within(satp.asid, asid_bits),
-            ..satp
-        };
-        if satp.mode != Scheme::Bare {
-            self.roots.insert(satp.root);
-        }
-    }
-
-    /// Obeys `sfence.vma`, in its four forms ('Supervisor Memory-Management Fence Instruction').
-    ///
-    /// A fence of everything also ends the CPU's interest in roots other than that in `satp`.
-    pub(super) fn fence(
-        &mut self,
-        vaddr: Option<VirtAddr>,
-        asid: Option<Asid>,
-        memory: Memory<'_>,
-    ) {
-        let asid = asid.map(|asid| within(asid, memory.extensions.asid_bits));
-        match vaddr {
-            // 'If the value held in rs1 is not a valid virtual address, then the SFENCE.VMA instruction has no effect.'
-            Some(vaddr) if !self.satp.mode.is_canonical(vaddr) => {}
-            // An entry that was no leaf and is one now has been written as a leaf. One that was not valid and points to
-            // a table now has not: it may be kept.
-            Some(vaddr) => self.tlb.fence_page(vaddr, asid, |step| {
-                step.level == 0
-                    || step.pte.is_leaf()
-                    || memory.read(step.at).is_ok_and(|pte| pte.is_leaf())
-            }),
-            None => {
-                self.tlb.fence(asid);
-                if asid.is_none() {
-                    let root = self.satp.root;
-                    let is_active = self.satp.mode != Scheme::Bare;
-                    self.roots.retain(|&seen| is_active && seen == root);
-                }
-            }
+impl<A: Architecture> Default for CpuState<A> {
+    fn default() -> Self {
+        Self {
+            registers: A::Registers::default(),
+            tlb: Tlb::default(),
+            roots: BTreeSet::new(),
         }
     }
 }
 
-/// The ASID without the bits that these CPUs do not have.
-fn within(asid: Asid, bits: u32) -> Asid {
-    let mask = u16::MAX
-        .checked_shr(16_u32.saturating_sub(bits))
-        .unwrap_or(0);
-    Asid::new(asid.get() & mask)
+impl<A: Architecture> CpuState<A> {
+    /// Caches an entry that a walk for `vaddr` has read, if one such may be cached.
+    pub(super) fn cache(&mut self, rules: A, vaddr: VirtAddr, asid: Asid, step: Step<A>) {
+        if rules.keeps(step) {
+            let is_global = rules.is_global(&self.registers, step);
+            let cached = Cached {
+                asid,
+                is_global,
+                step,
+            };
+            self.tlb.add(vaddr, cached);
+        }
+    }
+
+    /// Forgets everything, and with it the CPU's interest in roots that are no longer in use.
+    pub(super) fn forget_everything(&mut self, rules: A) {
+        self.tlb.clear();
+        let roots = rules.roots(&self.registers).into_iter();
+        self.roots = roots.map(|root| root.table).collect();
+    }
 }

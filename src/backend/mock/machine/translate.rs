@@ -2,9 +2,8 @@
 
 use alloc::vec::Vec;
 
-use super::memory::{Memory, Step};
-use super::satp::Scheme;
-use super::speculate::keeps;
+use super::memory::{Marks, Memory, Step};
+use super::rules::{Architecture, Kind, Root, Route, span};
 use super::state::CpuState;
 use super::trap::Stop;
 use crate::addr::{PhysAddr, VirtAddr};
@@ -12,35 +11,45 @@ use crate::backend::rng::Rng;
 use crate::permissions::Access;
 
 /// The physical address that an access goes to, or the reason for which it stops.
-pub(super) type Outcome = Result<PhysAddr, Stop>;
+pub(super) type Outcome<A> = Result<PhysAddr, Stop<<A as Architecture>::Reason>>;
 
-/// The number of times that an entry may change between the walk and the setting of A and D.
+/// The number of times that an entry may change between the walk and the setting of its marks.
 ///
 /// After them the access gives up with a page fault, which is then spurious.
 const PATIENCE: usize = 64;
 
 /// An access that a CPU is asked for: the kind, the address, and the memory in which tables are read.
 #[derive(Clone, Copy)]
-pub(super) struct Request<'a> {
-    pub(super) memory: Memory<'a>,
+pub(super) struct Request<'a, A> {
+    pub(super) memory: Memory<'a, A>,
     pub(super) vaddr: VirtAddr,
     pub(super) access: Access,
 }
 
-impl CpuState {
+/// The end of a walk: where the access goes, and the leaf as it leaves it in memory.
+struct End {
+    paddr: PhysAddr,
+    marked: u64,
+}
+
+impl<A: Architecture> CpuState<A> {
     /// The outcome of a walk that uses no cached entry. Writes nothing.
-    pub(super) fn fresh(&self, request: Request<'_>) -> Outcome {
-        self.untranslated(request.vaddr).unwrap_or_else(|| {
-            let leaf = request.memory.walk(self.satp, request.vaddr, |_| ())?;
-            self.finish(leaf, request)
-        })
+    pub(super) fn fresh(&self, request: Request<'_, A>) -> Outcome<A> {
+        let root = match self.route(request) {
+            Ok(root) => root,
+            Err(outcome) => return outcome,
+        };
+        let leaf = request
+            .memory
+            .walk(root, request.vaddr, Marks::Left, |_| ())?;
+        Ok(self.finish(leaf, request)?.paddr)
     }
 
     /// All outcomes that an access may have now: first that of a fresh walk, then that of each cached entry with which
     /// the walk may begin. Writes nothing.
-    pub(super) fn outcomes(&self, request: Request<'_>) -> Vec<Outcome> {
+    pub(super) fn outcomes(&self, request: Request<'_, A>) -> Vec<Outcome<A>> {
         let fresh = [self.fresh(request)].into_iter();
-        let starts = self.starts(request.vaddr);
+        let starts = self.starts(request.memory.rules, request.vaddr);
         fresh
             .chain(starts.map(|step| self.cached(step, request)))
             .collect()
@@ -49,60 +58,69 @@ impl CpuState {
     /// Translates the address of an access: the walk begins with a cached entry, a stale one if there is any and luck
     /// has it, or at the root.
     ///
-    /// Entries that the walk reads are cached, or not. A and D are set where the hardware sets them.
-    pub(super) fn translate(&mut self, request: Request<'_>, rng: &mut Rng) -> Outcome {
-        if let Some(outcome) = self.untranslated(request.vaddr) {
-            return outcome;
+    /// Entries that the walk reads are cached, or not. Marks are set where the hardware sets them.
+    pub(super) fn translate(&mut self, request: Request<'_, A>, rng: &mut Rng) -> Outcome<A> {
+        let root = match self.route(request) {
+            Ok(root) => root,
+            Err(outcome) => return outcome,
+        };
+        let outcome = self.search(root, request, rng);
+        if let Err(Stop::Fault(_)) = outcome {
+            request.memory.rules.faulted(self, request.vaddr);
         }
-        let mut start = self.pick(request, rng);
-        for _ in 0..PATIENCE {
-            let leaf = self.walk(start, request, rng)?;
-            let paddr = self.finish(leaf, request)?;
-            let marked = leaf.pte.marked(request.access);
-            if marked == leaf.pte || request.memory.exchange(leaf.at, leaf.pte, marked)? {
-                return Ok(paddr);
-            }
-            // 'If the comparison fails, return to step 2': the cached entry has just been seen to be old.
-            start = None;
-        }
-        Err(Stop::Page)
+        outcome
     }
 
-    /// The outcome of an access that needs no tables: of any in Bare, and of one whose address is not canonical.
-    fn untranslated(&self, vaddr: VirtAddr) -> Option<Outcome> {
-        match self.satp.mode {
-            Scheme::Bare => Some(Ok(PhysAddr::new(vaddr.get() as u64))),
-            mode if !mode.is_canonical(vaddr) => Some(Err(Stop::Page)),
-            _ => None,
+    /// [`translate`](Self::translate) of an address that tables translate.
+    fn search(&mut self, root: Root, request: Request<'_, A>, rng: &mut Rng) -> Outcome<A> {
+        let mut start = self.pick(request, rng);
+        for _ in 0..PATIENCE {
+            let leaf = self.walk(root, start, request, rng)?;
+            let End { paddr, marked } = self.finish(leaf, request)?;
+            if marked == leaf.entry || request.memory.exchange(leaf.at, leaf.entry, marked)? {
+                return Ok(paddr);
+            }
+            // The cached entry has just been seen to be old.
+            start = None;
+        }
+        Err(Stop::invalid())
+    }
+
+    /// The tables for an access, or the outcome of one that needs none.
+    fn route(&self, request: Request<'_, A>) -> Result<Root, Outcome<A>> {
+        match request.memory.rules.route(&self.registers, request.vaddr) {
+            Route::Physical => Err(Ok(PhysAddr::new(request.vaddr.get() as u64))),
+            Route::Fault(reason) => Err(Err(Stop::Fault(reason))),
+            Route::Tables(root) => Ok(root),
         }
     }
 
     /// The cached entries that a walk may begin with.
-    pub(super) fn starts(&self, vaddr: VirtAddr) -> impl Iterator<Item = Step> {
-        let levels = match self.untranslated(vaddr) {
-            Some(_) => 0,
-            None => self.satp.mode.levels(),
+    pub(super) fn starts(&self, rules: A, vaddr: VirtAddr) -> impl Iterator<Item = Step<A>> {
+        let (levels, asid) = match rules.route(&self.registers, vaddr) {
+            Route::Tables(root) => (root.levels, root.asid),
+            Route::Physical | Route::Fault(_) => Default::default(),
         };
-        let hits = self.tlb.hits(vaddr, self.satp.asid);
+        let hits = self.tlb.hits(vaddr, asid);
         hits.filter(move |step| step.level < levels)
     }
 
     /// The outcome of an access that begins with a cached entry. Writes nothing.
-    fn cached(&self, start: Step, request: Request<'_>) -> Outcome {
-        let leaf = request.memory.follow(start, request.vaddr, |_| ())?;
-        let paddr = self.finish(leaf, request)?;
-        let is_marked = leaf.pte.marked(request.access) == leaf.pte;
-        if is_marked || request.memory.read(leaf.at)? == leaf.pte {
+    fn cached(&self, start: Step<A>, request: Request<'_, A>) -> Outcome<A> {
+        let Request { memory, vaddr, .. } = request;
+        let leaf = memory.follow(start, vaddr, Marks::Left, |_| ())?;
+        let End { paddr, marked } = self.finish(leaf, request)?;
+        if marked == leaf.entry || memory.read(leaf.at)? == leaf.entry {
             return Ok(paddr);
         }
         self.fresh(request)
     }
 
     /// The entry to begin a walk with, or `None` for the root: mostly a stale one, where there is any.
-    fn pick(&self, request: Request<'_>, rng: &mut Rng) -> Option<Step> {
-        let cached: Vec<_> = self.starts(request.vaddr).collect();
+    fn pick(&self, request: Request<'_, A>, rng: &mut Rng) -> Option<Step<A>> {
+        let cached: Vec<_> = self.starts(request.memory.rules, request.vaddr).collect();
         let fresh = self.fresh(request);
-        let is_stale = |&step: &Step| self.cached(step, request) != fresh;
+        let is_stale = |&step: &Step<A>| self.cached(step, request) != fresh;
         let stale: Vec<_> = cached.iter().copied().filter(is_stale).collect();
         match rng.below(8) {
             0 => None,
@@ -114,35 +132,35 @@ impl CpuState {
     /// Walks to the leaf, and caches most of the entries that the walk reads.
     fn walk(
         &mut self,
-        start: Option<Step>,
-        request: Request<'_>,
+        root: Root,
+        start: Option<Step<A>>,
+        request: Request<'_, A>,
         rng: &mut Rng,
-    ) -> Result<Step, Stop> {
+    ) -> Result<Step<A>, Stop<A::Reason>> {
         let Request { memory, vaddr, .. } = request;
-        let (tlb, asid) = (&mut self.tlb, self.satp.asid);
-        let seen = |step: Step| {
-            if keeps(step.pte, step.level, memory) && rng.below(4) != 0 {
-                tlb.add(vaddr, asid, step);
+        let seen = |step: Step<A>| {
+            if rng.below(4) != 0 {
+                self.cache(memory.rules, vaddr, root.asid, step);
             }
         };
         match start {
-            Some(step) => memory.follow(step, vaddr, seen),
-            None => memory.walk(self.satp, vaddr, seen),
+            Some(step) => memory.follow(step, vaddr, Marks::Set, seen),
+            None => memory.walk(root, vaddr, Marks::Set, seen),
         }
     }
 
-    /// The address that the leaf leads to, if the leaf allows the access (steps 5 to 8). Without Svadu, A and D that
-    /// are missing are a page fault.
-    fn finish(&self, leaf: Step, request: Request<'_>) -> Outcome {
-        let Request {
-            memory,
-            vaddr,
-            access,
-        } = request;
-        let is_marked = leaf.pte.marked(access) == leaf.pte;
-        if !leaf.pte.allows(access, self.status) || !is_marked && !memory.extensions.svadu {
-            return Err(Stop::Page);
-        }
-        Ok(leaf.pte.target(leaf.level, vaddr))
+    /// The end of an access that has found this leaf, if the leaf allows the access.
+    fn finish(&self, leaf: Step<A>, request: Request<'_, A>) -> Result<End, Stop<A::Reason>> {
+        let rules = request.memory.rules;
+        let judged = rules.judge(&self.registers, leaf, request.access);
+        let marked = judged.map_err(Stop::Fault)?;
+        let to = match request.memory.kind(leaf) {
+            Kind::Leaf(to) => to,
+            Kind::Fault(reason) => return Err(Stop::Fault(reason)),
+            Kind::Pointer(_) => return Err(Stop::invalid()),
+        };
+        let offset = request.vaddr.get() & (span(leaf.level) - 1);
+        let paddr = PhysAddr::new(to.get() | offset as u64);
+        Ok(End { paddr, marked })
     }
 }

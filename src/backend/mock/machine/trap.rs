@@ -2,51 +2,27 @@
 
 use core::fmt;
 
+use super::riscv::Cause;
+use super::rules::Architecture;
+use super::state::CpuState;
+use super::translate::Request;
 use crate::addr::{PhysAddr, VirtAddr};
-use crate::permissions::Access;
 
-/// The cause of a trap, as a CPU writes it into `scause` (Privileged, 'Supervisor Cause Register').
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-#[non_exhaustive]
-pub enum Cause {
-    /// No memory where an instruction, or a table on the way to it, should be.
-    InstructionAccessFault = 1,
-    /// No memory where a load, or a table on the way to it, goes.
-    LoadAccessFault = 5,
-    /// No memory where a store, or a table on the way to it, goes.
-    StoreAccessFault = 7,
-    /// The page table does not let the instruction be fetched.
-    InstructionPageFault = 12,
-    /// The page table does not allow the load.
-    LoadPageFault = 13,
-    /// The page table does not allow the store.
-    StorePageFault = 15,
-}
-
-impl Cause {
-    /// The number in `scause`.
-    #[must_use]
-    pub const fn code(self) -> u8 {
-        self as u8
-    }
-}
-
-/// An access that trapped.
+/// An access that trapped, on RISC-V or where the cause is another architecture's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub struct Trap {
+pub struct Trap<C = Cause> {
     /// The reason for the trap.
-    pub cause: Cause,
-    /// The first byte that could not be accessed, as `stval` has it.
+    pub cause: C,
+    /// The first byte that could not be accessed, as `stval` or `CR2` has it.
     pub vaddr: VirtAddr,
     /// The physical address, of a table or of data, at which the access found a frame that is not in use.
     ///
-    /// It is a use after free, and `cause` is an access fault. Hardware says nothing of the kind: it would go on.
+    /// It is a use after free, and `cause` is that of missing memory. Hardware says nothing of the kind: it would go on.
     pub freed: Option<PhysAddr>,
 }
 
-impl fmt::Display for Trap {
+impl<C: fmt::Debug> fmt::Display for Trap<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} at {}", self.cause, self.vaddr)?;
         self.freed.map_or(Ok(()), |at| {
@@ -55,38 +31,37 @@ impl fmt::Display for Trap {
     }
 }
 
-impl core::error::Error for Trap {}
+impl<C: fmt::Debug> core::error::Error for Trap<C> {}
 
-/// The reason for which a walk stopped, whatever the access was.
+/// The reason for which an access stopped, on the way down the tables or at the memory behind them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stop {
+pub enum Stop<R> {
     /// An entry is not valid, reserved, misaligned, or does not allow the access.
-    Page,
+    Fault(R),
     /// A table, or the memory that is accessed, is where no memory is.
     Memory,
     /// The frame at this address is not in use.
     Freed(PhysAddr),
 }
 
-impl Stop {
-    /// The trap that `access` to `vaddr` takes for this reason.
-    pub(super) const fn trap(self, access: Access, vaddr: VirtAddr) -> Trap {
-        let cause = match (self, access) {
-            (Self::Page, Access::Execute) => Cause::InstructionPageFault,
-            (Self::Page, Access::Read) => Cause::LoadPageFault,
-            (Self::Page, Access::Write) => Cause::StorePageFault,
-            (_, Access::Execute) => Cause::InstructionAccessFault,
-            (_, Access::Read) => Cause::LoadAccessFault,
-            (_, Access::Write) => Cause::StoreAccessFault,
-        };
-        let freed = match self {
-            Self::Freed(at) => Some(at),
-            _ => None,
-        };
+impl<R: Default> Stop<R> {
+    /// An entry that is not valid.
+    pub(super) fn invalid() -> Self {
+        Self::Fault(R::default())
+    }
+}
+
+impl<A: Architecture> CpuState<A> {
+    /// The trap that an access takes for this reason.
+    pub(super) fn trap(&self, stop: Stop<A::Reason>, request: Request<'_, A>) -> Trap<A::Cause> {
+        let rules = request.memory.rules;
         Trap {
-            cause,
-            vaddr,
-            freed,
+            cause: rules.cause(&self.registers, stop, request.access),
+            vaddr: request.vaddr,
+            freed: match stop {
+                Stop::Freed(at) => Some(at),
+                Stop::Fault(_) | Stop::Memory => None,
+            },
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Whatever a CPU may answer is what the tables say.
 
-use kernel_vm::backend::mock::machine::{Cause, Cpu, Trap};
+use kernel_vm::backend::mock::machine::{Architecture, Cpu, Trap};
 use kernel_vm::backend::{Entry, PageTableBackend};
 use kernel_vm::{Access, PhysAddr, VirtAddr};
 
@@ -8,12 +8,15 @@ use super::op::{is_kernel, sample};
 use super::platform::CPUS;
 use super::{Mmu, World};
 
+/// What a CPU says of an access that did not happen.
+type Refusal<F> = Trap<<<F as Mmu>::Cpus as Architecture>::Cause>;
+
 impl<F: Mmu> World<F> {
     /// What is wrong, if anything: something stale on a CPU, or an answer that the tables don't give.
     pub(super) fn look(&self) -> Result<(), String> {
         let stale = self.machine().stale();
-        // A lazy kernel may have CPUs find nothing where something is by now.
-        let is_allowed = |is_spurious: bool| is_spurious && self.shared.is_lazy;
+        // CPUs may find nothing where something is by now, where nobody tells them.
+        let is_allowed = |is_spurious: bool| is_spurious && self.may_fault();
         if let Some(stale) = stale.filter(|stale| !is_allowed(stale.is_spurious)) {
             return Err(stale.to_string());
         }
@@ -35,9 +38,9 @@ impl<F: Mmu> World<F> {
         for access in [Access::Read, Access::Write, Access::Execute] {
             let expected = self.expected(space, addr, access);
             let outcomes = self.machine().cpu(cpu).outcomes(addr, access);
-            let is_right = |outcome: &Result<PhysAddr, Trap>| match outcome {
+            let is_right = |outcome: &Result<PhysAddr, Refusal<F>>| match outcome {
                 Ok(paddr) => Some(*paddr) == expected,
-                Err(trap) => is_page_fault(trap) && (expected.is_none() || self.shared.is_lazy),
+                Err(trap) => is_page_fault::<F>(trap) && (expected.is_none() || self.may_fault()),
             };
             if let Some(wrong) = outcomes.iter().find(|outcome| !is_right(outcome)) {
                 return Err(format!("{wrong:?} instead of {expected:x?} for {addr}"));
@@ -64,19 +67,26 @@ impl<F: Mmu> World<F> {
         Ok(())
     }
 
-    /// An access, tried again behind a fence where the kernel leaves it to that.
+    /// An access, tried again where the kernel leaves it to that: behind a fence, where the fault is remembered.
     fn with_handler<R>(
         &self,
-        hart: Cpu<'_>,
-        access: impl Fn() -> Result<R, Trap>,
-    ) -> Result<R, Trap> {
+        hart: Cpu<'_, F::Cpus>,
+        access: impl Fn() -> Result<R, Refusal<F>>,
+    ) -> Result<R, Refusal<F>> {
         match access() {
-            Err(trap) if self.shared.is_lazy && is_page_fault(&trap) => {
-                hart.sfence_vma(None, None);
+            Err(trap) if self.may_fault() && is_page_fault::<F>(&trap) => {
+                if F::REMEMBERS_FAULTS {
+                    F::forget(hart);
+                }
                 access()
             }
             answer => answer,
         }
+    }
+
+    /// Whether a CPU may fault once where the tables allow the access: nobody has told it that they do.
+    fn may_fault(&self) -> bool {
+        self.shared.is_lazy || !F::REMEMBERS_FAULTS
     }
 
     /// Where the tables say that an access goes.
@@ -93,11 +103,6 @@ impl<F: Mmu> World<F> {
     }
 }
 
-fn is_page_fault(trap: &Trap) -> bool {
-    let faults = [
-        Cause::LoadPageFault,
-        Cause::StorePageFault,
-        Cause::InstructionPageFault,
-    ];
-    faults.contains(&trap.cause) && trap.freed.is_none()
+fn is_page_fault<F: Mmu>(trap: &Refusal<F>) -> bool {
+    F::Cpus::is_page_fault(trap.cause) && trap.freed.is_none()
 }

@@ -126,7 +126,7 @@ fn attributes(permissions: Permissions) -> Attributes {
 
 /// The first page of `area` gets a frame that is the page table's own, if nothing is there.
 pub(super) fn install<F: Mmu>(
-    table: &Radix<F, SpacePlatform>,
+    table: &Radix<F, SpacePlatform<F>>,
     area: MemoryArea,
     permissions: Permissions,
 ) {
@@ -149,7 +149,11 @@ pub(super) fn install<F: Mmu>(
 }
 
 /// The first page of `area` gets another frame, if it has one.
-fn exchange<F: Mmu>(table: &Radix<F, SpacePlatform>, area: MemoryArea, permissions: Permissions) {
+fn exchange<F: Mmu>(
+    table: &Radix<F, SpacePlatform<F>>,
+    area: MemoryArea,
+    permissions: Permissions,
+) {
     let platform = table.platform();
     let (Entry::Leaf(old) | Entry::Hidden(old)) = table.entry(area.start()) else {
         return;

@@ -1,24 +1,15 @@
 //! One page-table entry, decoded as the manual has it: Sv39, Sv48 and Sv57 are alike.
 
 use super::extensions::Extensions;
-use super::status::{Privilege, Status};
-use crate::addr::{PhysAddr, VirtAddr};
+use super::registers::Registers;
+use crate::addr::PhysAddr;
+use crate::backend::mock::machine::privilege::Privilege;
+use crate::backend::mock::machine::rules::{Kind, span};
 use crate::permissions::Access;
 
 /// A page-table entry, the word as it stands in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pte(pub(super) u64);
-
-/// The kind of an entry in a hardware walk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PteKind {
-    /// Not valid, reserved or misaligned: a page fault, whatever the access.
-    Fault,
-    /// A pointer to the next table, which is at this address.
-    Pointer(PhysAddr),
-    /// A page or a superpage.
-    Leaf,
-}
 
 bitflags::bitflags! {
     /// The low bits of an entry ('Sv39: Addressing and Memory Protection').
@@ -35,34 +26,32 @@ bitflags::bitflags! {
     }
 }
 
-/// The number of bytes of which an entry at `level` speaks; level 0 has the pages.
-pub(super) const fn span(level: usize) -> usize {
-    1 << (12 + 9 * level)
-}
+/// The bits that say nothing of what a leaf allows: A, D, G, RSW and the page number.
+const UNREAD: u64 = ((1 << 54) - (1 << 8)) | Bits::A.union(Bits::D).union(Bits::G).bits();
 
 impl Pte {
     /// The kind of the entry at `level`: steps 3, 4 and 6 of 'Virtual Address Translation Process'.
-    pub(super) fn kind(self, level: usize, extensions: Extensions) -> PteKind {
+    pub(super) fn kind(self, level: usize, extensions: Extensions) -> Kind<()> {
         let bits = self.bits();
         if !bits.contains(Bits::V) || bits.contains(Bits::W) && !bits.contains(Bits::R) {
-            return PteKind::Fault;
+            return Kind::Fault(());
         }
         let is_pointer = !bits.intersects(Bits::R | Bits::X);
         if self.is_reserved(is_pointer, extensions) {
-            return PteKind::Fault;
+            return Kind::Fault(());
         }
         if !is_pointer {
             let is_aligned = self.addr().get() & (span(level) as u64 - 1) == 0;
             return if is_aligned {
-                PteKind::Leaf
+                Kind::Leaf(self.addr())
             } else {
-                PteKind::Fault
+                Kind::Fault(())
             };
         }
         if level == 0 {
-            return PteKind::Fault;
+            return Kind::Fault(());
         }
-        PteKind::Pointer(self.addr())
+        Kind::Pointer(self.addr())
     }
 
     /// Whether bits or encodings are set that are reserved, and so cause a page fault.
@@ -89,15 +78,15 @@ impl Pte {
     }
 
     /// Whether a leaf lets `access` happen in this mode (step 5). A and D are not looked at.
-    pub(super) fn allows(self, access: Access, status: Status) -> bool {
+    pub(super) fn allows(self, access: Access, registers: &Registers) -> bool {
         let bits = self.bits();
-        let in_mode = match (status.privilege, bits.contains(Bits::U)) {
+        let in_mode = match (registers.privilege, bits.contains(Bits::U)) {
             (Privilege::User, user) => user,
             (Privilege::Supervisor, false) => true,
-            (Privilege::Supervisor, true) => status.sum && access != Access::Execute,
+            (Privilege::Supervisor, true) => registers.sum && access != Access::Execute,
         };
         let granted = match access {
-            Access::Read => bits.contains(Bits::R) || status.mxr && bits.contains(Bits::X),
+            Access::Read => bits.contains(Bits::R) || registers.mxr && bits.contains(Bits::X),
             Access::Write => bits.contains(Bits::W),
             Access::Execute => bits.contains(Bits::X),
         };
@@ -113,29 +102,12 @@ impl Pte {
         Self(self.0 | bits.bits())
     }
 
-    /// Where a leaf at `level` leads (step 8).
-    pub(super) const fn target(self, level: usize, vaddr: VirtAddr) -> PhysAddr {
-        let offset = vaddr.get() & (span(level) - 1);
-        PhysAddr::new(self.addr().get() | offset as u64)
-    }
-
-    /// Whether `at` lies in the memory that a leaf at `level` leads to.
-    pub(super) const fn reaches(self, level: usize, at: PhysAddr) -> bool {
-        at.get() & !(span(level) as u64 - 1) == self.addr().get()
-    }
-
-    /// The leaf one level below a leaf at `level`, in slot `slot` of a table that leads where the leaf does.
-    pub(super) const fn part(self, level: usize, slot: usize) -> Self {
-        let first = (slot * span(level.saturating_sub(1))) as u64;
-        Self(self.0 | first >> 2)
-    }
-
     /// Whether a cached leaf does all that the leaf in `memory` would.
     ///
     /// A and D may be behind where the hardware sets them, since it sets them in memory; they may not be ahead. G, the
-    /// two bits for software, and D where there is no W make no difference.
+    /// two bits for software, and D where there is no W make no difference. Where they lead is not looked at.
     pub(super) fn agrees(self, memory: Self, extensions: Extensions) -> bool {
-        let unread = (Bits::A | Bits::D | Bits::G).bits() | 3 << 8;
+        let unread = UNREAD;
         let ahead = self.marks() & !memory.0;
         let behind = memory.marks() & !self.0;
         self.0 | unread == memory.0 | unread && ahead == 0 && (extensions.svadu || behind == 0)
@@ -143,10 +115,10 @@ impl Pte {
 
     /// Whether a cached leaf can only fault where the leaf in `memory` would not.
     ///
-    /// Such a leaf leads to the same frame for the same mode, and allows no more.
+    /// Such a leaf is for the same mode, and allows no more.
     pub(super) fn allows_less(self, memory: Self) -> bool {
         let rights = (Bits::R | Bits::W | Bits::X).bits();
-        let unread = rights | (Bits::A | Bits::D | Bits::G).bits() | 3 << 8;
+        let unread = rights | UNREAD;
         let allowed = self.0 & rights | self.marks();
         self.0 | unread == memory.0 | unread && allowed & !memory.0 == 0
     }
