@@ -19,6 +19,9 @@ pub enum MemoryType {
     NonCacheable,
     /// Device registers: not cached, in order, without speculation. RISC-V: Svpbmt's IO.
     Device,
+    /// Memory of a device, such as a frame buffer: not cached, but writes may be joined on their way. On RISC-V,
+    /// [`NonCacheable`](Self::NonCacheable) memory is so, and entries cannot tell the two apart.
+    WriteCombining,
 }
 
 impl fmt::Display for MemoryType {
@@ -27,6 +30,7 @@ impl fmt::Display for MemoryType {
             Self::Normal => "normal",
             Self::NonCacheable => "non-cacheable",
             Self::Device => "device",
+            Self::WriteCombining => "write-combining",
         })
     }
 }

@@ -47,6 +47,10 @@ fn x86_64() -> X86_64<HostFrames> {
     X86_64::new(HostFrames::new(64)).unwrap()
 }
 
+fn with(features: Features) -> X86_64<HostFrames> {
+    X86_64::with_features(HostFrames::new(64), features).unwrap()
+}
+
 fn last(table: &X86_64<HostFrames>, addr: usize) -> u64 {
     *walk(table, addr).last().unwrap()
 }
@@ -171,9 +175,10 @@ fn memory_types_are_bits_3_and_4() {
         (MemoryType::Normal, 0),
         (MemoryType::NonCacheable, 1 << 4),
         (MemoryType::Device, 1 << 4 | 1 << 3),
+        (MemoryType::WriteCombining, 1 << 3),
     ] {
         for size in [PAGE, 2 * MIB] {
-            let mut table = x86_64();
+            let mut table = with(Features::new().with_memory_types(true));
             let mut run = run(size, 0xc000_0000, size, RW);
             run.attributes = Attributes::new(RW, memory_type);
             table.edit(Edit::Map(run), ASID).unwrap();
@@ -185,6 +190,53 @@ fn memory_types_are_bits_3_and_4() {
                 .unwrap();
             assert_eq!(last(&table, size) & 0x18, bits);
         }
+    }
+}
+
+#[test]
+fn write_combining_is_refused_unless_the_table_of_types_has_it() {
+    let memory_type = MemoryType::WriteCombining;
+    let mut run = run(PAGE, 0, PAGE, RW);
+    run.attributes = Attributes::new(RW, memory_type);
+    let refused = Err(MapError::UnsupportedMemoryType { memory_type });
+    assert_eq!(x86_64().edit(Edit::Map(run), ASID), refused);
+}
+
+/// SDM, 'Format of a Page-Directory-Pointer-Table Entry that Maps a 1-GByte Page'.
+#[test]
+fn a_cpu_that_has_them_gets_leaves_of_1_gib() {
+    let gib = 1 << 30;
+    let mut table = with(Features::new().with_gib_leaves(true));
+    let mapped = run(gib, gib as u64, gib, RW);
+    table.edit(Edit::Map(mapped), ASID).unwrap();
+    assert_eq!(walk(&table, gib).len(), 2);
+    assert_eq!(last(&table, gib), 1 << 63 | gib as u64 | 0xe3);
+    assert_eq!(table.entry(VirtAddr::new(gib)), Entry::Leaf(mapped));
+    table.edit(Edit::Unmap(area(gib, PAGE)), ASID).unwrap();
+    let beside = gib + PAGE;
+    assert_eq!(last(&table, beside), 1 << 63 | beside as u64 | 0x63);
+    let large = gib + 2 * MIB;
+    assert_eq!(last(&table, large), 1 << 63 | large as u64 | 0xe3);
+    table.check_invariants().unwrap();
+}
+
+/// Bits from MAXPHYADDR on are reserved.
+#[test]
+fn addresses_beyond_the_cpus_are_refused() {
+    let mut table = with(Features::new().with_physical_bits(47));
+    assert_eq!(table.physical_range().end(), PhysAddr::new((1 << 47) - 1));
+    for size in [PAGE, 2 * MIB] {
+        let beyond = run(size, 1 << 47, size, RW);
+        assert!(table.edit(Edit::Map(beyond), ASID).is_err());
+        let edge = run(size, (1 << 47) - size as u64, size, RW);
+        table.edit(Edit::Map(edge), ASID).unwrap();
+        table.edit(Edit::Unmap(edge.area), ASID).unwrap();
+    }
+    // A CPU that says nonsense: frames of tables are beyond it.
+    for bits in [0, 11, 12] {
+        let features = Features::new().with_physical_bits(bits);
+        let none = X86_64::with_features(HostFrames::new(4), features);
+        assert_eq!(none.err(), Some(MapError::OutOfFrames { needed: 1 }));
     }
 }
 

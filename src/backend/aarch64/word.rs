@@ -6,7 +6,7 @@
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::attributes::{Attributes, MemoryType};
-use crate::backend::radix::{AccessedDirty, Features, Format, Sealed, check_code_is_readable};
+use crate::backend::radix::{Features, Format, Sealed, check_code_is_readable};
 use crate::error::MapError;
 use crate::permissions::Permissions;
 
@@ -27,7 +27,7 @@ bitflags::bitflags! {
         const DEVICE = 1 << 3;
         /// AP\[1\]: reachable in user mode (EL0).
         const USER = 1 << 6;
-        /// AP\[2\]: read-only, for the kernel, too.
+        /// AP\[2\]: read-only, for the kernel, too. In a leaf with DBM: not written yet.
         const READ_ONLY = 1 << 7;
         /// SH: inner shareable, so that all CPUs of the kernel see one memory.
         const INNER = 0b11 << 8;
@@ -35,13 +35,16 @@ bitflags::bitflags! {
         const AF = 1 << 10;
         /// nG: of one address space alone.
         const NOT_GLOBAL = 1 << 11;
+        /// DBM: may be written. Where the MMU manages dirty state, a write clears [`READ_ONLY`](Self::READ_ONLY) then;
+        /// elsewhere it ignores this bit.
+        const DBM = 1 << 51;
         /// PXN: the kernel cannot execute it.
         const PXN = 1 << 53;
         /// UXN: user mode cannot execute it.
         const UXN = 1 << 54;
         /// Software's, in leaves and pointers: the frame is the space's own, or there may be such leaves below.
         const OWNED = 1 << 55;
-        /// Software's: the leaf may have been written through.
+        /// Software's: the leaf was written through. A valid leaf with DBM and without READ_ONLY was, too.
         const DIRTY = 1 << 56;
         /// Software's, where VALID is clear: a leaf without permissions.
         const HIDDEN = 1 << 57;
@@ -58,16 +61,34 @@ const fn type_bits(memory_type: MemoryType) -> u64 {
         MemoryType::Normal => 0,
         MemoryType::NonCacheable => Bits::NON_CACHEABLE.bits(),
         MemoryType::Device => Bits::DEVICE.bits(),
+        MemoryType::WriteCombining => Bits::NON_CACHEABLE.union(Bits::DEVICE).bits(),
     }
 }
 
 const fn memory_type(word: u64) -> MemoryType {
-    if word & Bits::DEVICE.bits() != 0 {
-        MemoryType::Device
-    } else if word & Bits::NON_CACHEABLE.bits() != 0 {
-        MemoryType::NonCacheable
+    let bits = Bits::from_bits_retain(word);
+    match (
+        bits.contains(Bits::DEVICE),
+        bits.contains(Bits::NON_CACHEABLE),
+    ) {
+        (false, false) => MemoryType::Normal,
+        (false, true) => MemoryType::NonCacheable,
+        (true, false) => MemoryType::Device,
+        (true, true) => MemoryType::WriteCombining,
+    }
+}
+
+/// The leaf with AP\[2\] as its DBM and its mark of software have it: clear where it may be written, and was.
+#[inline]
+const fn writable_if_dirty(leaf: u64) -> u64 {
+    let dirty = Bits::DBM.union(Bits::DIRTY).bits();
+    let read_only = Bits::READ_ONLY.bits();
+    if leaf & dirty == dirty {
+        leaf & !read_only
+    } else if leaf & Bits::DBM.bits() != 0 {
+        leaf | read_only
     } else {
-        MemoryType::Normal
+        leaf
     }
 }
 
@@ -110,6 +131,7 @@ impl<const LEVELS: usize> Format for Aarch64Format<LEVELS> {
     const LOCAL: u64 = Bits::NOT_GLOBAL.bits();
     const ACCESSED: u64 = Bits::AF.bits();
     const DIRTY: u64 = Bits::DIRTY.bits();
+    const UNUSED: u64 = Bits::READ_ONLY.bits();
     const KEPT: u64 = ADDRESS
         | Bits::TABLE
             .union(Bits::NON_CACHEABLE)
@@ -120,11 +142,6 @@ impl<const LEVELS: usize> Format for Aarch64Format<LEVELS> {
             .union(Bits::OWNED)
             .union(Bits::DIRTY)
             .bits();
-
-    /// AF could be left to the MMU or to software, and a write be told by AP\[2\] with DBM: neither is done.
-    fn policy(_asked: AccessedDirty) -> AccessedDirty {
-        AccessedDirty::Preset
-    }
 
     /// Whatever can be executed can be read: a page that user mode may execute and not read could still be read by the
     /// kernel.
@@ -150,11 +167,11 @@ impl<const LEVELS: usize> Format for Aarch64Format<LEVELS> {
         let is_user = permissions.contains(Permissions::USER);
         let user = if is_user { Bits::USER } else { Bits::empty() };
         if !permissions.allow_any() {
-            // AP[1] is kept, so that what was asked for can be read back.
-            return Bits::HIDDEN.union(user).bits();
+            // AP[1] is kept, so that what was asked for can be read back. AP[2] is as in other leaves without WRITE.
+            return Bits::HIDDEN.union(Bits::READ_ONLY).union(user).bits();
         }
         let write = if permissions.contains(Permissions::WRITE) {
-            Bits::empty()
+            Bits::DBM
         } else {
             Bits::READ_ONLY
         };
@@ -174,16 +191,38 @@ impl<const LEVELS: usize> Format for Aarch64Format<LEVELS> {
         let never = if is_user { Bits::UXN } else { Bits::PXN };
         let mut permissions = Permissions::empty();
         permissions.set(Permissions::READ, is_valid);
-        permissions.set(
-            Permissions::WRITE,
-            is_valid && !bits.contains(Bits::READ_ONLY),
-        );
+        permissions.set(Permissions::WRITE, is_valid && bits.contains(Bits::DBM));
         permissions.set(Permissions::EXECUTE, is_valid && !bits.contains(never));
         permissions.set(Permissions::USER, is_user);
         Attributes {
             permissions,
             memory_type: memory_type(word),
         }
+    }
+
+    /// Beside the mark of software, a valid leaf with DBM tells by AP\[2\] that it was written: the MMU clears that bit.
+    #[inline]
+    fn marks(word: u64) -> u64 {
+        let written = Bits::VALID.union(Bits::DBM).bits();
+        let is_written = word & (written | Bits::READ_ONLY.bits()) == written;
+        let dirty = if is_written { Self::DIRTY } else { 0 };
+        word & (Self::ACCESSED | Self::DIRTY) | dirty
+    }
+
+    #[inline]
+    fn marked(leaf: u64, marks: u64) -> u64 {
+        writable_if_dirty(leaf | Self::marks(leaf) | marks)
+    }
+
+    #[inline]
+    fn unmarked(leaf: u64, marks: u64) -> u64 {
+        let kept = Self::marks(leaf) & !marks;
+        writable_if_dirty(leaf & !(Self::ACCESSED | Self::DIRTY) | kept)
+    }
+
+    #[inline]
+    fn permitted(leaf: u64, bits: u64) -> u64 {
+        writable_if_dirty(leaf & Self::KEPT | Self::marks(leaf) | bits)
     }
 
     #[inline]

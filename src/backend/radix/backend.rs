@@ -31,7 +31,7 @@ impl<F: Format, P: Platform> PageTableBackend for Radix<F, P> {
     }
 
     fn physical_range(&self) -> MemoryArea<PhysAddr> {
-        MemoryArea::low_bits(F::PHYSICAL_BITS)
+        Self::physical(self.features())
     }
 
     fn root(&self) -> PhysAddr {

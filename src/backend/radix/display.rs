@@ -209,12 +209,13 @@ impl<F: Format, P: Platform> Radix<F, P> {
     fn print_marks(&self, f: &mut fmt::Formatter<'_>, word: u64) -> fmt::Result {
         let is_hidden = word & F::VALID == 0 && word & F::HIDDEN != 0;
         let is_told = self.features().accessed_dirty != AccessedDirty::Preset;
+        let used = F::marks(word);
         let marks = [
             (word & F::OWNED != 0, "owned"),
             (is_hidden, "hidden"),
             (word & (F::GLOBAL | F::LOCAL) == F::GLOBAL, "global"),
-            (is_told && word & F::ACCESSED != 0, "accessed"),
-            (is_told && word & F::DIRTY != 0, "dirty"),
+            (is_told && used & F::ACCESSED != 0, "accessed"),
+            (is_told && used & F::DIRTY != 0, "dirty"),
         ];
         let mut marks = marks.iter().filter(|(is_set, _)| *is_set);
         marks.try_for_each(|(_, mark)| write!(f, ", {mark}"))

@@ -1,6 +1,5 @@
 //! Table frames, and the words in them.
 
-use super::entry::format::Format;
 use super::memory::NewTable;
 use super::walk::table::Table;
 use crate::addr::PhysAddr;
@@ -11,18 +10,19 @@ use crate::frame::{AllocatorId, FrameAllocator};
 /// A new table, one of `needed`. Its content is junk.
 ///
 /// # Errors
-/// [`MapError::OutOfFrames`], also for a frame that the format has no address bits for. [`MapError::ForeignFrame`] for
+/// [`MapError::OutOfFrames`], also for a frame whose address no entry can say. [`MapError::ForeignFrame`] for
 /// a frame that the platform hands out as another allocator's, which it must not. Such frames are released.
-pub(super) fn alloc_table<F: Format, P: FrameAllocator>(
+pub(super) fn alloc_table<P: FrameAllocator>(
     platform: &P,
     allocator: AllocatorId,
+    physical: MemoryArea<PhysAddr>,
     needed: usize,
 ) -> Result<NewTable, MapError> {
     let frame = platform.alloc().ok_or(MapError::OutOfFrames { needed })?;
     let addr = frame.addr();
     let error = if frame.allocator() != allocator {
         MapError::ForeignFrame { addr }
-    } else if MemoryArea::low_bits(F::PHYSICAL_BITS).contains(addr) {
+    } else if physical.contains(addr) {
         return Ok(NewTable(frame.into_addr()));
     } else {
         MapError::OutOfFrames { needed }

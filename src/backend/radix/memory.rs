@@ -26,7 +26,7 @@ use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::attributes::Attributes;
 use crate::error::MapError;
-use crate::frame::{AllocatorId, Frame};
+use crate::frame::{AllocatorId, FRAME_SIZE, Frame};
 use crate::permissions::Permissions;
 use crate::platform::Platform;
 
@@ -54,6 +54,8 @@ pub struct Radix<F: Format, P: Platform> {
     features: Features,
     /// The bits that every leaf has beside its address and attributes: used from the start or not, global or not.
     common: u64,
+    /// The bits that no physical address has on this MMU.
+    beyond: u64,
     /// The addresses that can be mapped: both halves, or a part of them.
     pub(super) ranges: Ranges,
     /// The lines of the root that may have entries in these ranges: a bit for each.
@@ -81,7 +83,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
         needed: usize,
     ) -> Result<Self, MapError> {
         let allocator = platform.id();
-        let root = alloc_table::<F, P>(&platform, allocator, needed)?;
+        let root = alloc_table(&platform, allocator, Self::physical(features), needed)?;
         // Before it is anybody's root: who drops a page table follows what is in there.
         let (root, ()) = write_new(&platform, root, clear);
         let mut radix = Self::over(platform, allocator, root, features, ranges, is_kernel);
@@ -105,7 +107,11 @@ impl<F: Format, P: Platform> Radix<F, P> {
     ) -> Self {
         let features = features.with_accessed_dirty(F::policy(features.accessed_dirty));
         let preset = features.accessed_dirty == AccessedDirty::Preset;
-        let used = if preset { F::ACCESSED | F::DIRTY } else { 0 };
+        let used = if preset {
+            F::ACCESSED | F::DIRTY
+        } else {
+            F::UNUSED
+        };
         let global = if is_kernel { F::GLOBAL } else { F::LOCAL };
         Self {
             platform,
@@ -113,6 +119,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
             root,
             features,
             common: used | global,
+            beyond: !Self::physical(features).end().get(),
             ranges,
             filled: Filled::anywhere(),
             owed: Owed::default(),
@@ -130,6 +137,19 @@ impl<F: Format, P: Platform> Radix<F, P> {
     #[inline]
     pub(super) const fn allocator(&self) -> AllocatorId {
         self.allocator
+    }
+
+    /// The physical addresses that an entry can say, on an MMU with these features. O(1).
+    #[inline]
+    pub(super) fn physical(features: Features) -> MemoryArea<PhysAddr> {
+        let bits = F::PHYSICAL_BITS.min(features.physical_bits);
+        MemoryArea::low_bits(bits.max(FRAME_SIZE.trailing_zeros()))
+    }
+
+    /// The bits that no physical address has on this MMU.
+    #[inline]
+    pub(super) const fn beyond(&self) -> u64 {
+        self.beyond
     }
 
     /// The features of the MMU that the page table was made for. O(1).
@@ -241,7 +261,12 @@ impl<F: Format, P: Platform> Radix<F, P> {
     /// # Errors
     /// [`MapError::OutOfFrames`]; [`MapError::ForeignFrame`].
     pub(super) fn alloc_table(&self, needed: usize) -> Result<NewTable, MapError> {
-        alloc_table::<F, P>(&self.platform, self.allocator, needed)
+        alloc_table(
+            &self.platform,
+            self.allocator,
+            Self::physical(self.features),
+            needed,
+        )
     }
 
     /// Gives the frame of a table back. No word may point to it any more, retired or not.

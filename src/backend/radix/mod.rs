@@ -115,11 +115,11 @@
 //! valid may be there although [`Tlb::made_valid`](crate::Tlb::made_valid) was not told of them. A second panic, while
 //! a page table is dropped because of the first, aborts, as in any drop.
 
-#[cfg(test)]
-#[cfg(feature = "alloc")]
-mod arm_like;
 mod audit;
 mod backend;
+#[cfg(test)]
+#[cfg(feature = "alloc")]
+mod breaking;
 mod display;
 mod edit;
 mod entry;

@@ -123,11 +123,12 @@ impl<R: Riscv> Format for R {
             .union(Bits::IO)
             .bits();
 
-    /// Without Svpbmt the memory type is the physical address's own (its PMA), and entries cannot say another.
+    /// Without Svpbmt the memory type is the physical address's own (its PMA), and entries cannot say another. With it,
+    /// they have no further word for memory that is not cached.
     fn supports(attributes: Attributes, features: Features) -> Result<(), MapError> {
         match attributes.memory_type {
             MemoryType::Normal => Ok(()),
-            _ if features.memory_types => Ok(()),
+            MemoryType::NonCacheable | MemoryType::Device if features.memory_types => Ok(()),
             memory_type => Err(MapError::UnsupportedMemoryType { memory_type }),
         }
     }
@@ -136,7 +137,8 @@ impl<R: Riscv> Format for R {
     fn leaf(addr: PhysAddr, attributes: Attributes, _level: usize) -> u64 {
         let memory_type = match attributes.memory_type {
             MemoryType::Normal => Bits::empty(),
-            MemoryType::NonCacheable => Bits::NC,
+            // The latter is refused before.
+            MemoryType::NonCacheable | MemoryType::WriteCombining => Bits::NC,
             MemoryType::Device => Bits::IO,
         };
         number(addr) | memory_type.bits() | Self::permissions(attributes.permissions)

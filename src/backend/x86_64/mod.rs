@@ -13,7 +13,9 @@
 //! | CR4.SMEP, SMAP | the kernel neither executes nor touches user pages by accident; without them it may |
 //! | CR4.PKE, CET = 0 | protection keys and shadow stacks are not spoken of: a read-only leaf may have D set |
 //! | the page attribute table as it is after a reset | 0 is write-back, 2 uncached unless an MTRR says otherwise, 3 uncached |
-//! | frames within the CPU's physical width | address bits above it are reserved (CPUID.80000008H:EAX) |
+//! | its entry 1 write-combining (IA32_PAT), where [`Features::memory_types`] is set | after a reset it is write-through |
+//! | [`Features::physical_bits`] as CPUID.80000008H:EAX says | address bits above are reserved |
+//! | [`Features::gib_leaves`] as CPUID.80000001H:EDX\[26\] says | elsewhere PS is reserved in such entries |
 //!
 //! # Permissions
 //!
@@ -27,8 +29,8 @@
 //! # Memory types
 //!
 //! [`Normal`](crate::MemoryType::Normal) is write-back, [`NonCacheable`](crate::MemoryType::NonCacheable) is UC- and
-//! [`Device`](crate::MemoryType::Device) is UC (SDM, 'Page Attribute Table'), whatever
-//! [`Features::memory_types`](crate::backend::radix::Features) says.
+//! [`Device`](crate::MemoryType::Device) is UC (SDM, 'Page Attribute Table'), whatever [`Features::memory_types`] says.
+//! [`WriteCombining`](crate::MemoryType::WriteCombining) is WC, and refused unless that is set.
 //!
 //! # Accessed and dirty bits
 //!
@@ -37,28 +39,33 @@
 //!
 //! # What is not there
 //!
-//! Leaves of 1 GiB; write-combining; protection keys; shadow stacks. On Intel CPUs that have the L1 terminal fault,
+//! Protection keys and shadow stacks. On Intel CPUs that have the L1 terminal fault,
 //! entries that are not present keep the address of their frame: user programs could read it speculatively. Such a
 //! kernel flushes the L1 cache on its way to user mode, or gives hidden memory back.
 //!
 //! [`MapError::WidensPermissions`]: crate::MapError::WidensPermissions
+//! [`Features::memory_types`]: crate::backend::radix::Features::memory_types
+//! [`Features::physical_bits`]: crate::backend::radix::Features::physical_bits
+//! [`Features::gib_leaves`]: crate::backend::radix::Features::gib_leaves
 
 mod cr3;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", doc))]
 mod instructions;
 mod word;
 
 use crate::backend::radix::Radix;
 
 pub use cr3::Cr3;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", doc))]
 pub use instructions::{Invalidate, activate, current, invlpg, invpcid};
 pub use word::X86_64Format;
 
-/// An x86-64 page table with four levels in frames of platform `P`: leaves of 4 KiB and 2 MiB.
+/// An x86-64 page table with four levels in frames of platform `P`: leaves of 4 KiB, 2 MiB and, where the
+/// CPU has them, 1 GiB.
 ///
 /// Its root goes into `CR3`: see [`cr3`](Radix::cr3).
 pub type X86_64<P> = Radix<X86_64Format<4>, P>;
 
-/// An x86-64 page table with five levels (LA57) in frames of platform `P`: leaves of 4 KiB and 2 MiB.
+/// An x86-64 page table with five levels (LA57) in frames of platform `P`: leaves of 4 KiB, 2 MiB and,
+/// where the CPU has them, 1 GiB.
 pub type X86_64La57<P> = Radix<X86_64Format<5>, P>;

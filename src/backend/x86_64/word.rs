@@ -58,23 +58,23 @@ const POINTER: u64 = Bits::P
     .bits();
 
 /// The bits for a memory type, by what the page attribute table says after a reset: 0 is write-back, 2 is uncached
-/// unless an MTRR says write-combining, 3 is uncached.
+/// unless an MTRR says write-combining, 3 is uncached. Entry 1 is write-combining where the kernel has set it so.
 const fn type_bits(memory_type: MemoryType) -> u64 {
     match memory_type {
         MemoryType::Normal => 0,
         MemoryType::NonCacheable => Bits::PCD.bits(),
         MemoryType::Device => Bits::PCD.union(Bits::PWT).bits(),
+        MemoryType::WriteCombining => Bits::PWT.bits(),
     }
 }
 
 const fn memory_type(word: u64) -> MemoryType {
-    let device = type_bits(MemoryType::Device);
-    if word & device == device {
-        MemoryType::Device
-    } else if word & Bits::PCD.bits() != 0 {
-        MemoryType::NonCacheable
-    } else {
-        MemoryType::Normal
+    let bits = Bits::from_bits_retain(word);
+    match (bits.contains(Bits::PCD), bits.contains(Bits::PWT)) {
+        (false, false) => MemoryType::Normal,
+        (true, false) => MemoryType::NonCacheable,
+        (true, true) => MemoryType::Device,
+        (false, true) => MemoryType::WriteCombining,
     }
 }
 
@@ -95,8 +95,8 @@ impl<const LEVELS: usize> Format for X86_64Format<LEVELS> {
         LEVELS
     };
 
-    /// 2 MiB: every CPU in long mode has such leaves, and not each has those of 1 GiB.
-    const HIGHEST_LEAF: usize = 1;
+    /// 1 GiB.
+    const HIGHEST_LEAF: usize = 2;
 
     const ONE_ROOT: bool = true;
 
@@ -135,8 +135,19 @@ impl<const LEVELS: usize> Format for X86_64Format<LEVELS> {
         }
     }
 
-    /// Whatever can be executed can be read: no bit says otherwise.
-    fn supports(attributes: Attributes, _features: Features) -> Result<(), MapError> {
+    /// Every CPU in long mode has leaves of 2 MiB, and not each has those of 1 GiB.
+    #[inline]
+    fn highest_leaf(features: Features) -> usize {
+        1 + features.gib_leaves as usize
+    }
+
+    /// Whatever can be executed can be read: no bit says otherwise. Write-combining is not in the page attribute table
+    /// after a reset.
+    fn supports(attributes: Attributes, features: Features) -> Result<(), MapError> {
+        let memory_type = attributes.memory_type;
+        if memory_type == MemoryType::WriteCombining && !features.memory_types {
+            return Err(MapError::UnsupportedMemoryType { memory_type });
+        }
         check_code_is_readable(attributes.permissions)
     }
 

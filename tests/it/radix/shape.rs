@@ -176,3 +176,11 @@ pub fn set_word(frames: &impl FrameAllocator, at: PhysAddr, bits: u64) {
     // SAFETY: as in `word`.
     unsafe { word.as_ref() }.fetch_or(bits, AcqRel);
 }
+
+#[expect(unsafe_code, reason = "the test writes what the hardware would")]
+pub fn store_word(frames: &impl FrameAllocator, at: PhysAddr, value: u64) {
+    use std::sync::atomic::{AtomicU64, Ordering::Release};
+    let word = frames.reach(at).cast::<AtomicU64>();
+    // SAFETY: as in `word`.
+    unsafe { word.as_ref() }.store(value, Release);
+}

@@ -47,7 +47,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
             first,
             attributes,
         };
-        if is_plain::<F>(&run, Permissions::all()) && self.ranges.contains(page) {
+        if is_plain(&run, self.beyond(), Permissions::all()) && self.ranges.contains(page) {
             return Ok(run);
         }
         check_edit(self, Edit::Map(run)).map(|()| run)

@@ -48,7 +48,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
                 let was_owned = before & F::OWNED != 0;
                 Ok(was_owned.then(|| Replaced {
                     frame: self.take_frame(F::addr(before)),
-                    dirty: before & F::DIRTY != 0,
+                    dirty: F::marks(before) & F::DIRTY != 0,
                 }))
             }
             Err(found) if is_run::<F>(found, old) => {

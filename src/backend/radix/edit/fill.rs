@@ -44,7 +44,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
     ) -> bool {
         clear(table, 0..index(area.start(), level));
         clear(table, index(area.end(), level) + 1..table.len());
-        let cut = edit.cut::<F>(area, level);
+        let cut = edit.cut(area, level);
         let mut wrote = false;
         for end in cut.ends() {
             wrote |= self.fill_slots(table, level, end, edit);

@@ -1,11 +1,9 @@
 //! Harvesting: which pages were used since the last harvest.
 
-use core::sync::atomic::Ordering::Relaxed;
-
 use crate::area::MemoryArea;
 use crate::backend::radix::entry::features::AccessedDirty;
 use crate::backend::radix::entry::format::Format;
-use crate::backend::radix::entry::transition::harvest::harvest;
+use crate::backend::radix::entry::transition::mark::unmark;
 use crate::backend::radix::memory::Radix;
 use crate::backend::radix::retire::changed::Changed;
 use crate::backend::run::Run;
@@ -37,23 +35,23 @@ impl<F: Format, P: Platform> Radix<F, P> {
     }
 
     fn harvest_area(&mut self, area: MemoryArea, out: &mut Retired, sink: &mut impl FnMut(Usage)) {
-        let used = F::ACCESSED | F::DIRTY;
         let clears = self.features().accessed_dirty != AccessedDirty::Preset;
         for part in self.canonical(area) {
             let mut changed = Changed::default();
             for leaf in self.leaves(part) {
                 let mut old = leaf.word;
-                if clears && old & used != 0 {
+                if clears && F::marks(old) != 0 {
                     if old & F::VALID != 0 {
                         // The whole leaf: a CPU that keeps a part of it as used would not set the bit again.
                         changed.leaves(leaf.whole);
                     }
-                    old = harvest::<F>(leaf.place);
+                    old = unmark::<F>(leaf.place, F::ACCESSED | F::DIRTY);
                 }
+                let marks = F::marks(old);
                 sink(Usage {
                     run: leaf.run,
-                    accessed: old & F::ACCESSED != 0,
-                    dirty: old & F::DIRTY != 0,
+                    accessed: marks & F::ACCESSED != 0,
+                    dirty: marks & F::DIRTY != 0,
                 });
             }
             changed.tell(out);
@@ -76,7 +74,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
                     changed.leaves(leaf.whole);
                 }
                 if clears {
-                    leaf.place.fetch_and(!F::ACCESSED, Relaxed);
+                    unmark::<F>(leaf.place, F::ACCESSED);
                 }
                 sink(leaf.run);
             }
@@ -94,8 +92,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
             for leaf in self.leaves(part) {
                 let is_owned = leaf.word & F::OWNED != 0;
                 let is_writable = leaf.run.attributes.permissions.contains(Permissions::WRITE);
-                if is_owned && !is_writable && leaf.word & F::DIRTY != 0 {
-                    leaf.place.fetch_and(!F::DIRTY, Relaxed);
+                if is_owned && !is_writable && F::marks(leaf.word) & F::DIRTY != 0 {
+                    unmark::<F>(leaf.place, F::DIRTY);
                     sink(leaf.run);
                 }
             }

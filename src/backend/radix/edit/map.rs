@@ -52,7 +52,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
         } else {
             self.owned_bits(run.attributes)
         };
-        let mut edit = MapEdit::new(run, common | bits, reserved);
+        let mut edit = MapEdit::new(run, self.fit(run), common | bits, reserved);
         let pages = self.pages_of(run.area);
         let wrote = match pages.filter(|pages| edit.is_marked::<F>(pages.pointer)) {
             Some(pages) => self.map_in::<C>(pages.table, 0, run.area, &mut edit),
@@ -74,7 +74,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
         area: MemoryArea,
         edit: &mut MapEdit<'_>,
     ) -> bool {
-        let cut = edit.cut::<F>(area, level);
+        let cut = edit.cut(area, level);
         let mut wrote = false;
         for end in cut.ends() {
             wrote |= self.map_slots::<C>(table, level, end, edit);

@@ -9,11 +9,13 @@ use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::hooks::New;
 use crate::backend::radix::reservation::reserved::Reserved;
 use crate::backend::radix::walk::cut::Cut;
+use crate::backend::radix::walk::fit::Fit;
 use crate::backend::run::Run;
 
 /// A map under way. The walk knows which pages it is at; this value knows the words for them.
 pub(crate) struct MapEdit<'a> {
     run: &'a Run,
+    fit: Fit,
     /// The bits that every leaf of this edit has beside its address and attributes.
     common: u64,
     /// The frames for new tables.
@@ -23,9 +25,15 @@ pub(crate) struct MapEdit<'a> {
 }
 
 impl<'a> MapEdit<'a> {
-    pub(crate) const fn new(run: &'a Run, common: u64, reserved: &'a mut Reserved) -> Self {
+    pub(crate) const fn new(
+        run: &'a Run,
+        fit: Fit,
+        common: u64,
+        reserved: &'a mut Reserved,
+    ) -> Self {
         Self {
             run,
+            fit,
             common,
             reserved,
             new: New::Leaves,
@@ -34,15 +42,16 @@ impl<'a> MapEdit<'a> {
 
     /// The cut of `area`, which lies within one table at `level`: leaves in its body, tables below its ends.
     #[inline]
-    pub(crate) const fn cut<F: Format>(&self, area: MemoryArea, level: usize) -> Cut {
-        Cut::for_leaves::<F>(area, self.run.distance(), level)
+    pub(crate) const fn cut(&self, area: MemoryArea, level: usize) -> Cut {
+        Cut::for_leaves(area, self.fit, level)
     }
 
     /// The leaf at `level` of the pages that begin at `start`.
     #[inline]
     pub(crate) fn leaf<F: Format>(&self, start: VirtAddr, level: usize) -> u64 {
-        let first = PhysAddr::new(self.run.distance().wrapping_add(start.get() as u64));
-        F::leaf(first, self.run.attributes, level) | self.common
+        let first = PhysAddr::new(self.fit.distance().wrapping_add(start.get() as u64));
+        let leaf = F::leaf(first, self.run.attributes, level) | self.common;
+        F::marked(leaf, self.common & (F::ACCESSED | F::DIRTY))
     }
 
     /// The pointer to a table at `at` with leaves of this edit.

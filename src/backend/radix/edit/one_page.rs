@@ -52,15 +52,18 @@ fn has_two<F: Format>(table: &Table) -> bool {
     words.filter(|&word| !is_vacant::<F>(word)).nth(1).is_some()
 }
 
-/// Whether `run` is one page of normal memory, and an entry can say it without further checks.
+/// Whether `run` is one page of normal memory, and an entry can say it without further checks. No physical address has
+/// bits of `beyond`.
 #[inline]
-pub(super) fn is_plain<F: Format>(run: &Run, allowed: Permissions) -> bool {
-    is_page(run.area) && is_plain_frame::<F>(run.first) && is_plain_memory(run.attributes, allowed)
+pub(super) fn is_plain(run: &Run, beyond: u64, allowed: Permissions) -> bool {
+    is_page(run.area)
+        && is_plain_frame(run.first, beyond)
+        && is_plain_memory(run.attributes, allowed)
 }
 
 /// Whether `run` is whole pages of normal memory, and entries can say it without further checks.
 #[inline]
-fn is_plain_run<F: Format>(run: &Run) -> bool {
+fn is_plain_run(run: &Run, beyond: u64) -> bool {
     let Run {
         area,
         first,
@@ -69,15 +72,15 @@ fn is_plain_run<F: Format>(run: &Run) -> bool {
     let (start, end) = (area.start().get(), area.end().get());
     let last = first.get().saturating_add((end - start) as u64);
     (start | !end) % FRAME_SIZE == 0
-        && is_plain_frame::<F>(first)
-        && last >> F::PHYSICAL_BITS == 0
+        && is_plain_frame(first, beyond)
+        && last & beyond == 0
         && is_plain_memory(attributes, Permissions::all())
 }
 
 /// Whether an entry can say the address of the frame at `first`.
 #[inline]
-fn is_plain_frame<F: Format>(first: PhysAddr) -> bool {
-    first.is_aligned(FRAME_SIZE) && first.get() >> F::PHYSICAL_BITS == 0
+const fn is_plain_frame(first: PhysAddr, beyond: u64) -> bool {
+    first.get() & (beyond | (FRAME_SIZE as u64 - 1)) == 0
 }
 
 /// Whether this is normal memory that can be read, with no permissions but the `allowed`.
@@ -93,7 +96,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
     /// O(levels).
     #[inline]
     pub(in crate::backend::radix) fn map_one_page(&mut self, run: Run) -> bool {
-        let pages = is_plain::<F>(&run, PLAIN).then(|| self.pages_at(run.area.start()));
+        let pages = is_plain(&run, self.beyond(), PLAIN).then(|| self.pages_at(run.area.start()));
         let Some(Pages { table, .. }) = pages.flatten() else {
             return false;
         };
@@ -112,7 +115,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
     /// Maps pages of normal memory, if one table has them all and is there, while other CPUs may be mapping; else
     /// answers false. Pages whose entries are not empty stay as they are. O(levels + pages).
     pub(in crate::backend::radix) fn map_in_one_table(&self, run: &Run) -> bool {
-        let pages = is_plain_run::<F>(run).then(|| self.pages_of(run.area));
+        let pages = is_plain_run(run, self.beyond()).then(|| self.pages_of(run.area));
         let Some(Pages { table, .. }) = pages.flatten() else {
             return false;
         };
@@ -196,7 +199,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
         attributes: Attributes,
     ) -> bool {
         let first = frame.addr();
-        if frame.allocator() != self.allocator() || !is_plain_frame::<F>(first) {
+        if frame.allocator() != self.allocator() || !is_plain_frame(first, self.beyond()) {
             return false;
         }
         self.made_code(first, FRAME_SIZE, attributes.permissions);

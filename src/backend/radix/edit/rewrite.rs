@@ -48,7 +48,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
         }
         for first in slots.clone().step_by(GROUP) {
             let group = first..slots.end.min(first + GROUP);
-            let alike = self.alike(at, group.clone(), F::KEPT & !F::OWNED);
+            let alike = self.alike(at, group.clone(), but_for::<F>());
             let words = part(self.table(at), group);
             match alike.filter(|&word| is_leaf::<F>(word)) {
                 Some(old) => rewrite_alike::<F>(words, old, allowed, &mut seen),
@@ -59,6 +59,13 @@ impl<F: Format, P: Platform> Radix<F, P> {
     }
 }
 
+/// The bits in which leaves may differ whose permissions one difference changes. Where writing makes a leaf dirty by a
+/// bit of its permissions, they depend on whether it is.
+const fn but_for<F: Format>() -> u64 {
+    let dirty = if F::UNUSED == 0 { 0 } else { F::DIRTY };
+    F::KEPT & !F::OWNED & !dirty
+}
+
 fn part(table: &Table, slots: Range<usize>) -> &[AtomicU64] {
     table.get(slots).unwrap_or_default()
 }
@@ -66,7 +73,7 @@ fn part(table: &Table, slots: Range<usize>) -> &[AtomicU64] {
 /// Rewrites leaves that all have the permissions of `old`, as those in a row mostly do: one difference does for each.
 /// Nobody else writes these words, so they are loaded and stored apart.
 fn rewrite_alike<F: Format>(words: &[AtomicU64], old: u64, allowed: Allowed, seen: &mut Seen) {
-    let difference = (old ^ allowed.of::<F>(old)) & !F::KEPT;
+    let difference = (old ^ F::permitted(old, allowed.of::<F>(old))) & !F::KEPT;
     for word in words {
         word.store(word.load(Relaxed) ^ difference, Relaxed);
     }

@@ -131,7 +131,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
         let spared = F::ACCESSED | F::DIRTY | F::GLOBAL | F::LOCAL;
         // The reference is the new leaf's.
         let _ = frame.into_addr();
-        Ok((word & F::KEPT & !spared) | bits)
+        Ok(F::permitted(word & F::KEPT & !spared, bits))
     }
 
     /// The table of the page at `page`, made with those above it where they are missing, and marked for leaves that own

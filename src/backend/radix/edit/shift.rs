@@ -11,6 +11,7 @@ use super::used::Used;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::backend::radix::entry::format::Format;
+use crate::backend::radix::entry::transition::mark::mark;
 use crate::backend::radix::memory::Radix;
 use crate::backend::radix::reservation::reserved::Reserved;
 use crate::backend::radix::retire::changed::Changed;
@@ -68,7 +69,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
         let used = self.take_used(old, changed);
         if !used.is_none() {
             for leaf in self.leaves(new) {
-                leaf.place.fetch_or(used.bits(), Relaxed);
+                mark::<F>(leaf.place, used.bits());
             }
         }
     }

@@ -7,6 +7,7 @@ use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::entry::retired::retired_leaf;
+use crate::backend::radix::entry::transition::mark::mark;
 use crate::backend::radix::hooks::New;
 use crate::backend::radix::memory::Radix;
 use crate::backend::radix::reservation::reserved::Reserved;
@@ -62,10 +63,10 @@ impl<F: Format, P: Platform> Radix<F, P> {
             leaf
         };
         // Bits that the MMU has set since the leaf was read hold for each of the parts.
-        let late = last & !leaf & (F::ACCESSED | F::DIRTY);
+        let late = F::marks(last) & !F::marks(leaf);
         if late != 0 {
             for entry in parts {
-                entry.fetch_or(late, Relaxed);
+                mark::<F>(entry, late);
             }
         }
         if breaks || leaf & F::VALID == 0 {
@@ -77,8 +78,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
     /// A new table of leaves one below `level`, which map the pages of `leaf` to its frames as it does.
     fn smaller_leaves(&self, leaf: u64, level: usize, reserved: &mut Reserved) -> Option<PhysAddr> {
         let below = level.checked_sub(1)?;
-        let kept = leaf & (F::ACCESSED | F::DIRTY | F::GLOBAL | F::LOCAL);
-        let first = F::leaf(F::addr(leaf), F::attributes(leaf), below) | kept;
+        let unused = F::leaf(F::addr(leaf), F::attributes(leaf), below) | F::UNUSED;
+        let first = F::marked(unused, F::marks(leaf)) | leaf & (F::GLOBAL | F::LOCAL);
         let new = self.take_table(reserved)?;
         let (at, ()) = self.write_new(new, |table| {
             let mut next = first;

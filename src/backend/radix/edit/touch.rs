@@ -21,11 +21,11 @@ impl<F: Format, P: Platform> Radix<F, P> {
         access: Access,
     ) -> Result<(), Entry> {
         let Found { word, value, level } = self.find(addr).ok_or(Entry::Empty)?;
-        if value & F::used(access) == F::used(access) && allows::<F>(value, level, access) {
+        if is_marked::<F>(value, access) && allows::<F>(value, level, access) {
             return Ok(());
         }
         match touch::<F>(word, level, access) {
-            Ok(before) if before & F::used(access) == F::used(access) => Ok(()),
+            Ok(before) if is_marked::<F>(before, access) => Ok(()),
             Ok(_) => {
                 self.made_valid(MemoryArea::block(addr, span(level)), New::Leaves);
                 Ok(())
@@ -33,4 +33,10 @@ impl<F: Format, P: Platform> Radix<F, P> {
             Err(found) => Err(entry::<F>(found, addr, level)),
         }
     }
+}
+
+/// Whether a leaf has the bits that tell of `access`.
+#[inline]
+fn is_marked<F: Format>(leaf: u64, access: Access) -> bool {
+    F::used(access) & !F::marks(leaf) == 0
 }

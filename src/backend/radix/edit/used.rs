@@ -5,14 +5,14 @@ use core::ops::BitOr;
 use crate::backend::radix::entry::format::Format;
 use crate::permissions::Permissions;
 
-/// The accessed and dirty bits of leaves, in the places that their format has for them.
+/// The accessed and dirty bits of leaves, as their format has them.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Used(u64);
 
 impl Used {
     /// The bits of a leaf's word.
-    pub(crate) const fn of<F: Format>(leaf: u64) -> Self {
-        Self(leaf & (F::ACCESSED | F::DIRTY))
+    pub(crate) fn of<F: Format>(leaf: u64) -> Self {
+        Self(F::marks(leaf))
     }
 
     /// The bits that the MMU may still set in a valid leaf that stays where it is for now.
@@ -29,7 +29,7 @@ impl Used {
         self.0 == 0
     }
 
-    /// The bits, for a word of that format.
+    /// The bits, to [mark](Format::marked) a leaf of that format.
     pub(crate) const fn bits(self) -> u64 {
         self.0
     }

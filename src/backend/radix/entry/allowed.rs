@@ -36,7 +36,7 @@ impl Allowed {
     #[inline]
     pub(in crate::backend::radix) fn in_word<F: Format>(self, word: u64) -> u64 {
         if is_leaf::<F>(word) {
-            (word & F::KEPT) | self.of::<F>(word)
+            F::permitted(word, self.of::<F>(word))
         } else {
             word
         }

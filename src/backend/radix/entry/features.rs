@@ -19,13 +19,25 @@ pub enum AccessedDirty {
 /// The abilities of the MMU at hand, as the kernel has found them out. The default is right on every MMU.
 ///
 /// A page table is told of them once, when it is made. They never change afterwards, so each edit may rest on them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Features {
     /// Who sets the accessed and dirty bits.
     pub accessed_dirty: AccessedDirty,
-    /// Whether entries can say memory types other than normal (RISC-V's Svpbmt).
+    /// Whether entries can say all memory types of their format: RISC-V's Svpbmt; on x86-64, that entry 1 of the page
+    /// attribute table is write-combining.
     pub memory_types: bool,
+    /// How many bits a physical address has (x86-64's MAXPHYADDR, Arm's PARange). The format's own number counts where
+    /// it is less: so the default is as many as the format has.
+    pub physical_bits: u32,
+    /// Whether there are leaves of 1 GiB, where that is up to the CPU (x86-64's Page1GB). Elsewhere it says nothing.
+    pub gib_leaves: bool,
+}
+
+impl Default for Features {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Features {
@@ -35,6 +47,8 @@ impl Features {
         Self {
             accessed_dirty: AccessedDirty::Preset,
             memory_types: false,
+            physical_bits: u64::BITS,
+            gib_leaves: false,
         }
     }
 
@@ -47,12 +61,36 @@ impl Features {
         }
     }
 
-    /// These features, but with `memory_types` for whether entries can say memory types other than normal. O(1).
+    /// These features, but with `memory_types` for whether entries can say all memory types of their format. O(1).
     #[must_use]
     pub const fn with_memory_types(self, memory_types: bool) -> Self {
         Self {
             memory_types,
             ..self
         }
+    }
+
+    /// These features, but with `physical_bits` for how many bits a physical address has. O(1).
+    ///
+    /// ```
+    /// use kernel_vm::backend::{PageTableBackend, mock::HostFrames, radix::Features, x86_64::X86_64};
+    ///
+    /// let cpu = Features::new().with_physical_bits(47);
+    /// let table = X86_64::with_features(HostFrames::new(8), cpu)?;
+    /// assert_eq!(table.physical_range().end().get(), 0x7fff_ffff_ffff);
+    /// # Ok::<(), kernel_vm::MapError>(())
+    /// ```
+    #[must_use]
+    pub const fn with_physical_bits(self, physical_bits: u32) -> Self {
+        Self {
+            physical_bits,
+            ..self
+        }
+    }
+
+    /// These features, but with `gib_leaves` for whether there are leaves of 1 GiB, where that is up to the CPU. O(1).
+    #[must_use]
+    pub const fn with_gib_leaves(self, gib_leaves: bool) -> Self {
+        Self { gib_leaves, ..self }
     }
 }

@@ -26,7 +26,7 @@ pub trait Format: sealed::Sealed {
     /// How many levels of tables there are, the root's included.
     const LEVELS: usize;
 
-    /// The highest level that may hold leaves.
+    /// The highest level that may hold leaves on any MMU of this format.
     const HIGHEST_LEAF: usize;
 
     /// Whether both halves are below one root. Where each has its own, a page table is of the lower half, or the
@@ -70,8 +70,13 @@ pub trait Format: sealed::Sealed {
     /// The bit of a leaf that was used.
     const ACCESSED: u64;
 
-    /// The bit of a leaf that was written through.
+    /// The bit of a leaf that was written through. Where the MMU tells of writes by another bit, so does
+    /// [`marks`](Self::marks).
     const DIRTY: u64;
+
+    /// The bits of a new leaf, beside its address and attributes, that say it was not used. They are not set where
+    /// accessed and dirty bits are preset. Nothing, where those bits alone tell of use.
+    const UNUSED: u64 = 0;
 
     /// The bits of a leaf that a change of permissions leaves as they are.
     const KEPT: u64;
@@ -83,13 +88,22 @@ pub trait Format: sealed::Sealed {
         asked
     }
 
+    /// The highest level that may hold leaves on an MMU with these features. The default is
+    /// [`HIGHEST_LEAF`](Self::HIGHEST_LEAF).
+    #[must_use]
+    #[inline]
+    fn highest_leaf(_features: Features) -> usize {
+        Self::HIGHEST_LEAF
+    }
+
     /// Whether an entry can say these attributes, permissions that no format has aside.
     ///
     /// # Errors
     /// [`MapError::UnsupportedMemoryType`]; [`MapError::WidensPermissions`], where an entry would allow more.
     fn supports(attributes: Attributes, features: Features) -> Result<(), MapError>;
 
-    /// The leaf to `addr` at `level`, neither accessed nor dirty; hidden when it allows nothing. Never 0.
+    /// The leaf to `addr` at `level`, hidden when it allows nothing. Never 0. With [`UNUSED`](Self::UNUSED) beside it,
+    /// it is neither accessed nor dirty; with [`ACCESSED`](Self::ACCESSED) and [`DIRTY`](Self::DIRTY) beside it, both.
     fn leaf(addr: PhysAddr, attributes: Attributes, level: usize) -> u64;
 
     /// How much the word of a leaf at `level` grows from one leaf to the next that follows on it.
@@ -113,6 +127,36 @@ pub trait Format: sealed::Sealed {
 
     /// The address in a word that is not empty.
     fn addr(word: u64) -> PhysAddr;
+
+    /// The accessed and dirty bits of a leaf, hidden or retired ones included: as [`ACCESSED`](Self::ACCESSED) and
+    /// [`DIRTY`](Self::DIRTY), however the MMU tells of them.
+    #[must_use]
+    #[inline]
+    fn marks(word: u64) -> u64 {
+        word & (Self::ACCESSED | Self::DIRTY)
+    }
+
+    /// The leaf with these accessed and dirty bits beside those that it has.
+    #[must_use]
+    #[inline]
+    fn marked(leaf: u64, marks: u64) -> u64 {
+        leaf | marks
+    }
+
+    /// The leaf without these accessed and dirty bits.
+    #[must_use]
+    #[inline]
+    fn unmarked(leaf: u64, marks: u64) -> u64 {
+        leaf & !marks
+    }
+
+    /// The leaf with `bits` in the place of its permissions, as [`permissions`](Self::permissions) answers them. It was
+    /// used as much as before, and as accessed and dirty bits among `bits` say.
+    #[must_use]
+    #[inline]
+    fn permitted(leaf: u64, bits: u64) -> u64 {
+        (leaf & Self::KEPT) | bits
+    }
 
     /// The bits that tell of `access`.
     #[must_use]

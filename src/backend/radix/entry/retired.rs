@@ -24,10 +24,10 @@ pub(crate) fn retired_table<F: Format>(child: PhysAddr, word: u64) -> u64 {
     address | F::RETIRED | F::POINTER | (word & F::OWNED)
 }
 
-/// The retired word of a leaf.
+/// The retired word of a leaf, which was used as much.
 #[inline]
-pub(crate) const fn retired_leaf<F: Format>(leaf: u64) -> u64 {
-    (leaf & F::KEPT) | F::RETIRED
+pub(crate) fn retired_leaf<F: Format>(leaf: u64) -> u64 {
+    (leaf & F::KEPT) | F::marks(leaf) | F::RETIRED
 }
 
 /// Whether a leaf leaves a retired word behind. It does while it owns a frame that the MMU may still reach, or where

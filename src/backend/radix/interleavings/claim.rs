@@ -1,8 +1,8 @@
 //! First touches of one page.
 
+use super::mmu::Mmu;
 use super::space::{READ, Space, leaf, unused};
 use super::{check, for_each_format, spawn};
-use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::entry::transition::claim::{Claim, Shared};
 use crate::permissions::Access;
 
@@ -11,7 +11,7 @@ for_each_format! {
 }
 
 /// Fills a frame and claims the entry for it; the loser has its frame back, alone.
-fn first_touch<F: Format>(space: &Space<F>, frame: usize) -> bool {
+fn first_touch<F: Mmu>(space: &Space<F>, frame: usize) -> bool {
     space.frames.fill(frame);
     let is_first = Shared::claim(&space.entry, leaf::<F>(frame, READ));
     if !is_first {
@@ -20,7 +20,7 @@ fn first_touch<F: Format>(space: &Space<F>, frame: usize) -> bool {
     is_first
 }
 
-fn two_first_touches<F: Format + 'static>() {
+fn two_first_touches<F: Mmu>() {
     check(None, || {
         let space = Space::<F>::alone(0);
         let other = spawn(&space, |space| first_touch(space, 1));

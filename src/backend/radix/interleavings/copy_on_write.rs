@@ -1,9 +1,9 @@
 //! Exchanges of one page: of two CPUs at once, and of a page that is being written.
 
 use super::frames::Reference;
+use super::mmu::Mmu;
 use super::space::{READ, Space, WRITE, leaf, run, unused};
 use super::{check, for_each_format, spawn};
-use crate::backend::radix::entry::format::Format;
 use crate::backend::run::Run;
 use crate::permissions::{Access, Permissions};
 
@@ -14,7 +14,7 @@ for_each_format! {
 }
 
 /// Exchanges the page for a copy, and writes it if it can be written by then.
-fn copy_and_write<F: Format>(space: &Space<F>, old: Run, cpu: usize, copy: usize) -> bool {
+fn copy_and_write<F: Mmu>(space: &Space<F>, old: Run, cpu: usize, copy: usize) -> bool {
     space.frames.fill(copy);
     let is_done = space.exchange(old, Reference(copy)).is_ok();
     let is_written = space.access(cpu, Access::Write);
@@ -22,15 +22,15 @@ fn copy_and_write<F: Format>(space: &Space<F>, old: Run, cpu: usize, copy: usize
     is_done
 }
 
-fn exchanges_of_a_leaf<F: Format + 'static>() {
+fn exchanges_of_a_leaf<F: Mmu>() {
     two_exchanges::<F>(READ);
 }
 
-fn exchanges_of_a_hidden_leaf<F: Format + 'static>() {
+fn exchanges_of_a_hidden_leaf<F: Mmu>() {
     two_exchanges::<F>(Permissions::empty());
 }
 
-fn two_exchanges<F: Format + 'static>(permissions: Permissions) {
+fn two_exchanges<F: Mmu>(permissions: Permissions) {
     check(Some(3), move || {
         let space = Space::<F>::alone(leaf::<F>(0, permissions));
         let old = run(0, permissions);
@@ -52,7 +52,7 @@ fn two_exchanges<F: Format + 'static>(permissions: Permissions) {
     });
 }
 
-fn a_page_that_is_written<F: Format + 'static>() {
+fn a_page_that_is_written<F: Mmu>() {
     check(None, || {
         let space = Space::<F>::alone(leaf::<F>(0, WRITE));
         let user = spawn(&space, |space| {
@@ -61,7 +61,7 @@ fn a_page_that_is_written<F: Format + 'static>() {
         });
         let (before, _) = space.exchange(run(0, WRITE), Reference(1)).unwrap();
         user.join().unwrap();
-        assert_eq!(before & F::DIRTY != 0, space.is_dirtied());
+        assert_eq!(F::marks(before) & F::DIRTY != 0, space.is_dirtied());
         assert_eq!(unused::<F>(before), leaf::<F>(0, WRITE));
         assert_eq!(unused::<F>(space.word()), leaf::<F>(1, WRITE));
         assert_eq!(space.frames.counts(), [0, 1, 1]);

@@ -1,9 +1,9 @@
 //! A reference that is taken to a frame on suspicion, beside an exchange that gives the frame back.
 
 use super::frames::Reference;
+use super::mmu::Mmu;
 use super::space::{READ, Space, WRITE, leaf, run};
 use super::{check, for_each_format, spawn};
-use crate::backend::radix::entry::format::Format;
 
 for_each_format! {
     fn what_is_held_is_not_free() = hold_and_exchange;
@@ -11,7 +11,7 @@ for_each_format! {
 }
 
 /// Exchanges the page. Its old frame becomes somebody else's at once, if that was the last reference.
-fn exchange_and_alloc<F: Format>(space: &Space<F>) -> bool {
+fn exchange_and_alloc<F: Mmu>(space: &Space<F>) -> bool {
     let (_, is_free) = space.exchange(run(0, READ), Reference(1)).unwrap();
     if is_free {
         space.frames.alloc(0);
@@ -19,7 +19,7 @@ fn exchange_and_alloc<F: Format>(space: &Space<F>) -> bool {
     is_free
 }
 
-fn hold_and_exchange<F: Format + 'static>() {
+fn hold_and_exchange<F: Mmu>() {
     check(None, || {
         let space = Space::<F>::alone(leaf::<F>(0, READ));
         let other = spawn(&space, exchange_and_alloc);
@@ -32,7 +32,7 @@ fn hold_and_exchange<F: Format + 'static>() {
     });
 }
 
-fn hold_of_the_copy<F: Format + 'static>() {
+fn hold_of_the_copy<F: Mmu>() {
     check(None, || {
         let space = Space::<F>::alone(leaf::<F>(0, READ));
         let other = spawn(&space, |space| {

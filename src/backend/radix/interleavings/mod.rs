@@ -2,7 +2,7 @@
 //! with `RUSTFLAGS="--cfg loom" cargo test --release --lib`.
 //!
 //! What runs here are the transitions that the edits call, with loom's atomics in the place of `core`'s. Each test is
-//! of one page, with the words of RISC-V and of a format that breaks before it makes.
+//! of one page, with the words of RISC-V and of Arm, whose MMU tells of a write by a bit of the permissions.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -14,6 +14,7 @@ mod copy_on_write;
 mod frames;
 mod harvest;
 mod hold;
+mod mmu;
 mod permit;
 mod protect;
 mod reuse;
@@ -26,7 +27,7 @@ use alloc::sync::Arc;
 use loom::model::Builder;
 use loom::thread::{self, JoinHandle};
 
-use super::entry::format::Format;
+use mmu::Mmu;
 use space::Space;
 
 /// Runs `model` in every way in which its threads can be interleaved, up to this many preemptions; `None`: in all.
@@ -37,7 +38,7 @@ fn check(preemptions: Option<usize>, model: impl Fn() + Sync + Send + 'static) {
 }
 
 /// Another CPU, which does this in `space`.
-fn spawn<F: Format + 'static, R: 'static>(
+fn spawn<F: Mmu, R: 'static>(
     space: &Arc<Space<F>>,
     cpu: impl FnOnce(&Space<F>) -> R + 'static,
 ) -> JoinHandle<R> {
@@ -56,7 +57,7 @@ macro_rules! for_each_format {
 
             #[test]
             fn where_entries_are_broken_before_others_are_made() {
-                super::$model::<crate::backend::radix::arm_like::format::ArmLike>();
+                super::$model::<crate::backend::aarch64::Aarch64Format<4>>();
             }
         }
     )*};

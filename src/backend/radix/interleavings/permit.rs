@@ -1,9 +1,9 @@
 //! Permissions that are added, beside an exchange, a touch and the MMU.
 
 use super::frames::Reference;
+use super::mmu::Mmu;
 use super::space::{READ, Space, WRITE, leaf, run, unused};
 use super::{check, for_each_format, spawn};
-use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::entry::transition::permit::permit;
 use crate::backend::radix::entry::transition::touch::touch;
 use crate::permissions::Access;
@@ -13,11 +13,11 @@ for_each_format! {
     fn permit_and_touch_are_both_done() = permit_and_touch;
 }
 
-fn permit_write<F: Format>(space: &Space<F>) -> bool {
+fn permit_write<F: Mmu>(space: &Space<F>) -> bool {
     permit::<F>(&space.entry, run(0, READ), F::permissions(WRITE)).is_ok()
 }
 
-fn permit_and_exchange<F: Format + 'static>() {
+fn permit_and_exchange<F: Mmu>() {
     check(Some(3), || {
         let space = Space::<F>::alone(leaf::<F>(0, READ));
         let other = spawn(&space, permit_write);
@@ -37,7 +37,7 @@ fn permit_and_exchange<F: Format + 'static>() {
     });
 }
 
-fn permit_and_touch<F: Format + 'static>() {
+fn permit_and_touch<F: Mmu>() {
     check(None, || {
         let space = Space::<F>::alone(leaf::<F>(0, READ));
         let other = spawn(&space, |space| {
@@ -49,7 +49,7 @@ fn permit_and_touch<F: Format + 'static>() {
         let is_written = user.join().unwrap();
         let word = space.word();
         assert_eq!(unused::<F>(word), leaf::<F>(0, WRITE));
-        assert_ne!(word & F::ACCESSED, 0);
-        assert_eq!(word & F::DIRTY != 0, is_written);
+        assert_ne!(F::marks(word) & F::ACCESSED, 0);
+        assert_eq!(F::marks(word) & F::DIRTY != 0, is_written);
     });
 }

@@ -2,10 +2,10 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
+use super::mmu::Mmu;
 use super::space::{READ, Space, WRITE, leaf, unused};
 use super::{check, for_each_format, spawn};
 use crate::backend::radix::entry::allowed::Allowed;
-use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::entry::transition::rewrite::rewrite;
 use crate::permissions::{Access, Permissions};
 
@@ -14,15 +14,15 @@ for_each_format! {
     fn hiding_loses_no_dirty_bit() = hiding;
 }
 
-fn write_protection<F: Format + 'static>() {
+fn write_protection<F: Mmu>() {
     protect::<F>(READ);
 }
 
-fn hiding<F: Format + 'static>() {
+fn hiding<F: Mmu>() {
     protect::<F>(Permissions::empty());
 }
 
-fn protect<F: Format + 'static>(permissions: Permissions) {
+fn protect<F: Mmu>(permissions: Permissions) {
     check(None, move || {
         let space = Space::<F>::alone(leaf::<F>(0, WRITE));
         let user = spawn(&space, |space| {
@@ -37,7 +37,7 @@ fn protect<F: Format + 'static>(permissions: Permissions) {
         let word = space.word();
         assert_eq!(unused::<F>(before), leaf::<F>(0, WRITE));
         assert_eq!(unused::<F>(word), leaf::<F>(0, permissions));
-        assert_eq!(word & F::DIRTY != 0, space.is_dirtied());
-        assert_eq!(before & F::DIRTY, word & F::DIRTY);
+        assert_eq!(F::marks(word) & F::DIRTY != 0, space.is_dirtied());
+        assert_eq!(F::marks(before) & F::DIRTY, F::marks(word) & F::DIRTY);
     });
 }

@@ -3,9 +3,9 @@
 use alloc::sync::Arc;
 
 use super::frames::{Frames, Reference};
+use super::mmu::Mmu;
 use super::space::{READ, Space, WRITE, leaf, run, unused};
 use super::{check, for_each_format, spawn};
-use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::entry::transition::permit::permit;
 use crate::permissions::Access;
 
@@ -15,7 +15,7 @@ for_each_format! {
 
 /// As the manager does at a write: reuses the frame if nobody else has it, else copies it. Then the user does `write`.
 /// Answers the frame.
-fn own<F: Format>(space: &Space<F>, copy: usize, write: fn(&Frames, usize)) -> usize {
+fn own<F: Mmu>(space: &Space<F>, copy: usize, write: fn(&Frames, usize)) -> usize {
     let (frames, old) = (&space.frames, run(0, READ));
     if frames.is_unique(0) {
         assert!(permit::<F>(&space.entry, old, F::permissions(WRITE)).is_ok());
@@ -29,7 +29,7 @@ fn own<F: Format>(space: &Space<F>, copy: usize, write: fn(&Frames, usize)) -> u
     copy
 }
 
-fn two_sharers<F: Format + 'static>() {
+fn two_sharers<F: Mmu>() {
     check(Some(3), || {
         let frames = Arc::new(Frames::new([2, 1, 1]));
         let spaces = [(); 2].map(|()| Space::<F>::new(leaf::<F>(0, READ), &frames));

@@ -9,10 +9,10 @@ use loom::sync::Mutex;
 use loom::sync::atomic::AtomicU64;
 
 use super::frames::{Frames, Reference};
+use super::mmu::Mmu;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::attributes::{Attributes, MemoryType};
-use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::entry::transition::hold::hold;
 use crate::backend::radix::entry::transition::swap::swap;
 use crate::backend::radix::entry::transition::touch::allows;
@@ -50,9 +50,9 @@ pub(super) struct Events {
 }
 
 /// The word of a leaf of a frame that is the page table's own, neither accessed nor dirty.
-pub(super) fn leaf<F: Format>(frame: usize, permissions: Permissions) -> u64 {
+pub(super) fn leaf<F: Mmu>(frame: usize, permissions: Permissions) -> u64 {
     let run = run(frame, permissions);
-    F::leaf(run.first, run.attributes, 0) | F::OWNED
+    F::leaf(run.first, run.attributes, 0) | F::UNUSED | F::OWNED
 }
 
 /// The page, mapped so.
@@ -68,11 +68,11 @@ pub(super) fn run(frame: usize, permissions: Permissions) -> Run {
 }
 
 /// The bits of `word` but for accessed and dirty.
-pub(super) fn unused<F: Format>(word: u64) -> u64 {
-    word & !(F::ACCESSED | F::DIRTY)
+pub(super) fn unused<F: Mmu>(word: u64) -> u64 {
+    F::unmarked(word, F::ACCESSED | F::DIRTY)
 }
 
-impl<F: Format> Space<F> {
+impl<F: Mmu> Space<F> {
     pub(super) fn new(entry: u64, frames: &Arc<Frames>) -> Arc<Self> {
         Arc::new(Self {
             entry: AtomicU64::new(entry),
@@ -92,7 +92,7 @@ impl<F: Format> Space<F> {
     pub(super) fn access(&self, cpu: usize, access: Access) -> bool {
         let mut tlb = self.tlbs[cpu].lock().unwrap();
         let may =
-            |leaf: &u64| allows::<F>(*leaf, 0, access) && leaf & F::used(access) == F::used(access);
+            |leaf: &u64| allows::<F>(*leaf, 0, access) && F::used(access) & !F::marks(*leaf) == 0;
         let cached = (*tlb).filter(may);
         let Some(leaf) = cached.or_else(|| self.walk(access)) else {
             return false;
@@ -109,7 +109,7 @@ impl<F: Format> Space<F> {
     fn walk(&self, access: Access) -> Option<u64> {
         let mut word = self.entry.load(Acquire);
         while allows::<F>(word, 0, access) {
-            let used = word | F::used(access);
+            let used = F::used_by_mmu(word, access);
             if used == word {
                 return Some(word);
             }
@@ -126,7 +126,8 @@ impl<F: Format> Space<F> {
     }
 
     fn note_used(&self, word: u64, used: u64) {
-        let is_dirtied = used & !word & F::DIRTY != 0 && F::addr(word) == Frames::addr(0);
+        let is_dirtied =
+            F::marks(used) & !F::marks(word) & F::DIRTY != 0 && F::addr(word) == Frames::addr(0);
         self.events
             .dirtied
             .fetch_add(usize::from(is_dirtied), Relaxed);
@@ -179,7 +180,9 @@ impl<F: Format> Space<F> {
         match swap::<F>(&self.entry, old, new, true, || false, || self.flush()) {
             Ok(before) => {
                 let replaced = Reference(Frames::number(old.first));
-                let last = self.frames.release(replaced, before & F::DIRTY != 0);
+                let last = self
+                    .frames
+                    .release(replaced, F::marks(before) & F::DIRTY != 0);
                 Ok((before, last.is_some()))
             }
             Err(found) => {

@@ -1,9 +1,9 @@
 //! Accessed and dirty bits that a CPU sets, beside the MMU and an exchange.
 
 use super::frames::Reference;
+use super::mmu::Mmu;
 use super::space::{Space, WRITE, leaf, run, unused};
 use super::{check, for_each_format, spawn};
-use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::entry::transition::touch::touch;
 use crate::permissions::Access;
 
@@ -12,7 +12,7 @@ for_each_format! {
     fn a_touch_brings_no_old_leaf_back() = touch_and_exchange;
 }
 
-fn touch_and_mmu<F: Format + 'static>() {
+fn touch_and_mmu<F: Mmu>() {
     check(None, || {
         let space = Space::<F>::alone(leaf::<F>(0, WRITE));
         let user = spawn(&space, |space| {
@@ -20,11 +20,13 @@ fn touch_and_mmu<F: Format + 'static>() {
         });
         assert!(touch::<F>(&space.entry, 0, Access::Read).is_ok());
         assert!(user.join().unwrap());
-        assert_eq!(space.word(), leaf::<F>(0, WRITE) | F::used(Access::Write));
+        let word = space.word();
+        assert_eq!(unused::<F>(word), leaf::<F>(0, WRITE));
+        assert_eq!(F::marks(word), F::used(Access::Write));
     });
 }
 
-fn touch_and_exchange<F: Format + 'static>() {
+fn touch_and_exchange<F: Mmu>() {
     check(None, || {
         let space = Space::<F>::alone(leaf::<F>(0, WRITE));
         let other = spawn(&space, |space| touch::<F>(&space.entry, 0, Access::Write));
@@ -33,7 +35,7 @@ fn touch_and_exchange<F: Format + 'static>() {
         let word = space.word();
         assert_eq!(unused::<F>(word), leaf::<F>(1, WRITE));
         // A touch that was refused met the broken leaf. Else its bits are in one of the two.
-        let used = (before | word) & F::used(Access::Write);
+        let used = (F::marks(before) | F::marks(word)) & F::used(Access::Write);
         assert_eq!(
             used,
             if touched.is_ok() {

@@ -14,8 +14,9 @@ use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::entry::word::Word;
 use crate::backend::radix::memory::Radix;
 use crate::backend::radix::walk::cut::Cut;
+use crate::backend::radix::walk::fit::Fit;
 use crate::backend::radix::walk::slot::{Slot, slots};
-use crate::backend::radix::walk::table::{Table, leaves_fit};
+use crate::backend::radix::walk::table::Table;
 use crate::backend::run::Run;
 use crate::platform::Platform;
 
@@ -23,7 +24,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
     /// The number of new tables for `run`, alone in its verb. O(levels), as long as it is all in one slot; else
     /// `O(tables touched)`.
     pub(in crate::backend::radix) fn cost_of_run(&self, run: &Run) -> usize {
-        let (area, distance) = (run.area, run.distance());
+        let (area, fit) = (run.area, self.fit(run));
         let mut at = self.root_addr();
         let mut level = Self::TOP;
         while let Some(below) = level.checked_sub(1) {
@@ -34,14 +35,14 @@ impl<F: Format, P: Platform> Radix<F, P> {
             match Word::read::<F>(slot.of(self.table(at)).load(Acquire), level) {
                 Word::Table(child) => (at, level) = (child, below),
                 Word::Leaf(_) => return 0,
-                _ if fits::<F>(slot, distance, level) => return 0,
-                _ => return 1 + new_tables::<F>(area, distance, below),
+                _ if fits(slot, fit, level) => return 0,
+                _ => return 1 + new_tables(area, fit, below),
             }
         }
         let earlier = &EarlierEdits::NONE;
         let cost = MapCost {
             radix: self,
-            distance,
+            fit,
             earlier,
         };
         cost.below(Place::There(at), level, area)
@@ -57,7 +58,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
         } else {
             let cost = MapCost {
                 radix: self,
-                distance: run.distance(),
+                fit: self.fit(run),
                 earlier,
             };
             cost.below(Place::There(self.root_addr()), Self::TOP, run.area)
@@ -70,8 +71,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
 /// The count of one run.
 struct MapCost<'a, F: Format, P: Platform> {
     radix: &'a Radix<F, P>,
-    /// How far the frames are behind the pages: it decides how large leaves can be.
-    distance: u64,
+    /// It decides how large leaves can be.
+    fit: Fit,
     earlier: &'a EarlierEdits,
 }
 
@@ -92,7 +93,7 @@ impl<F: Format, P: Platform> MapCost<'_, F, P> {
         if level == 0 {
             return 0;
         }
-        let cut = Cut::for_leaves::<F>(area, self.distance, level);
+        let cut = Cut::for_leaves(area, self.fit, level);
         let ends = cut.ends().map(|end| self.of_slots(place, level, end));
         let mut new = ends.sum();
         if let Some(body) = cut.body.filter(|_| self.has_tables(place, level, cut)) {
@@ -124,7 +125,7 @@ impl<F: Format, P: Platform> MapCost<'_, F, P> {
                     self.below(Place::There(child), below, slot.piece())
                 }
                 Word::Leaf(_) if !self.earlier.may_unmap(slot.whole()) => 0,
-                _ if fits::<F>(slot, self.distance, level) => 0,
+                _ if fits(slot, self.fit, level) => 0,
                 Word::Leaf(_) => self.in_leaf(slot, below),
                 _ if matches!(place, Place::Leaf) => self.in_leaf(slot, below),
                 _ => self.in_nothing(slot, below),
@@ -147,7 +148,7 @@ impl<F: Format, P: Platform> MapCost<'_, F, P> {
         if self.earlier.holds_last(slot.whole()) {
             return self.below(Place::Absent, below, slot.piece());
         }
-        1 + new_tables::<F>(slot.piece(), self.distance, below)
+        1 + new_tables(slot.piece(), self.fit, below)
     }
 
     fn table_at(&self, place: Place) -> Option<&Table> {
@@ -176,7 +177,7 @@ impl<F: Format, P: Platform> MapCost<'_, F, P> {
     }
 }
 
-/// Whether one leaf can map all of `slot`, to frames that are `distance` behind, and the edit wants all of it.
-fn fits<F: Format>(slot: Slot, distance: u64, level: usize) -> bool {
-    slot.is_whole() && leaves_fit::<F>(distance, level)
+/// Whether one leaf can map all of `slot`, and the edit wants all of it.
+fn fits(slot: Slot, fit: Fit, level: usize) -> bool {
+    slot.is_whole() && fit.has_leaves(level)
 }

@@ -75,7 +75,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
     fn replaced(&self, leaf: u64) -> Replaced {
         Replaced {
             frame: self.take_frame(F::addr(leaf)),
-            dirty: leaf & F::DIRTY != 0,
+            dirty: F::marks(leaf) & F::DIRTY != 0,
         }
     }
 }

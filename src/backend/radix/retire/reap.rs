@@ -81,6 +81,7 @@ impl<F: Format, P: Platform> Exclusive<'_, F, P> {
     /// Gives back the frame of an owned leaf, and says whether it was written through.
     fn release_page(self, leaf: u64) {
         let frame = self.take_frame(F::addr(leaf));
-        self.platform().release(frame, leaf & F::DIRTY != 0);
+        self.platform()
+            .release(frame, F::marks(leaf) & F::DIRTY != 0);
     }
 }

@@ -2,10 +2,10 @@
 
 use core::ops::Range;
 
-use super::table::{index, leaves_fit, span};
+use super::fit::Fit;
+use super::table::{index, span};
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
-use crate::backend::radix::entry::format::Format;
 
 /// An area that lies within one table, cut in three: slots that it covers, and the parts of slots before and behind.
 ///
@@ -57,15 +57,11 @@ impl Cut {
         }
     }
 
-    /// The cut of `area` for a run whose frames are `distance` behind its pages. It has a body only where leaves at
-    /// `level` fit: elsewhere, all of the area belongs in tables below. O(1).
+    /// The cut of `area` for the leaves of a run. It has a body only where leaves at `level` fit: elsewhere, all of the
+    /// area belongs in tables below. O(1).
     #[inline]
-    pub(crate) const fn for_leaves<F: Format>(
-        area: MemoryArea,
-        distance: u64,
-        level: usize,
-    ) -> Self {
-        if leaves_fit::<F>(distance, level) {
+    pub(crate) const fn for_leaves(area: MemoryArea, fit: Fit, level: usize) -> Self {
+        if fit.has_leaves(level) {
             Self::new(area, level)
         } else {
             Self::without_body(area)

@@ -16,6 +16,7 @@
 pub(super) mod cut;
 pub(super) mod filled;
 pub(super) mod find;
+pub(super) mod fit;
 pub(super) mod leaves;
 pub(super) mod ranges;
 pub(super) mod slot;

@@ -4,7 +4,6 @@ use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use crate::addr::VirtAddr;
-use crate::backend::radix::entry::format::Format;
 use crate::frame::FRAME_SIZE;
 
 /// The number of words in a table.
@@ -84,13 +83,6 @@ fn any_in(
 /// The number of bytes that one slot at `level` spans.
 pub(crate) const fn span(level: usize) -> usize {
     FRAME_SIZE << (9 * level)
-}
-
-/// Whether leaves at `level` can map whole slots to frames that are `distance` behind their pages. A leaf is aligned
-/// to its size on both sides, so the distance must be a multiple of the span.
-#[inline]
-pub(crate) const fn leaves_fit<F: Format>(distance: u64, level: usize) -> bool {
-    level <= F::HIGHEST_LEAF && distance % span(level) as u64 == 0
 }
 
 /// The number of the slot for `addr` in its table at `level`; less than [`ENTRIES`].

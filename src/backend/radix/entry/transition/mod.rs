@@ -9,14 +9,15 @@
 //! | [`hold`] | leaf, hidden | as it was, with a reference to its frame more | other CPUs, the MMU |
 //! | [`rewrite`] | leaf, hidden | hidden, leaf | the MMU |
 //! | [`retire`] | leaf, hidden | retired, empty | the MMU |
-//! | [`harvest`] | used leaf | leaf | the MMU |
+//! | [`unmark`](mark::unmark) | used leaf | leaf | the MMU |
+//! | [`mark`](mark::mark) | leaf | used leaf | the MMU |
 //!
 //! Each is for any [`Place`](crate::place::Place). The edits call it with `core`'s atomics, and loom with its own: the
 //! tests in `interleavings` let every way come to pass in which these meet.
 
 pub(in crate::backend::radix) mod claim;
-pub(in crate::backend::radix) mod harvest;
 pub(in crate::backend::radix) mod hold;
+pub(in crate::backend::radix) mod mark;
 pub(in crate::backend::radix) mod permit;
 pub(in crate::backend::radix) mod retire;
 pub(in crate::backend::radix) mod rewrite;

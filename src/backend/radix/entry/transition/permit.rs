@@ -19,6 +19,6 @@ pub(in crate::backend::radix) fn permit<F: Format>(
     bits: u64,
 ) -> Result<u64, u64> {
     place.fetch_update(Relaxed, Relaxed, |word| {
-        is_run::<F>(word, old).then_some((word & F::KEPT) | bits)
+        is_run::<F>(word, old).then_some(F::permitted(word, bits))
     })
 }

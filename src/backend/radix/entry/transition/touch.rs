@@ -18,7 +18,7 @@ pub(in crate::backend::radix) fn touch<F: Format>(
     access: Access,
 ) -> Result<u64, u64> {
     place.fetch_update(Relaxed, Relaxed, |word| {
-        allows::<F>(word, level, access).then_some(word | F::used(access))
+        allows::<F>(word, level, access).then_some(F::marked(word, F::used(access)))
     })
 }
 

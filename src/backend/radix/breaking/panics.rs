@@ -4,8 +4,8 @@ extern crate std;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use super::Arm;
 use super::edits::{ASID, LARGE, PAGE, READ, area, attributes, run};
-use super::format::ArmLike;
 use super::platform::Platform;
 use crate::addr::VirtAddr;
 use crate::backend::Paging;
@@ -31,7 +31,7 @@ fn strikes(platform: &Platform, n: usize, verb: impl FnOnce()) -> bool {
 fn a_page_is_put_back_when_its_exchange_is_left_by_a_panic() {
     for n in 1.. {
         let platform = Platform::new(64);
-        let mut table = Radix::<ArmLike, _>::new(&platform).unwrap();
+        let mut table = Radix::<Arm, _>::new(&platform).unwrap();
         let old = run(PAGE, 0x8000_0000, PAGE);
         table.edit(Edit::Map(old), ASID).unwrap();
         let frame = platform.alloc().unwrap();
@@ -73,7 +73,7 @@ fn edits_that_are_left_by_a_panic_while_a_leaf_is_broken_are_made_up_for() {
     for edit in edits {
         for n in 1.. {
             let platform = Platform::new(64);
-            let mut table = Radix::<ArmLike, _>::new(&platform).unwrap();
+            let mut table = Radix::<Arm, _>::new(&platform).unwrap();
             for run in [
                 run(LARGE, 0x4000_0000, LARGE),
                 run(PAGE, 0x1000, PAGE),

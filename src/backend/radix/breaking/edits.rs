@@ -1,14 +1,12 @@
 //! The edits, and what is special to the format.
 
-use super::format::ArmLike;
+use super::Arm;
 use super::platform::{Platform, Told};
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::area::MemoryArea;
 use crate::asid::Asid;
 use crate::attributes::{Attributes, MemoryType};
 use crate::backend::Paging;
-use crate::backend::contract;
-use crate::backend::mock::HostFrames;
 use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::radix::{AccessedDirty, Features, Format, Radix};
 use crate::backend::run::{Entry, Run};
@@ -17,7 +15,7 @@ use crate::flush::Retired;
 use crate::frame::FrameAllocator;
 use crate::permissions::Permissions;
 
-type Table = Radix<ArmLike, Platform>;
+type Table = Radix<Arm, Platform>;
 
 pub(super) const PAGE: usize = 0x1000;
 pub(super) const LARGE: usize = 0x20_0000;
@@ -55,10 +53,10 @@ fn place(table: &Table, addr: usize) -> PhysAddr {
         let index = (addr >> (12 + 9 * level)) % 512;
         let place = at.checked_add(8 * index).unwrap();
         let word = table.platform().word(place);
-        if !ArmLike::is_table(word, level) {
+        if !Arm::is_table(word, level) {
             return place;
         }
-        at = ArmLike::child(word);
+        at = Arm::child(word);
     }
     unreachable!("pages are no tables")
 }
@@ -68,45 +66,9 @@ fn last(table: &Table, addr: usize) -> u64 {
 }
 
 #[test]
-fn the_contract_holds() {
-    contract::check(
-        || Radix::<ArmLike, _>::new(HostFrames::new(1024)).unwrap(),
-        |table| table.platform().frames_in_use(),
-    );
-    contract::check_paging(
-        || Radix::<ArmLike, _>::new(HostFrames::new(1024)).unwrap(),
-        |table| table.platform().frames_in_use(),
-    );
-}
-
-#[test]
-fn words_are_what_the_format_says() {
-    let mut table = table();
-    table
-        .edit(Edit::Map(run(PAGE, 0x8000_0000, PAGE)), ASID)
-        .unwrap();
-    table
-        .edit(Edit::Map(run(LARGE, 0x4000_0000, LARGE)), ASID)
-        .unwrap();
-    let used = 1 << 55 | 1 << 10;
-    let page = 0x8000_0000 | 1 << 54 | 1 << 11 | used | 0b11;
-    assert_eq!(last(&table, PAGE), page);
-    let block = 0x4000_0000 | 1 << 54 | 1 << 11 | used | 0b01;
-    assert_eq!(last(&table, LARGE), block);
-    table
-        .edit(Edit::Protect(area(PAGE, PAGE), READ), ASID)
-        .unwrap();
-    assert_eq!(last(&table, PAGE), page | 1 << 7);
-    table.check_invariants().unwrap();
-}
-
-#[test]
 fn a_large_leaf_is_broken_and_flushed_before_a_table_takes_its_place() {
     for policy in [AccessedDirty::Preset, AccessedDirty::Hardware] {
-        let features = Features {
-            accessed_dirty: policy,
-            ..Features::default()
-        };
+        let features = Features::new().with_accessed_dirty(policy);
         let mut table = Table::with_features(Platform::new(64), features).unwrap();
         table
             .edit(Edit::Map(run(LARGE, 0x4000_0000, LARGE)), ASID)
@@ -125,8 +87,8 @@ fn a_large_leaf_is_broken_and_flushed_before_a_table_takes_its_place() {
         else {
             panic!("{told:?}")
         };
-        assert_eq!(broken & ArmLike::VALID, 0, "{policy:?}");
-        assert!(ArmLike::is_table(made, 1) && made == after, "{policy:?}");
+        assert_eq!(broken & Arm::VALID, 0, "{policy:?}");
+        assert!(Arm::is_table(made, 1) && made == after, "{policy:?}");
         let entry = table.entry(VirtAddr::new(LARGE));
         assert_eq!(entry, Entry::Leaf(run(LARGE, 0x4000_0000, PAGE)));
         assert_eq!(table.entry(VirtAddr::new(LARGE + PAGE)), Entry::Empty);
@@ -151,8 +113,8 @@ fn a_page_is_broken_and_flushed_before_another_frame_takes_its_place() {
     let [(Told::Flush, broken), (Told::Valid, made)] = told[..] else {
         panic!("{told:?}")
     };
-    assert_eq!(broken & ArmLike::VALID, 0);
-    assert_eq!(ArmLike::addr(made), first);
+    assert_eq!(broken & Arm::VALID, 0);
+    assert_eq!(Arm::addr(made), first);
     table.edit(Edit::Unmap(area(PAGE, PAGE)), ASID).unwrap();
     assert_eq!(table.platform().frames.frames_in_use(), 1, "the root");
 }
@@ -182,7 +144,7 @@ fn nothing_is_mapped_where_something_was_before_that_is_flushed() {
         let mut out = Retired::new();
         table.unmap(at(new), &mut reserved, &mut out);
         assert!(out.entries(), "its entry waits");
-        assert_eq!(table.platform().word(place) & ArmLike::VALID, 0);
+        assert_eq!(table.platform().word(place) & Arm::VALID, 0);
         assert_ne!(table.platform().word(place), 0);
         if size == PAGE && !beside {
             // Its table goes.
@@ -213,7 +175,7 @@ fn who_meets_a_broken_page_looks_again() {
     let word = table.find_page(VirtAddr::new(PAGE)).unwrap();
     let leaf = word.load(core::sync::atomic::Ordering::Relaxed);
     // As another CPU leaves it until its flush is acknowledged.
-    let busy = crate::backend::radix::entry::retired::retired_leaf::<ArmLike>(leaf);
+    let busy = crate::backend::radix::entry::retired::retired_leaf::<Arm>(leaf);
     word.store(busy, core::sync::atomic::Ordering::Relaxed);
     let page = VirtAddr::new(PAGE);
     assert_eq!(
@@ -241,7 +203,7 @@ fn who_meets_a_broken_page_looks_again() {
 
 #[test]
 fn each_half_has_a_root_of_its_own() {
-    let [lower, upper] = *ArmLike::RANGES;
+    let [lower, upper] = *Arm::RANGES;
     let mut user = table();
     assert_eq!(user.ranges(), [lower]);
     let high = area(upper.start().get() + LARGE, LARGE);
@@ -255,7 +217,7 @@ fn each_half_has_a_root_of_its_own() {
     };
     kernel.edit(Edit::Map(mapped), ASID).unwrap();
     assert_eq!(kernel.entry(high.start()), Entry::Leaf(mapped));
-    assert_eq!(last(&kernel, high.start().get()) & ArmLike::LOCAL, 0);
+    assert_eq!(last(&kernel, high.start().get()) & Arm::LOCAL, 0);
     // The same slots of the other root are other addresses.
     user = Table::with_kernel(Platform::new(64), &kernel).unwrap();
     assert_eq!(user.ranges(), [lower]);
