@@ -9,8 +9,10 @@ pub enum Call {
     Flush,
     /// [`Tlb::made_valid`](crate::Tlb::made_valid) of the machine, with all of its fences.
     MadeValid,
-    /// One `sfence.vma` on one CPU, whoever asked for it.
+    /// One `sfence.vma` on one CPU, or one `TLBI`, whoever asked for it.
     Fence,
+    /// One barrier for walks and invalidations, which is Arm's `DSB`, whoever asked for it.
+    Barrier,
 }
 
 /// How often a call was made, and which one to come is left out.
@@ -26,6 +28,7 @@ pub(super) struct Calls {
     flushes: Counter,
     made_valid: Counter,
     fences: Counter,
+    barriers: Counter,
 }
 
 impl Calls {
@@ -42,6 +45,7 @@ impl Calls {
             Call::Flush => self.flushes.calls,
             Call::MadeValid => self.made_valid.calls,
             Call::Fence => self.fences.calls,
+            Call::Barrier => self.barriers.calls,
         }
     }
 
@@ -55,6 +59,7 @@ impl Calls {
             Call::Flush => &mut self.flushes,
             Call::MadeValid => &mut self.made_valid,
             Call::Fence => &mut self.fences,
+            Call::Barrier => &mut self.barriers,
         }
     }
 }

@@ -26,6 +26,7 @@
 mod architecture;
 mod bytes;
 mod calls;
+mod conflict;
 mod cpu;
 mod data;
 mod handle;
@@ -44,6 +45,7 @@ mod trap;
 
 pub use architecture::Architecture;
 pub use calls::Call;
+pub use conflict::Conflict;
 pub use cpu::{Cpu, Look};
 pub use handle::Machine;
 pub use privilege::Privilege;

@@ -30,6 +30,10 @@ pub enum Kind<R> {
 pub enum Reach {
     /// Both halves: the bits above those that are translated equal the highest of them.
     Both,
+    /// The lower half: the bits above those that are translated are 0.
+    Lower,
+    /// The upper half: the bits above those that are translated are 1.
+    Upper,
 }
 
 /// The tables that translate an address.
@@ -71,6 +75,9 @@ pub trait Rules: Copy + Eq + Debug + Send + Sync + 'static {
 
     /// The most levels of tables that a CPU may have.
     const LEVELS: usize;
+
+    /// Whether a valid entry must be made invalid, and flushed, before some other takes its place.
+    const BREAKS: bool = false;
 
     /// The mode that the CPU runs in.
     fn privilege(registers: &mut Self::Registers) -> &mut Privilege;
@@ -118,6 +125,12 @@ pub trait Rules: Copy + Eq + Debug + Send + Sync + 'static {
     /// Whether a cached leaf can only fault where the leaf in `memory` would not. Both lead to the same address.
     fn allows_less(self, cached: Leaf<Self>, memory: Leaf<Self>) -> bool;
 
+    /// Whether the new leaf must not take the place of the cached one at once ([`BREAKS`](Self::BREAKS)).
+    fn conflicts(self, cached: Leaf<Self>, new: Leaf<Self>) -> bool {
+        let _ = (cached, new);
+        false
+    }
+
     /// What a CPU says of an access that stopped.
     fn cause(
         self,
@@ -149,9 +162,12 @@ pub const fn span(level: usize) -> usize {
 impl Root {
     /// The address that has these low bits, of those that are translated from here.
     pub fn extend(self, low: usize) -> VirtAddr {
-        let unused = usize::BITS - 12 - 9 * u32::try_from(self.levels).unwrap_or(0);
-        match self.reach {
-            Reach::Both => VirtAddr::new((((low << unused) as isize) >> unused) as usize),
-        }
+        let used = 12 + 9 * u32::try_from(self.levels).unwrap_or(0);
+        let unused = usize::BITS - used;
+        VirtAddr::new(match self.reach {
+            Reach::Both => (((low << unused) as isize) >> unused) as usize,
+            Reach::Lower => low,
+            Reach::Upper => usize::MAX << used | low,
+        })
     }
 }
