@@ -23,6 +23,7 @@
 //! `tlb` keeps the cached entries, `state` fences them, and `oracle` compares them with a fresh walk. `rules` is what
 //! architectures differ in; each has a folder.
 
+mod aarch64;
 mod architecture;
 mod bytes;
 mod calls;
@@ -43,6 +44,7 @@ mod tlb;
 mod translate;
 mod trap;
 
+pub use aarch64::{AArch64, Abort, Fault, Hafdbs, Tlbi, VaBits};
 pub use architecture::Architecture;
 pub use calls::Call;
 pub use conflict::Conflict;
