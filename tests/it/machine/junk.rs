@@ -1,10 +1,9 @@
 //! Any bytes as tables: the machine answers something, and never panics.
 
-use kernel_vm::backend::mock::machine::Extensions;
-use kernel_vm::backend::riscv::Mode;
-use kernel_vm::{Access, FRAME_SIZE, Frame, FrameAllocator, PhysAddr, VirtAddr};
+use kernel_vm::backend::mock::machine::Machine;
+use kernel_vm::{Access, Asid, FRAME_SIZE, Frame, FrameAllocator, PhysAddr, VirtAddr};
 
-use super::tables::{Tables, clear, machine, write};
+use super::mmu::{Mmu, machine};
 
 /// A word for one of four tables.
 #[derive(Clone, Copy, Debug)]
@@ -27,68 +26,65 @@ impl From<(u64, u16, u8, bool)> for Word {
     }
 }
 
-/// Tables of such words, on a machine of their own.
-pub struct Junk {
-    tables: Tables,
-    extensions: Extensions,
+/// Tables of such words, on a machine of their own. Its first CPU runs on them; the last never translates.
+pub struct Junk<F: Mmu> {
+    machine: Machine<F::Cpus>,
     frames: [Option<Frame>; 4],
 }
 
-impl Junk {
-    pub fn new(mode: Mode, extensions: Extensions, seed: u64, words: &[Word]) -> Self {
-        let machine = machine(8, seed, extensions);
+impl<F: Mmu> Junk<F> {
+    pub fn new(cpus: F::Cpus, seed: u64, words: &[Word]) -> Self {
+        let machine = machine::<F>(8, seed, cpus);
         let frames = [(); 4].map(|()| machine.alloc().unwrap());
         let at = [0, 1, 2, 3].map(|n: usize| frames[n].addr());
-        at.into_iter().for_each(|table| clear(&machine, table));
+        let store = |at: PhysAddr, bytes: &[u8]| {
+            let at = VirtAddr::new(usize::try_from(at.get()).unwrap());
+            machine.cpu(usize::MAX).store(at, bytes).unwrap();
+        };
+        at.into_iter()
+            .for_each(|table| store(table, &[0; FRAME_SIZE]));
         for place in words {
-            let ppn = at[(place.word >> 20) as usize % 4].get() >> 12 << 10;
             let word = if place.leads_here {
-                ppn | place.word & 0x3ff
+                F::link(place.word, at[(place.word >> 20) as usize % 4])
             } else {
                 place.word
             };
             let slot = at[place.table].get() + 8 * place.index as u64;
-            write(&machine, PhysAddr::new(slot), word);
+            store(PhysAddr::new(slot), &word.to_le_bytes());
         }
-        let root = at[0];
-        let tables = Tables {
-            machine,
-            mode,
-            root,
-        };
+        F::run(machine.cpu(0), at[0], Asid::new(1));
         Self {
-            tables,
-            extensions,
+            machine,
             frames: frames.map(Some),
         }
     }
 
-    /// Accesses what is there, in every way. Every other address is a low one.
-    pub fn look(&self, addrs: &[usize]) {
-        let cpu = self.tables.cpu(0);
+    /// Accesses what is there, in every way. Every other address is a low one. Where the CPU leaves words and what it has
+    /// cached as they are, its answer must be one that it had announced.
+    pub fn look(&self, addrs: &[usize], leaves_words: bool) {
+        let cpu = self.machine.cpu(0);
         for (number, &addr) in addrs.iter().enumerate() {
             let low = addr % (512 * FRAME_SIZE);
             let vaddr = VirtAddr::new(if number % 2 == 0 { low } else { addr });
             for access in [Access::Read, Access::Write, Access::Execute] {
                 let look = cpu.look(vaddr, access);
                 let outcomes = cpu.outcomes(vaddr, access);
-                let is_known = outcomes.contains(&look.seen) || self.extensions.svadu;
+                let is_known = outcomes.contains(&look.seen) || !leaves_words;
                 assert!(is_known, "{look:?} {outcomes:?}");
             }
             let _ = cpu.load_u64(vaddr);
             let _ = cpu.store_u64(vaddr, u64::MAX);
             cpu.prefetch(vaddr);
-            cpu.sfence_vma(Some(vaddr), None);
-            let _ = self.tables.machine.stale();
+            F::forget_page(cpu, vaddr);
+            let _ = (self.machine.stale(), self.machine.conflict());
         }
     }
 }
 
-impl Drop for Junk {
+impl<F: Mmu> Drop for Junk<F> {
     fn drop(&mut self) {
-        let machine = &self.tables.machine;
-        machine.cpu(0).write_satp(0);
+        F::stop(self.machine.cpu(0));
         let frames = self.frames.iter_mut().filter_map(Option::take);
-        frames.for_each(|frame| machine.release(frame, false));
+        frames.for_each(|frame| self.machine.release(frame, false));
     }
 }

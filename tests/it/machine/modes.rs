@@ -57,7 +57,7 @@ fn a_flush_reaches_what_was_cached_in_a_wider_mode() {
 fn a_kernel_of_two_modes_flushes_without_an_address_where_it_must() {
     for seed in 0..16 {
         let machine = machine(16, seed, Extensions::default());
-        let shared = std::rc::Rc::new(Shared::new(machine.clone(), false));
+        let shared = std::rc::Rc::new(Shared::<Sv48Format>::new(machine.clone(), false));
         let asids = kernel_vm::AsidAllocator::<1>::new(16);
         let running = std::rc::Rc::new(Running::default());
         running.mask.set(1);

@@ -2,37 +2,50 @@
 
 use std::cell::Cell;
 
-use kernel_vm::backend::PageTableBackend;
-use kernel_vm::backend::mock::machine::{Call, Extensions, Machine, Privilege};
-use kernel_vm::backend::radix::Radix;
-use kernel_vm::backend::riscv::Satp;
+use kernel_vm::backend::aarch64::{Aarch64, Aarch64Va39};
+use kernel_vm::backend::mock::machine::{AArch64, Call, Machine, Privilege, X86_64 as Cpus};
+use kernel_vm::backend::radix::{AccessedDirty, Features, Radix};
+use kernel_vm::backend::x86_64::{X86_64, X86_64La57};
+use kernel_vm::backend::{PageTableBackend, Paging};
 use kernel_vm::backend::{sv39::Sv39, sv48::Sv48, sv57::Sv57};
-use kernel_vm::{Access, Asid, PhysAddr, VirtAddr};
+use kernel_vm::{Access, Asid, Permissions, PhysAddr, VirtAddr};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::select;
 
-use super::mmu::Mmu;
-use super::tables::machine;
+use super::mmu::{Mmu, POLICIES, machine, sayable};
 use crate::ops::{Pair, Step, step};
 use crate::subject::Subject;
 
 thread_local! {
     /// What the next machine of this test is made with: `fresh` is told nothing.
     static SEED: Cell<u64> = const { Cell::new(1) };
+    static POLICY: Cell<AccessedDirty> = const { Cell::new(AccessedDirty::Preset) };
 }
 
-impl<F: Mmu> Subject for Radix<F, Machine> {
+impl<F: Mmu> Subject for Radix<F, Machine<F::Cpus>> {
     fn fresh() -> Self {
-        let machine = machine(512, SEED.get(), Extensions::default());
-        let backend = Self::new(machine.clone()).unwrap();
-        let satp = Satp::new(F::MODE, Asid::new(0), backend.root());
-        (0..2).for_each(|cpu| machine.cpu(cpu).write_satp(satp.bits()));
+        let machine = machine::<F>(512, SEED.get(), F::cpus_with(POLICY.get()));
+        let features = Features::new().with_accessed_dirty(POLICY.get());
+        let backend = Self::with_features(machine.clone(), features).unwrap();
+        let (root, asid) = (backend.root(), Asid::new(0));
+        (0..2).for_each(|cpu| F::run(machine.cpu(cpu), root, asid));
         backend
     }
 
-    /// In the mode that the page is for; whatever the CPU may answer, it must answer this.
+    fn sayable(permissions: Permissions) -> Permissions {
+        sayable::<F>(permissions)
+    }
+
+    /// In the mode that the page is for; whatever the CPU may answer, it must answer this. Where software keeps accessed
+    /// and dirty bits, the kernel has answered the fault.
     fn look(&self, cpu: usize, addr: VirtAddr, access: Access) -> Option<PhysAddr> {
+        assert_eq!(self.platform().conflict(), None, "{}", self.platform());
         let cpu = self.platform().cpu(cpu);
+        if POLICY.get() == AccessedDirty::Software {
+            let _ = self.touch(addr, access);
+            F::forget_page(cpu, addr);
+        }
         let modes = [Privilege::Supervisor, Privilege::User].map(|privilege| {
             cpu.set_privilege(privilege);
             let seen = cpu.translate(addr, access);
@@ -59,7 +72,12 @@ impl<F: Mmu> Subject for Radix<F, Machine> {
 
 /// Does `steps` to a space on a machine with this seed, and to its model.
 fn run<B: Subject>(steps: Vec<Step>, seed: u64) {
+    run_with::<B>(steps, seed, AccessedDirty::Preset);
+}
+
+fn run_with<B: Subject>(steps: Vec<Step>, seed: u64, policy: AccessedDirty) {
     SEED.set(seed);
+    POLICY.set(policy);
     let mut pair = Pair::<B>::new();
     steps.into_iter().for_each(|step| pair.step(step));
 }
@@ -89,5 +107,39 @@ proptest! {
         seed: u64,
     ) {
         run::<Sv57<Machine>>(steps, seed);
+    }
+
+    #[test]
+    fn the_manager_over_x86_64_on_the_machine_does_what_the_model_does(
+        steps in vec(step(), 50..70),
+        seed: u64,
+    ) {
+        run::<X86_64<Machine<Cpus>>>(steps, seed);
+    }
+
+    #[test]
+    fn the_manager_over_five_levels_of_x86_64_on_the_machine_does_what_the_model_does(
+        steps in vec(step(), 50..70),
+        seed: u64,
+    ) {
+        run::<X86_64La57<Machine<Cpus>>>(steps, seed);
+    }
+
+    #[test]
+    fn the_manager_over_aarch64_on_the_machine_does_what_the_model_does(
+        steps in vec(step(), 50..70),
+        seed: u64,
+        policy in select(&POLICIES),
+    ) {
+        run_with::<Aarch64<Machine<AArch64>>>(steps, seed, policy);
+    }
+
+    #[test]
+    fn the_manager_over_aarch64_with_39_bits_on_the_machine_does_what_the_model_does(
+        steps in vec(step(), 50..70),
+        seed: u64,
+        policy in select(&POLICIES),
+    ) {
+        run_with::<Aarch64Va39<Machine<AArch64>>>(steps, seed, policy);
     }
 }

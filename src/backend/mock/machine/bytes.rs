@@ -1,8 +1,8 @@
 //! Loads, stores and fetches: an access page by page, each page translated anew.
 
-use super::architecture::Architecture;
 use super::cpu::Cpu;
 use super::memory::Memory;
+use super::rules::Architecture;
 use super::trap::{Stop, Trap};
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::frame::FRAME_SIZE;

@@ -5,10 +5,9 @@
 
 use core::fmt;
 
-use super::architecture::Architecture;
 use super::memory::{Memory, Step};
 use super::oracle::{Leaf, View, child, view};
-use super::rules::{Kind, span};
+use super::rules::{Architecture, Kind, span};
 use super::state::CpuState;
 use crate::addr::VirtAddr;
 use crate::asid::Asid;

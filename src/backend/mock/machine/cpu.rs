@@ -3,11 +3,11 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::architecture::Architecture;
 use super::handle::Machine;
 use super::memory::Memory;
 use super::privilege::Privilege;
 use super::riscv::{Cause, RiscV};
+use super::rules::Architecture;
 use super::state::{CpuState, State};
 use super::translate::{Outcome, Request};
 use super::trap::Trap;

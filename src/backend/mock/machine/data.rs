@@ -2,8 +2,8 @@
 
 use core::sync::atomic::Ordering::{AcqRel, Acquire};
 
-use super::architecture::Architecture;
 use super::memory::Memory;
+use super::rules::Architecture;
 use super::trap::Stop;
 use crate::addr::PhysAddr;
 

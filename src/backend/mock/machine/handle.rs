@@ -5,12 +5,12 @@ use core::fmt;
 
 use spin::{Mutex, MutexGuard};
 
-use super::architecture::Architecture;
 use super::calls::Call;
 use super::conflict::Conflict;
 use super::memory::Memory;
 use super::oracle::worst;
 use super::riscv::{Extensions, RiscV};
+use super::rules::Architecture;
 use super::stale::Stale;
 use super::state::State;
 use crate::backend::mock::host_frames::HostFrames;

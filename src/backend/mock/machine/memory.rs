@@ -3,8 +3,7 @@
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::{AcqRel, Acquire};
 
-use super::architecture::Architecture;
-use super::rules::{Kind, Root, span};
+use super::rules::{Architecture, Kind, Root, span};
 use super::trap::Stop;
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::backend::mock::host_access::{NoFrame, WORDS};

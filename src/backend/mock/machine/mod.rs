@@ -24,7 +24,6 @@
 //! architectures differ in; each has a folder.
 
 mod aarch64;
-mod architecture;
 mod bytes;
 mod calls;
 mod conflict;
@@ -43,14 +42,16 @@ mod state;
 mod tlb;
 mod translate;
 mod trap;
+mod x86_64;
 
 pub use aarch64::{AArch64, Abort, Fault, Hafdbs, Tlbi, VaBits};
-pub use architecture::Architecture;
 pub use calls::Call;
 pub use conflict::Conflict;
 pub use cpu::{Cpu, Look};
 pub use handle::Machine;
 pub use privilege::Privilege;
 pub use riscv::{Cause, Extensions, RiscV};
+pub use rules::Architecture;
 pub use stale::Stale;
 pub use trap::Trap;
+pub use x86_64::{ErrorCode, Exception, Invalidate, Levels, X86_64};

@@ -4,9 +4,8 @@
 //! with the view of a fresh walk. Where one of the two is a table, it compares the 512 parts one by one: a superpage
 //! that was split into pages that lead alike differs nowhere.
 
-use super::architecture::Architecture;
 use super::memory::{Marks, Memory, Step};
-use super::rules::{Kind, Route, span};
+use super::rules::{Architecture, Kind, Route, span};
 use super::stale::Stale;
 use super::state::CpuState;
 use super::trap::Stop;

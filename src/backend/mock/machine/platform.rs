@@ -5,9 +5,9 @@
 use alloc::vec::Vec;
 use core::ptr::NonNull;
 
-use super::architecture::Architecture;
 use super::calls::Call;
 use super::handle::Machine;
+use super::rules::Architecture;
 use crate::addr::PhysAddr;
 use crate::flush::{Flush, Tlb};
 use crate::frame::{AllocatorId, Frame, FrameAllocator, ShareError};

@@ -6,9 +6,8 @@
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering::Acquire;
 
-use super::architecture::Architecture;
 use super::memory::{Marks, Memory};
-use super::rules::{Kind, Root, Route, span};
+use super::rules::{Architecture, Kind, Root, Route, span};
 use super::state::{CpuState, Hot, State};
 use crate::addr::VirtAddr;
 use crate::backend::mock::host_access::WORDS;

@@ -2,9 +2,9 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
-use super::architecture::Architecture;
 use super::calls::{Call, Calls};
 use super::memory::{Memory, Step};
+use super::rules::Architecture;
 use super::stale::Stale;
 use super::tlb::{Cached, Fate, Tlb};
 use crate::addr::{PhysAddr, VirtAddr};

@@ -3,9 +3,8 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::architecture::Architecture;
 use super::memory::Step;
-use super::rules::span;
+use super::rules::{Architecture, span};
 use crate::addr::VirtAddr;
 use crate::asid::Asid;
 

@@ -2,9 +2,8 @@
 
 use alloc::vec::Vec;
 
-use super::architecture::Architecture;
 use super::memory::{Marks, Memory, Step};
-use super::rules::{Kind, Root, Route, Rules, span};
+use super::rules::{Architecture, Kind, Root, Route, span};
 use super::state::CpuState;
 use super::trap::Stop;
 use crate::addr::{PhysAddr, VirtAddr};
@@ -12,7 +11,7 @@ use crate::backend::rng::Rng;
 use crate::permissions::Access;
 
 /// The physical address that an access goes to, or the reason for which it stops.
-pub(super) type Outcome<A> = Result<PhysAddr, Stop<<A as Rules>::Reason>>;
+pub(super) type Outcome<A> = Result<PhysAddr, Stop<<A as Architecture>::Reason>>;
 
 /// The number of times that an entry may change between the walk and the setting of its marks.
 ///

@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use super::architecture::Architecture;
 use super::riscv::Cause;
+use super::rules::Architecture;
 use super::state::CpuState;
 use super::translate::Request;
 use crate::addr::{PhysAddr, VirtAddr};

@@ -29,11 +29,15 @@ pub const USED: u64 = PAGE_BITS | AF;
 /// The CPU that writes tables: it never translates.
 const WRITER: usize = usize::MAX;
 
-#[expect(unsafe_code, reason = "a machine writes any of its frames")]
 pub fn machine(frames: usize, seed: u64, cpus: AArch64) -> Arm {
+    machine_of(HostFrames::new(frames), seed, cpus)
+}
+
+#[expect(unsafe_code, reason = "a machine writes any of its frames")]
+pub fn machine_of(frames: HostFrames, seed: u64, cpus: AArch64) -> Arm {
     // SAFETY: tests reach frames by way of CPUs and of the crate's page tables, which use atomics. CPUs store to tables
     // that tests write themselves, and to frames of pages, never to those of the crate's page tables.
-    unsafe { Machine::with_architecture(HostFrames::new(frames), seed, cpus) }
+    unsafe { Machine::with_architecture(frames, seed, cpus) }
 }
 
 /// Tables under one root, on a machine of their own.
@@ -57,7 +61,7 @@ impl Tables {
         self.root.get() | u64::from(asid) << 48
     }
 
-    /// A CPU that runs on these tables in both halves, under ASID 1.
+    /// A CPU that runs on these tables in the lower half, under ASID 1.
     pub fn cpu(&self, number: usize) -> Cpu<'_, AArch64> {
         self.cpu_under(number, 1)
     }
@@ -65,7 +69,6 @@ impl Tables {
     pub fn cpu_under(&self, number: usize, asid: u16) -> Cpu<'_, AArch64> {
         let cpu = self.machine.cpu(number);
         cpu.write_ttbr0(self.ttbr(asid));
-        cpu.write_ttbr1(self.ttbr(asid));
         cpu.set_mmu(true);
         cpu
     }

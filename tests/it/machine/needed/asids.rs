@@ -3,7 +3,6 @@
 use kernel_vm::backend::PageTableBackend;
 use kernel_vm::backend::mock::machine::Stale;
 use kernel_vm::backend::radix::Radix;
-use kernel_vm::backend::riscv::Satp;
 use kernel_vm::{Asid, AsidAllocator, AsidSlot};
 
 use super::maps::own;
@@ -13,12 +12,12 @@ use crate::machine::mmu::Mmu;
 
 /// A space with a page of its own.
 struct Space<F: Mmu> {
-    table: Radix<F, Weakened>,
+    table: Radix<F, Weakened<F>>,
     slot: AsidSlot,
 }
 
 impl<F: Mmu> Space<F> {
-    fn new(stage: &Stage) -> Self {
+    fn new(stage: &Stage<F>) -> Self {
         let table = Radix::new(stage.platform.clone()).unwrap();
         own(stage, &table, 0, WRITE);
         let slot = AsidSlot::new();
@@ -27,41 +26,38 @@ impl<F: Mmu> Space<F> {
 }
 
 /// One CPU and its ASIDs.
-struct Switches<'a> {
-    stage: &'a Stage,
+struct Switches<'a, F: Mmu> {
+    stage: &'a Stage<F>,
     asids: AsidAllocator<1>,
 }
 
-impl Switches<'_> {
+impl<F: Mmu> Switches<'_, F> {
     /// Runs the space, and caches its page.
-    fn run<F: Mmu>(&self, space: &Space<F>) {
+    fn run(&self, space: &Space<F>) {
         let activation = self.asids.cpu(0).unwrap().switch(&space.slot);
         let cpu = self.stage.machine().cpu(0);
-        cpu.write_satp(Satp::new(F::MODE, activation.asid, space.table.root()).bits());
-        if activation.flush {
-            cpu.sfence_vma(None, None);
-        }
+        F::switch(cpu, space.table.root(), activation.asid, activation.flush);
         cpu.prefetch(addr(0));
     }
 }
 
-fn switches(stage: &Stage, bits: u32) -> Switches<'_> {
+fn switches<F: Mmu>(stage: &Stage<F>, bits: u32) -> Switches<'_, F> {
     let asids = AsidAllocator::new(bits);
     Switches { stage, asids }
 }
 
 /// The firmware has left something under the first number.
-pub fn first_switch<F: Mmu>(stage: &Stage) -> Option<Stale> {
+pub fn first_switch<F: Mmu>(stage: &Stage<F>) -> Option<Stale> {
     let [firmware, space] = [(); 2].map(|()| Space::<F>::new(stage));
-    stage.run::<F>(firmware.table.root(), Asid::new(1));
+    stage.run(firmware.table.root(), Asid::new(1));
     stage.machine().cpu(0).prefetch(addr(0));
-    (1..CPUS).for_each(|cpu| stage.machine().cpu(cpu).write_satp(0));
+    (1..CPUS).for_each(|cpu| F::stop(stage.machine().cpu(cpu)));
     stage.verb(|| switches(stage, 16).run(&space));
     stage.stale()
 }
 
 /// Three numbers for four spaces: the fourth has the number that the first had.
-pub fn rollover<F: Mmu>(stage: &Stage) -> Option<Stale> {
+pub fn rollover<F: Mmu>(stage: &Stage<F>) -> Option<Stale> {
     let [spaces @ .., last] = [(); 4].map(|()| Space::<F>::new(stage));
     let switches = switches(stage, 2);
     spaces.iter().for_each(|space| switches.run(space));
@@ -71,7 +67,7 @@ pub fn rollover<F: Mmu>(stage: &Stage) -> Option<Stale> {
 }
 
 /// One number for all.
-pub fn no_bits<F: Mmu>(stage: &Stage) -> Option<Stale> {
+pub fn no_bits<F: Mmu>(stage: &Stage<F>) -> Option<Stale> {
     let [first, second] = [(); 2].map(|()| Space::<F>::new(stage));
     let switches = switches(stage, 0);
     switches.run(&first);

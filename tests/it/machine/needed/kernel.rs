@@ -13,39 +13,56 @@ use crate::subject::area;
 /// In the upper half of every format.
 const KERNEL: usize = 0xffff_ffff_c000_0000;
 
+/// The first page of another table.
+const TABLE: usize = 8 * 512;
+
 fn page(n: usize) -> MemoryArea {
     area(KERNEL + n * PAGE, PAGE)
 }
 
 /// A kernel with a page, and a space that shares it, which every CPU runs.
-fn kernel<F: Mmu>(stage: &Stage) -> [Radix<F, Weakened>; 2] {
+fn kernel<F: Mmu>(stage: &Stage<F>) -> [Radix<F, Weakened<F>>; 2] {
     let (platform, features) = (stage.platform.clone(), Features::default());
     let mut kernel = Radix::kernel(platform.clone(), features, page(0)).unwrap();
     map_in(&mut kernel, page(0));
     map_in(&mut kernel, page(1));
     let space = Radix::with_kernel(platform, &kernel).unwrap();
-    stage.run::<F>(space.root(), Asid::new(5));
+    stage.share(kernel.root());
+    stage.run(space.root(), Asid::new(5));
     (0..3).for_each(|n| stage.cache(page(n).start()));
     [kernel, space]
 }
 
-pub fn unmap<F: Mmu>(stage: &Stage) -> Option<Stale> {
-    let [mut kernel, _space] = kernel::<F>(stage);
+pub fn unmap<F: Mmu>(stage: &Stage<F>) -> Option<Stale> {
+    let [mut kernel, _space] = kernel(stage);
     stage.verb(|| edit(&mut kernel, Edit::Unmap(page(0))));
     stage.stale()
 }
 
-pub fn map<F: Mmu>(stage: &Stage) -> Option<Stale> {
-    let [mut kernel, _space] = kernel::<F>(stage);
+/// A table goes, and the pointers to it that CPUs have cached in a space where they are no longer.
+pub fn unmap_table<F: Mmu>(stage: &Stage<F>) -> Option<Stale> {
+    let [mut kernel, space] = kernel(stage);
+    let other = Radix::<F, _>::with_kernel(stage.platform.clone(), &kernel).unwrap();
+    let alone = page(TABLE);
+    map_in(&mut kernel, alone);
+    stage.cache(alone.start());
+    stage.run(other.root(), Asid::new(6));
+    stage.verb(|| edit(&mut kernel, Edit::Unmap(alone)));
+    stage.run(space.root(), Asid::new(5));
+    stage.stale()
+}
+
+pub fn map<F: Mmu>(stage: &Stage<F>) -> Option<Stale> {
+    let [mut kernel, _space] = kernel(stage);
     stage.verb(|| map_in(&mut kernel, page(2)));
     stage.stale()
 }
 
 /// CPUs have left the spaces that shared it, and keep what is global.
-pub fn drop_kernel<F: Mmu>(stage: &Stage) -> Option<Stale> {
-    let [kernel, _space] = kernel::<F>(stage);
+pub fn drop_kernel<F: Mmu>(stage: &Stage<F>) -> Option<Stale> {
+    let [kernel, _space] = kernel(stage);
     let next = Radix::<F, _>::new(stage.platform.clone()).unwrap();
-    stage.run::<F>(next.root(), Asid::new(3));
+    stage.run(next.root(), Asid::new(3));
     stage.verb(|| drop(kernel));
     stage.stale()
 }

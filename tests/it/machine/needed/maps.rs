@@ -14,7 +14,12 @@ use crate::machine::mmu::Mmu;
 use crate::subject::area;
 
 /// Gives the table a frame of its own for its `n`-th page.
-pub fn own<F: Mmu>(stage: &Stage, table: &Radix<F, Weakened>, n: usize, permissions: Permissions) {
+pub fn own<F: Mmu>(
+    stage: &Stage<F>,
+    table: &Radix<F, Weakened<F>>,
+    n: usize,
+    permissions: Permissions,
+) {
     let edits = [Edit::Map(run(page(n), permissions))];
     let mut reserved = table.reserve(edits.into_iter()).unwrap();
     let frame = stage.frame();
@@ -24,23 +29,23 @@ pub fn own<F: Mmu>(stage: &Stage, table: &Radix<F, Weakened>, n: usize, permissi
     table.unreserve(reserved);
 }
 
-fn entry<F: Mmu>(table: &Radix<F, Weakened>, n: usize) -> Run {
+fn entry<F: Mmu>(table: &Radix<F, Weakened<F>>, n: usize) -> Run {
     match table.entry(addr(n)) {
         Entry::Leaf(run) | Entry::Hidden(run) => run,
         Entry::Empty | Entry::Busy => panic!("nothing at page {n}"),
     }
 }
 
-pub fn map_pages<F: Mmu>(stage: &Stage) -> Option<Stale> {
-    let mut table = cached::<F>(stage, 1);
+pub fn map_pages<F: Mmu>(stage: &Stage<F>) -> Option<Stale> {
+    let mut table = cached(stage, 1);
     stage.cache(addr(2));
     stage.verb(|| map(&mut table, pages(1, 2)));
     stage.stale()
 }
 
 /// A table comes with a page that is not valid, and becomes so later.
-pub fn map_hidden<F: Mmu>(stage: &Stage) -> Option<Stale> {
-    let mut table = stage.table::<F>();
+pub fn map_hidden<F: Mmu>(stage: &Stage<F>) -> Option<Stale> {
+    let mut table = stage.table();
     stage.cache(addr(0));
     stage.verb(|| edit(&mut table, Edit::Map(run(page(0), NONE))));
     edit(&mut table, Edit::Protect(page(0), READ));
@@ -48,44 +53,43 @@ pub fn map_hidden<F: Mmu>(stage: &Stage) -> Option<Stale> {
 }
 
 /// The first page of a table that was not there.
-pub fn map_table<F: Mmu>(stage: &Stage) -> Option<Stale> {
-    let mut table = stage.table::<F>();
+pub fn map_table<F: Mmu>(stage: &Stage<F>) -> Option<Stale> {
+    let mut table = stage.table();
     stage.cache(addr(0));
     stage.verb(|| map(&mut table, page(0)));
     stage.stale()
 }
 
-pub fn install<F: Mmu>(stage: &Stage) -> Option<Stale> {
-    let table = cached::<F>(stage, 1);
+pub fn install<F: Mmu>(stage: &Stage<F>) -> Option<Stale> {
+    let table = cached(stage, 1);
     stage.cache(addr(1));
     stage.verb(|| own(stage, &table, 1, WRITE));
     stage.stale()
 }
 
 /// The accessed bit that a CPU has cached as clear.
-pub fn set_accessed<F: Mmu>(stage: &Stage) -> Option<Stale> {
-    let mut table =
-        stage.table_with::<F>(Features::new().with_accessed_dirty(AccessedDirty::Software));
+pub fn set_accessed<F: Mmu>(stage: &Stage<F>) -> Option<Stale> {
+    let mut table = stage.table_with(Features::new().with_accessed_dirty(AccessedDirty::Software));
     map(&mut table, page(0));
     stage.cache(addr(0));
     stage.verb(|| table.touch(addr(0), Access::Write).unwrap());
     stage.stale()
 }
 
-pub fn exchange<F: Mmu>(stage: &Stage) -> Option<Stale> {
-    let table = stage.table::<F>();
+pub fn exchange<F: Mmu>(stage: &Stage<F>) -> Option<Stale> {
+    let table = stage.table();
     own(stage, &table, 0, READ);
     exchanged(stage, &table)
 }
 
-pub fn exchange_hidden<F: Mmu>(stage: &Stage) -> Option<Stale> {
-    let mut table = stage.table::<F>();
+pub fn exchange_hidden<F: Mmu>(stage: &Stage<F>) -> Option<Stale> {
+    let mut table = stage.table();
     own(stage, &table, 0, READ);
     edit(&mut table, Edit::Protect(page(0), NONE));
     exchanged(stage, &table)
 }
 
-fn exchanged<F: Mmu>(stage: &Stage, table: &Radix<F, Weakened>) -> Option<Stale> {
+fn exchanged<F: Mmu>(stage: &Stage<F>, table: &Radix<F, Weakened<F>>) -> Option<Stale> {
     stage.cache(addr(0));
     let (old, new) = (entry(table, 0), stage.frame());
     let before = stage.verb(|| table.exchange(old, new, attributes(WRITE), ASID).unwrap());
@@ -94,8 +98,8 @@ fn exchanged<F: Mmu>(stage: &Stage, table: &Radix<F, Weakened>) -> Option<Stale>
 }
 
 /// A table comes where a hidden leaf was, and a page of it becomes valid later.
-pub fn split_hidden<F: Mmu>(stage: &Stage) -> Option<Stale> {
-    let mut table = stage.table::<F>();
+pub fn split_hidden<F: Mmu>(stage: &Stage<F>) -> Option<Stale> {
+    let mut table = stage.table();
     let leaf = area(FIRST, LARGE);
     map(&mut table, leaf);
     edit(&mut table, Edit::Protect(leaf, NONE));

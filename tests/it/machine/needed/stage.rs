@@ -5,16 +5,14 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 
 use kernel_vm::backend::PageTableBackend;
-use kernel_vm::backend::mock::machine::{Call, Extensions, Machine, Stale};
+use kernel_vm::backend::mock::machine::{Call, Machine, Stale};
 use kernel_vm::backend::radix::{self, Radix};
-use kernel_vm::backend::riscv::Satp;
 use kernel_vm::{
     AllocatorId, Asid, FRAME_SIZE, Flush, Frame, FrameAllocator, MemoryArea, PhysAddr, ShareError,
     Tlb, VirtAddr,
 };
 
-use crate::machine::mmu::Mmu;
-use crate::machine::tables::machine;
+use crate::machine::mmu::{Mmu, machine, stale};
 use crate::subject::area;
 
 pub const CPUS: usize = 4;
@@ -38,6 +36,19 @@ impl Dropped {
         Self::Call { call, n: 1, of: 1 }
     }
 
+    /// Whether CPUs of this architecture must hear of it. Nobody need hear of what became valid, where no fault is
+    /// remembered; nor of tables, where a flush of any page reaches the pointers, too; nor of where something became
+    /// valid, or that all spaces are concerned, where all CPUs are told of everything.
+    pub const fn is_needed<F: Mmu>(self) -> bool {
+        match self {
+            Self::Tables(Call::Flush) => F::PAGES_SPARE_POINTERS,
+            Self::Global(Call::Flush) => F::FLUSHES_NAME_SPACES,
+            Self::Tables(_) | Self::Global(_) => F::REMEMBERS_FAULTS && F::NEWS_NAME_PLACES,
+            Self::Call { call, .. } => F::REMEMBERS_FAULTS || !matches!(call, Call::MadeValid),
+            Self::FlushAndNews => true,
+        }
+    }
+
     /// Which calls, and how many of them there are.
     const fn calls(self) -> (Call, usize) {
         match self {
@@ -49,13 +60,21 @@ impl Dropped {
 }
 
 /// The machine, whose hooks hear as little as they may, and less while something is weakened.
-#[derive(Clone)]
-pub struct Weakened {
-    machine: Machine,
+pub struct Weakened<F: Mmu> {
+    machine: Machine<F::Cpus>,
     weakened: Rc<Cell<Option<Dropped>>>,
 }
 
-impl Weakened {
+impl<F: Mmu> Clone for Weakened<F> {
+    fn clone(&self) -> Self {
+        Self {
+            machine: self.machine.clone(),
+            weakened: self.weakened.clone(),
+        }
+    }
+}
+
+impl<F: Mmu> Weakened<F> {
     /// Lets the machine obey `flush`, or what is left of it: page by page where that is allowed.
     fn hear(&self, call: Call, flush: &Flush<'_>, obey: impl Fn(&Flush<'_>)) {
         assert_ne!(flush.size(), Some(0), "nothing is named");
@@ -71,7 +90,8 @@ impl Weakened {
             });
         };
         for &range in ranges {
-            let part = [few(range)];
+            // Where tables are concerned, any page of theirs may be cached.
+            let part = [if tables { range } else { few(range) }];
             let mut heard = Flush::leaves(flush.root(), &part);
             if let Some(asid) = flush.asid() {
                 heard = heard.under(asid);
@@ -94,7 +114,7 @@ fn few(range: MemoryArea) -> MemoryArea {
 
 #[expect(unsafe_code, reason = "a platform")]
 // SAFETY: the machine keeps the promises, and every call goes to it.
-unsafe impl FrameAllocator for Weakened {
+unsafe impl<F: Mmu> FrameAllocator for Weakened<F> {
     fn id(&self) -> AllocatorId {
         self.machine.id()
     }
@@ -125,7 +145,7 @@ unsafe impl FrameAllocator for Weakened {
     }
 }
 
-impl Tlb for Weakened {
+impl<F: Mmu> Tlb for Weakened<F> {
     fn flush(&self, flush: &Flush<'_>) {
         self.hear(Call::Flush, flush, |heard| self.machine.flush(heard));
     }
@@ -138,15 +158,15 @@ impl Tlb for Weakened {
 }
 
 /// Where one place in the code is tried: all of its calls are made, or one is dropped.
-pub struct Stage {
-    pub platform: Weakened,
+pub struct Stage<F: Mmu> {
+    pub platform: Weakened<F>,
     dropped: Dropped,
     is_forgetful: bool,
 }
 
-impl Stage {
+impl<F: Mmu> Stage<F> {
     pub fn new(seed: u64, dropped: Dropped, is_forgetful: bool) -> Self {
-        let machine = machine(64, seed, Extensions::default());
+        let machine = machine::<F>(64, seed, F::cpus());
         let platform = Weakened {
             machine,
             weakened: Rc::default(),
@@ -158,18 +178,18 @@ impl Stage {
         }
     }
 
-    pub fn machine(&self) -> &Machine {
+    pub fn machine(&self) -> &Machine<F::Cpus> {
         &self.platform.machine
     }
 
     /// A page table that every CPU runs.
-    pub fn table<F: Mmu>(&self) -> Radix<F, Weakened> {
+    pub fn table(&self) -> Radix<F, Weakened<F>> {
         self.table_with(radix::Features::default())
     }
 
-    pub fn table_with<F: Mmu>(&self, features: radix::Features) -> Radix<F, Weakened> {
+    pub fn table_with(&self, features: radix::Features) -> Radix<F, Weakened<F>> {
         let table = Radix::with_features(self.platform.clone(), features).unwrap();
-        self.run::<F>(table.root(), Asid::new(0));
+        self.run(table.root(), Asid::new(0));
         table
     }
 
@@ -178,9 +198,13 @@ impl Stage {
     }
 
     /// Every CPU runs the space with this root.
-    pub fn run<F: Mmu>(&self, root: PhysAddr, asid: Asid) {
-        let satp = Satp::new(F::MODE, asid, root);
-        (0..CPUS).for_each(|cpu| self.machine().cpu(cpu).write_satp(satp.bits()));
+    pub fn run(&self, root: PhysAddr, asid: Asid) {
+        (0..CPUS).for_each(|cpu| F::run(self.machine().cpu(cpu), root, asid));
+    }
+
+    /// Every CPU reaches the kernel's page table with this root.
+    pub fn share(&self, kernel: PhysAddr) {
+        (0..CPUS).for_each(|cpu| F::share(self.machine().cpu(cpu), kernel));
     }
 
     /// Every CPU caches what there is on the way to this address.
@@ -211,7 +235,11 @@ impl Stage {
         answer
     }
 
+    /// What is stale. With every call, there is no conflict either.
     pub fn stale(&self) -> Option<Stale> {
-        self.machine().stale()
+        if !self.is_forgetful {
+            assert_eq!(self.machine().conflict(), None, "{:?}", self.dropped);
+        }
+        stale::<F>(self.machine())
     }
 }

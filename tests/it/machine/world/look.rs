@@ -1,19 +1,26 @@
 //! Whatever a CPU may answer is what the tables say.
 
-use kernel_vm::backend::mock::machine::{Cause, Cpu, Trap};
-use kernel_vm::backend::{Entry, PageTableBackend};
+use kernel_vm::backend::mock::machine::{Architecture, Cpu, Trap};
+use kernel_vm::backend::radix::AccessedDirty;
+use kernel_vm::backend::{Entry, PageTableBackend, Paging};
 use kernel_vm::{Access, PhysAddr, VirtAddr};
 
 use super::op::{is_kernel, sample};
 use super::platform::CPUS;
 use super::{Mmu, World};
 
+/// What a CPU says of an access that did not happen.
+type Refusal<F> = Trap<<<F as Mmu>::Cpus as Architecture>::Cause>;
+
 impl<F: Mmu> World<F> {
     /// What is wrong, if anything: something stale on a CPU, or an answer that the tables don't give.
     pub(super) fn look(&self) -> Result<(), String> {
+        if let Some(conflict) = self.machine().conflict() {
+            return Err(conflict.to_string());
+        }
         let stale = self.machine().stale();
-        // A lazy kernel may have CPUs find nothing where something is by now.
-        let is_allowed = |is_spurious: bool| is_spurious && self.shared.is_lazy;
+        // CPUs may find nothing where something is by now, where nobody tells them.
+        let is_allowed = |is_spurious: bool| is_spurious && self.may_fault();
         if let Some(stale) = stale.filter(|stale| !is_allowed(stale.is_spurious)) {
             return Err(stale.to_string());
         }
@@ -35,9 +42,9 @@ impl<F: Mmu> World<F> {
         for access in [Access::Read, Access::Write, Access::Execute] {
             let expected = self.expected(space, addr, access);
             let outcomes = self.machine().cpu(cpu).outcomes(addr, access);
-            let is_right = |outcome: &Result<PhysAddr, Trap>| match outcome {
+            let is_right = |outcome: &Result<PhysAddr, Refusal<F>>| match outcome {
                 Ok(paddr) => Some(*paddr) == expected,
-                Err(trap) => is_page_fault(trap) && (expected.is_none() || self.shared.is_lazy),
+                Err(trap) => is_page_fault::<F>(trap) && (expected.is_none() || self.may_fault()),
             };
             if let Some(wrong) = outcomes.iter().find(|outcome| !is_right(outcome)) {
                 return Err(format!("{wrong:?} instead of {expected:x?} for {addr}"));
@@ -46,37 +53,63 @@ impl<F: Mmu> World<F> {
         Ok(())
     }
 
-    /// Loads where the last operation was. A fault where something is is over after a fence.
+    /// Loads where the last operation was, and asks for a store. A fault where something is is over after a fence.
     fn access(&self, cpu: usize, space: usize) -> Result<(), String> {
         let (hart, addr) = (self.machine().cpu(cpu), self.shared.hot.get());
         let Some(paddr) = self.expected(space, addr, Access::Read) else {
             return Ok(());
         };
-        let seen = self.with_handler(hart, || hart.translate(addr, Access::Read));
-        if seen != Ok(paddr) {
-            return Err(format!("{seen:?} instead of {paddr} for {addr}"));
+        for access in [Access::Read, Access::Write] {
+            let handle = || self.handle(hart, space, addr, access);
+            let seen = self.with_handler(handle, || hart.translate(addr, access));
+            if seen.as_ref().ok() != self.expected(space, addr, access).as_ref() {
+                return Err(format!("{seen:?} instead of {paddr} for {addr}"));
+            }
         }
         let stamp = self.shared.stamps.borrow().get(&paddr).copied();
-        let load = || self.with_handler(hart, || hart.load_u64(addr));
+        let handle = || self.handle(hart, space, addr, Access::Read);
+        let load = || self.with_handler(handle, || hart.load_u64(addr));
         if stamp.is_some_and(|stamp| load() != Ok(stamp)) {
             return Err(format!("another frame's bytes at {addr}"));
         }
         Ok(())
     }
 
-    /// An access, tried again behind a fence where the kernel leaves it to that.
+    /// An access, tried again where the kernel leaves it to that.
     fn with_handler<R>(
         &self,
-        hart: Cpu<'_>,
-        access: impl Fn() -> Result<R, Trap>,
-    ) -> Result<R, Trap> {
+        handle: impl Fn(),
+        access: impl Fn() -> Result<R, Refusal<F>>,
+    ) -> Result<R, Refusal<F>> {
         match access() {
-            Err(trap) if self.shared.is_lazy && is_page_fault(&trap) => {
-                hart.sfence_vma(None, None);
+            Err(trap) if self.may_fault() && is_page_fault::<F>(&trap) => {
+                handle();
                 access()
             }
             answer => answer,
         }
+    }
+
+    /// The kernel answers a fault: by accessed and dirty bits, where it keeps them, and by a fence, where the fault is
+    /// remembered.
+    fn handle(&self, hart: Cpu<'_, F::Cpus>, space: usize, addr: VirtAddr, access: Access) {
+        if self.shared.policy == AccessedDirty::Software {
+            let table = if is_kernel(addr) {
+                &self.kernel
+            } else {
+                self.spaces[space].manager.backend()
+            };
+            let _ = table.touch(addr, access);
+        }
+        if F::REMEMBERS_FAULTS {
+            F::forget(hart);
+        }
+    }
+
+    /// Whether a CPU may fault once where the tables allow the access: nobody has told it that they do.
+    fn may_fault(&self) -> bool {
+        let is_software = self.shared.policy == AccessedDirty::Software;
+        self.shared.is_lazy || is_software || !F::REMEMBERS_FAULTS
     }
 
     /// Where the tables say that an access goes.
@@ -93,11 +126,6 @@ impl<F: Mmu> World<F> {
     }
 }
 
-fn is_page_fault(trap: &Trap) -> bool {
-    let faults = [
-        Cause::LoadPageFault,
-        Cause::StorePageFault,
-        Cause::InstructionPageFault,
-    ];
-    faults.contains(&trap.cause) && trap.freed.is_none()
+fn is_page_fault<F: Mmu>(trap: &Refusal<F>) -> bool {
+    F::Cpus::is_page_fault(trap.cause) && trap.freed.is_none()
 }

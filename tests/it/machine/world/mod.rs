@@ -9,13 +9,11 @@ mod verbs;
 use std::rc::Rc;
 
 use kernel_vm::backend::PageTableBackend;
-use kernel_vm::backend::mock::HostFrames;
-use kernel_vm::backend::mock::machine::{Extensions, Machine};
-use kernel_vm::backend::radix::{self, Radix};
-use kernel_vm::backend::riscv::Satp;
+use kernel_vm::backend::mock::machine::Machine;
+use kernel_vm::backend::radix::{self, AccessedDirty, Radix};
 use kernel_vm::{AsidAllocator, Permissions, VirtualMemoryManager};
 
-use super::mmu::Mmu;
+use super::mmu::{Mmu, machine};
 pub use op::{Bytes, Op};
 pub use platform::CPUS;
 use platform::{Running, Shared, SpacePlatform};
@@ -24,7 +22,7 @@ pub const SPACES: usize = 9;
 
 /// One space, and what a kernel keeps beside its lock.
 struct Space<F: Mmu> {
-    manager: VirtualMemoryManager<Radix<F, SpacePlatform>>,
+    manager: VirtualMemoryManager<Radix<F, SpacePlatform<F>>>,
     running: Rc<Running>,
 }
 
@@ -36,13 +34,15 @@ pub struct Setting {
     pub asid_bits: u32,
     /// Whether the kernel leaves it to faults to find out what became valid.
     pub is_lazy: bool,
+    /// Who keeps accessed and dirty bits.
+    pub policy: AccessedDirty,
 }
 
 pub struct World<F: Mmu> {
-    shared: Rc<Shared>,
+    shared: Rc<Shared<F>>,
     asids: AsidAllocator<CPUS>,
     spaces: Vec<Space<F>>,
-    kernel: Radix<F, SpacePlatform>,
+    kernel: Radix<F, SpacePlatform<F>>,
     running: [Option<usize>; CPUS],
     /// How often a switch asked for a flush, and which of those the kernel forgets.
     flushes: usize,
@@ -51,19 +51,17 @@ pub struct World<F: Mmu> {
 
 impl<F: Mmu> World<F> {
     pub fn new(setting: Setting) -> Self {
-        let extensions = Extensions::new().with_asid_bits(setting.asid_bits);
-        #[expect(unsafe_code, reason = "a machine writes any of its frames")]
-        // SAFETY: frames are reached by CPUs and by the crate's page tables, which use atomics. CPUs store to frames of
-        // pages alone, when these are new; maps lead to such frames, or to where no memory is.
-        let machine =
-            unsafe { Machine::with_extensions(HostFrames::new(512), setting.seed, extensions) };
-        let shared = Rc::new(Shared::new(machine, setting.is_lazy));
+        let machine = machine::<F>(512, setting.seed, F::cpus_with(setting.policy));
+        let mut shared = Shared::new(machine, setting.is_lazy);
+        shared.policy = setting.policy;
+        let shared = Rc::new(shared);
         let platform = SpacePlatform {
             shared: shared.clone(),
             running: None,
         };
-        let features = radix::Features::default();
+        let features = radix::Features::default().with_accessed_dirty(setting.policy);
         let kernel = Radix::kernel(platform, features, op::kernel_area()).unwrap();
+        (0..CPUS).for_each(|cpu| F::share(shared.machine.cpu(cpu), kernel.root()));
         let mut world = Self {
             shared,
             asids: AsidAllocator::new(setting.asid_bits),
@@ -77,7 +75,7 @@ impl<F: Mmu> World<F> {
         world
     }
 
-    pub fn machine(&self) -> &Machine {
+    pub fn machine(&self) -> &Machine<F::Cpus> {
         &self.shared.machine
     }
 
@@ -103,14 +101,9 @@ impl<F: Mmu> World<F> {
         running.mask.set(running.mask.get() | 1 << cpu);
         let activation = self.asids.cpu(cpu).unwrap().switch(&running.slot);
         let hart = self.shared.machine.cpu(cpu);
-        let satp = Satp::new(F::MODE, activation.asid, manager.backend().root());
-        hart.write_satp(satp.bits());
-        if activation.flush {
-            self.flushes += 1;
-            if self.flushes != self.forgotten {
-                hart.sfence_vma(None, None);
-            }
-        }
+        self.flushes += usize::from(activation.flush);
+        let forgets = activation.flush && self.flushes != self.forgotten;
+        F::switch(hart, manager.backend().root(), activation.asid, forgets);
         self.running[cpu] = Some(space);
     }
 
@@ -126,7 +119,7 @@ impl<F: Mmu> World<F> {
     /// Ends it all; every frame is back then.
     pub fn end(self) -> Result<(), String> {
         let machine = self.shared.machine.clone();
-        (0..CPUS).for_each(|cpu| machine.cpu(cpu).write_satp(0));
+        (0..CPUS).for_each(|cpu| F::stop(machine.cpu(cpu)));
         drop(self);
         match machine.frames().frames_in_use() {
             0 => Ok(()),
@@ -140,7 +133,7 @@ pub fn run<F: Mmu>(setting: Setting, ops: &[Op]) -> Result<(), String> {
     let mut world = World::<F>::new(setting);
     for op in ops {
         let done = world.step(op);
-        done.map_err(|wrong| format!("{wrong} after {op:?}, {:?}, {setting:x?}", F::MODE))?;
+        done.map_err(|wrong| format!("{wrong} after {op:?}, {}, {setting:x?}", F::NAME))?;
     }
     world.end()
 }

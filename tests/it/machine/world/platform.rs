@@ -5,23 +5,23 @@ use std::collections::BTreeMap;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
-use kernel_vm::backend::mock::machine::{Cpu, Machine};
-use kernel_vm::backend::riscv::Satp;
+use kernel_vm::backend::mock::machine::Machine;
+use kernel_vm::backend::radix::AccessedDirty;
 use kernel_vm::{
-    AllocatorId, Asid, AsidSlot, FRAME_SIZE, Flush, Frame, FrameAllocator, MemoryArea, PhysAddr,
-    ShareError, Tlb, VirtAddr,
+    AllocatorId, Asid, AsidSlot, Flush, Frame, FrameAllocator, PhysAddr, ShareError, Tlb, VirtAddr,
 };
+
+use super::Mmu;
 
 pub const CPUS: usize = 4;
 
-/// Up to how many bytes are fenced page by page.
-const FEW: usize = 8 * FRAME_SIZE;
-
 /// What the CPUs of a kernel share.
-pub struct Shared {
-    pub machine: Machine,
+pub struct Shared<F: Mmu> {
+    pub machine: Machine<F::Cpus>,
     /// Whether the kernel leaves it to faults to find out what became valid.
     pub is_lazy: bool,
+    /// Who keeps accessed and dirty bits.
+    pub policy: AccessedDirty,
     /// What stands in frames that are in use for pages.
     pub stamps: RefCell<BTreeMap<PhysAddr, u64>>,
     /// Where CPUs access memory during verbs.
@@ -31,11 +31,12 @@ pub struct Shared {
     clock: Cell<usize>,
 }
 
-impl Shared {
-    pub fn new(machine: Machine, is_lazy: bool) -> Self {
+impl<F: Mmu> Shared<F> {
+    pub fn new(machine: Machine<F::Cpus>, is_lazy: bool) -> Self {
         Self {
             machine,
             is_lazy,
+            policy: AccessedDirty::Preset,
             stamps: RefCell::default(),
             hot: Cell::default(),
             trouble: RefCell::default(),
@@ -52,7 +53,7 @@ impl Shared {
     /// Some CPU loads, while a verb is under way: from where the page leads, or led, or a fault.
     fn interrupt(&self) {
         let cpu = self.machine.cpu(self.tick() % CPUS);
-        if cpu.satp() == 0 {
+        if !F::is_running(cpu) {
             return;
         }
         let loaded = cpu.load_u64(self.hot.get());
@@ -82,15 +83,23 @@ pub struct Running {
 }
 
 /// The platform of one space, or of the kernel's page table, which every CPU runs.
-#[derive(Clone)]
-pub struct SpacePlatform {
-    pub shared: Rc<Shared>,
+pub struct SpacePlatform<F: Mmu> {
+    pub shared: Rc<Shared<F>>,
     pub running: Option<Rc<Running>>,
+}
+
+impl<F: Mmu> Clone for SpacePlatform<F> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            running: self.running.clone(),
+        }
+    }
 }
 
 #[expect(unsafe_code, reason = "a platform")]
 // SAFETY: the machine keeps the promises, and every call goes to it.
-unsafe impl FrameAllocator for SpacePlatform {
+unsafe impl<F: Mmu> FrameAllocator for SpacePlatform<F> {
     fn id(&self) -> AllocatorId {
         self.shared.machine.id()
     }
@@ -126,49 +135,33 @@ unsafe impl FrameAllocator for SpacePlatform {
     }
 }
 
-impl Tlb for SpacePlatform {
+impl<F: Mmu> Tlb for SpacePlatform<F> {
     fn flush(&self, flush: &Flush<'_>) {
         self.shared.interrupt();
-        self.obey(flush);
+        self.obey(flush, F::shoot_all);
     }
 
     fn made_valid(&self, made: &Flush<'_>) {
         self.shared.interrupt();
-        if !self.shared.is_lazy {
-            self.obey(made);
+        if F::REMEMBERS_FAULTS && !self.shared.is_lazy {
+            self.obey(made, F::tell_all);
         }
     }
 }
 
-impl SpacePlatform {
+impl<F: Mmu> SpacePlatform<F> {
     /// On every CPU that may have run the space, under the ASID that it has; on all CPUs, for what all spaces share.
-    fn obey(&self, flush: &Flush<'_>) {
+    fn obey(
+        &self,
+        flush: &Flush<'_>,
+        how: impl Fn(&Machine<F::Cpus>, &[usize], &Flush<'_>, Option<Asid>),
+    ) {
         let asid: Option<Asid> = self.running.as_ref().map(|running| running.slot.asid());
         let mask = self
             .running
             .as_ref()
             .map_or(usize::MAX, |running| running.mask.get());
-        for cpu in (0..CPUS).filter(|cpu| mask >> cpu & 1 != 0) {
-            let cpu = self.shared.machine.cpu(cpu);
-            match pages(flush, cpu) {
-                Some(pages) => pages.for_each(|page| cpu.sfence_vma(Some(page), asid)),
-                None => cpu.sfence_vma(None, asid),
-            }
-        }
+        let cpus: Vec<_> = (0..CPUS).filter(|cpu| mask >> cpu & 1 != 0).collect();
+        how(&self.shared.machine, &cpus, flush, asid);
     }
-}
-
-/// The pages that a CPU fences one by one, if that does: where they are few, no tables are concerned, and the CPU runs
-/// in a mode in which they are canonical.
-fn pages<'a>(flush: &'a Flush<'_>, cpu: Cpu<'_>) -> Option<impl Iterator<Item = VirtAddr> + 'a> {
-    let is_few = flush.size().is_some_and(|size| size <= FEW) && !flush.tables();
-    let mode = Satp::from_bits(cpu.satp()).mode()?;
-    let canonical =
-        |range: &MemoryArea| mode.is_canonical(range.start()) && mode.is_canonical(range.end());
-    let ranges = flush.ranges().filter(|_| is_few)?;
-    let pages = |range: &MemoryArea| (range.start().get()..=range.end().get()).step_by(FRAME_SIZE);
-    ranges
-        .iter()
-        .all(canonical)
-        .then(|| ranges.iter().flat_map(pages).map(VirtAddr::new))
 }

@@ -12,8 +12,8 @@ use super::op::{Op, Verb};
 use super::platform::{CPUS, SpacePlatform};
 use super::{Mmu, SPACES, World};
 
-/// Where physical memory begins that is not there, aligned as the virtual addresses are.
-const DEVICES: u64 = 1 << 50;
+/// Where physical memory begins that is not there, aligned as the virtual addresses are. Every format reaches it.
+const DEVICES: u64 = 1 << 46;
 
 impl<F: Mmu> World<F> {
     pub(super) fn verb(&mut self, op: &Op) {
@@ -126,7 +126,7 @@ fn attributes(permissions: Permissions) -> Attributes {
 
 /// The first page of `area` gets a frame that is the page table's own, if nothing is there.
 pub(super) fn install<F: Mmu>(
-    table: &Radix<F, SpacePlatform>,
+    table: &Radix<F, SpacePlatform<F>>,
     area: MemoryArea,
     permissions: Permissions,
 ) {
@@ -149,7 +149,11 @@ pub(super) fn install<F: Mmu>(
 }
 
 /// The first page of `area` gets another frame, if it has one.
-fn exchange<F: Mmu>(table: &Radix<F, SpacePlatform>, area: MemoryArea, permissions: Permissions) {
+fn exchange<F: Mmu>(
+    table: &Radix<F, SpacePlatform<F>>,
+    area: MemoryArea,
+    permissions: Permissions,
+) {
     let platform = table.platform();
     let (Entry::Leaf(old) | Entry::Hidden(old)) = table.entry(area.start()) else {
         return;

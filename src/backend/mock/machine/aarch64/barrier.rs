@@ -8,7 +8,7 @@ use super::AArch64;
 use super::descriptor::Descriptor;
 use crate::backend::mock::machine::calls::Call;
 use crate::backend::mock::machine::memory::{Memory, Step};
-use crate::backend::mock::machine::rules::{Kind, Rules};
+use crate::backend::mock::machine::rules::{Architecture, Kind};
 use crate::backend::mock::machine::state::{CpuState, State};
 use crate::backend::mock::machine::tlb::Fate;
 

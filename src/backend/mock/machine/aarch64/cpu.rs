@@ -4,7 +4,7 @@ use super::AArch64;
 use super::registers::{Registers, Ttbr};
 use super::tlbi::{Cpus, Tlbi};
 use crate::backend::mock::machine::cpu::Cpu;
-use crate::backend::mock::machine::rules::Rules;
+use crate::backend::mock::machine::rules::Architecture;
 use crate::backend::mock::machine::state::CpuState;
 
 impl Cpu<'_, AArch64> {

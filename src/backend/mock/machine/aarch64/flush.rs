@@ -8,7 +8,7 @@ use super::tlbi::{Cpus, Tlbi};
 use crate::addr::VirtAddr;
 use crate::backend::mock::machine::calls::Call;
 use crate::backend::mock::machine::memory::Memory;
-use crate::backend::mock::machine::rules::span;
+use crate::backend::mock::machine::rules::pages;
 use crate::backend::mock::machine::state::State;
 use crate::flush::Flush;
 use crate::frame::FRAME_SIZE;
@@ -48,6 +48,6 @@ fn invalidations(flush: &Flush<'_>) -> Vec<Tlbi> {
 /// An invalidation for each page that the flush names.
 fn each(flush: &Flush<'_>, of_page: impl Fn(VirtAddr) -> Tlbi) -> Vec<Tlbi> {
     let ranges = flush.ranges().into_iter().flatten();
-    let blocks = ranges.flat_map(|range| range.blocks(span(0)));
-    blocks.map(|part| of_page(part.block.start())).collect()
+    let pages = ranges.flat_map(|&range| pages(range));
+    pages.map(of_page).collect()
 }

@@ -22,7 +22,7 @@ use super::calls::Call;
 use super::memory::{Memory, Step};
 use super::oracle::Leaf;
 use super::privilege::Privilege;
-use super::rules::{Kind, Root, Route, Rules};
+use super::rules::{Architecture, Kind, Root, Route};
 use super::state::State;
 use super::trap::Stop;
 use crate::addr::VirtAddr;
@@ -37,11 +37,15 @@ use registers::Registers;
 use rights::Rights;
 pub use tlbi::Tlbi;
 
-impl Rules for AArch64 {
+impl Architecture for AArch64 {
     type Registers = Registers;
     type Path = Path;
     type Reason = Fault;
     type Cause = Abort;
+
+    fn is_page_fault(cause: Abort) -> bool {
+        cause.fault != Fault::External
+    }
 
     const LEVELS: usize = VaBits::Bits48.levels();
     const BREAKS: bool = true;

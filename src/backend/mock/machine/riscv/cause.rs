@@ -31,6 +31,13 @@ impl Cause {
 }
 
 impl Cause {
+    pub(super) const fn is_page_fault(self) -> bool {
+        matches!(
+            self,
+            Self::InstructionPageFault | Self::LoadPageFault | Self::StorePageFault
+        )
+    }
+
     /// The cause with which `access` stops.
     pub(super) const fn of(stop: Stop<()>, access: Access) -> Self {
         match (stop, access) {

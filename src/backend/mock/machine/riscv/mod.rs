@@ -16,11 +16,10 @@ use super::calls::Call;
 use super::memory::{Memory, Step};
 use super::oracle::Leaf;
 use super::privilege::Privilege;
-use super::rules::{Kind, Reach, Root, Route, Rules, span};
+use super::rules::{Architecture, Kind, Reach, Root, Route, pages};
 use super::state::State;
 use super::trap::Stop;
 use crate::addr::VirtAddr;
-use crate::area::MemoryArea;
 use crate::flush::Flush;
 use crate::frame::FRAME_SIZE;
 use crate::permissions::Access;
@@ -58,7 +57,7 @@ impl RiscV {
     }
 }
 
-impl Rules for RiscV {
+impl Architecture for RiscV {
     type Registers = Registers;
     /// Whether an entry so far is global: then it serves every ASID.
     type Path = bool;
@@ -66,6 +65,10 @@ impl Rules for RiscV {
     type Cause = Cause;
 
     const LEVELS: usize = Scheme::Sv57.levels();
+
+    fn is_page_fault(cause: Cause) -> bool {
+        cause.is_page_fault()
+    }
 
     fn privilege(registers: &mut Registers) -> &mut Privilege {
         &mut registers.privilege
@@ -169,9 +172,4 @@ fn root(registers: &Registers) -> Option<Root> {
         asid: satp.asid,
         reach: Reach::Both,
     })
-}
-
-/// The first address of each page in `area`.
-fn pages(area: MemoryArea) -> impl Iterator<Item = VirtAddr> {
-    area.blocks(span(0)).map(|part| part.block.start())
 }
