@@ -47,12 +47,15 @@ impl<const L: usize> Mmu for Aarch64Format<L> {
         cpu.write_ttbr1(Ttbr::new(Asid::new(0), kernel).bits());
     }
 
-    /// What the number stood for goes first: old and new translations must not be in reach at once.
+    /// What the number stood for goes first, and nothing is cached meanwhile: old and new translations must not be in
+    /// reach at once.
     fn switch(cpu: Cpu<'_, AArch64>, root: PhysAddr, asid: Asid, forgets: bool) {
+        cpu.set_epd0(true);
         if forgets {
             Self::forget_spaces(cpu);
         }
         Self::run(cpu, root, asid);
+        cpu.set_epd0(false);
     }
 
     fn stop(cpu: Cpu<'_, AArch64>) {

@@ -14,6 +14,8 @@ use crate::backend::mock::machine::rules::{Reach, Root, Route};
 pub struct Registers {
     pub(super) ttbr0: Ttbr,
     pub(super) ttbr1: Ttbr,
+    /// TCR_EL1.EPD0: the lower half has no tables.
+    pub(super) epd0: bool,
     /// SCTLR_EL1.M: addresses are translated.
     pub(super) mmu: bool,
     pub(super) privilege: Privilege,
@@ -43,8 +45,8 @@ impl Registers {
             return Route::Physical;
         }
         let root = match vaddr.get() as isize >> cpus.va_bits.count() {
-            0 => self.root(self.ttbr0, Reach::Lower, cpus),
-            -1 => self.root(self.ttbr1, Reach::Upper, cpus),
+            0 => self.lower(cpus),
+            -1 => self.upper(cpus),
             _ => None,
         };
         match root {
@@ -61,9 +63,17 @@ impl Registers {
         if !self.mmu {
             return Vec::new();
         }
-        let lower = self.root(self.ttbr0, Reach::Lower, cpus);
-        let upper = self.root(self.ttbr1, Reach::Upper, cpus);
-        lower.into_iter().chain(upper).collect()
+        let lower = self.lower(cpus).into_iter();
+        lower.chain(self.upper(cpus)).collect()
+    }
+
+    fn lower(&self, cpus: AArch64) -> Option<Root> {
+        let root = self.root(self.ttbr0, Reach::Lower, cpus);
+        root.filter(|_| !self.epd0)
+    }
+
+    fn upper(&self, cpus: AArch64) -> Option<Root> {
+        self.root(self.ttbr1, Reach::Upper, cpus)
     }
 
     /// The tables of one half.
