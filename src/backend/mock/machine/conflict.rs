@@ -51,7 +51,7 @@ impl<A: Architecture> CpuState<A> {
                 return;
             };
             let cached = self.tlb.hits(vaddr, asid);
-            let mut cached = cached.filter_map(|step| page(rules, step, vaddr));
+            let mut cached = cached.filter_map(|cached| page(rules, cached.step, vaddr));
             if cached.any(|cached| rules.conflicts(cached, new)) {
                 self.conflict = Some(vaddr);
             }

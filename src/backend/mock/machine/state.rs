@@ -104,8 +104,16 @@ impl<A: Architecture> Default for CpuState<A> {
 }
 
 impl<A: Architecture> CpuState<A> {
-    /// Caches an entry that a walk for `vaddr` has read, if one such may be cached.
-    pub(super) fn cache(&mut self, rules: A, vaddr: VirtAddr, asid: Asid, step: Step<A>) {
+    /// Caches an entry that a walk for `vaddr` has read, if one such may be cached. `fate` is that of the cached entry
+    /// which the walk began with.
+    pub(super) fn cache(
+        &mut self,
+        rules: A,
+        vaddr: VirtAddr,
+        asid: Asid,
+        step: Step<A>,
+        fate: Fate,
+    ) {
         if rules.keeps(step) {
             self.note_conflict_of(rules, vaddr, asid, step);
             let is_global = rules.is_global(&self.registers, step);
@@ -113,7 +121,10 @@ impl<A: Architecture> CpuState<A> {
                 asid,
                 is_global,
                 step,
-                fate: Fate::default(),
+                fate: match fate {
+                    Fate::Going => Fate::Going,
+                    Fate::Stays | Fate::Outdated => Fate::Stays,
+                },
             };
             self.tlb.add(vaddr, cached);
         }

@@ -29,7 +29,7 @@ pub enum Fate {
     Stays,
     /// A barrier has made another entry visible to walks.
     Outdated,
-    /// An invalidation names it, and waits for its barrier.
+    /// An invalidation names it, or an entry that a walk began with to find it, and waits for its barrier.
     Going,
 }
 
@@ -78,10 +78,10 @@ impl<A: Architecture> Tlb<A> {
     }
 
     /// The entries, of any level, that may answer for `vaddr`. O(levels × log n + answers).
-    pub(super) fn hits(&self, vaddr: VirtAddr, asid: Asid) -> impl Iterator<Item = Step<A>> {
+    pub(super) fn hits(&self, vaddr: VirtAddr, asid: Asid) -> impl Iterator<Item = Cached<A>> {
         let levels = (0..A::LEVELS).filter_map(move |level| self.entries.get(&key(level, vaddr)));
         let hits = levels.flatten().filter(move |cached| cached.hits(asid));
-        hits.map(|cached| cached.step)
+        hits.copied()
     }
 
     /// Every entry, with the first address of its block.

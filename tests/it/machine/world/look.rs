@@ -9,6 +9,8 @@ use super::op::{is_kernel, sample};
 use super::platform::CPUS;
 use super::{Mmu, World};
 
+const ALL: [Access; 3] = [Access::Read, Access::Write, Access::Execute];
+
 /// What a CPU says of an access that did not happen.
 type Refusal<F> = Trap<<<F as Mmu>::Cpus as Architecture>::Cause>;
 
@@ -39,7 +41,7 @@ impl<F: Mmu> World<F> {
 
     /// All that a CPU may answer.
     fn compare(&self, cpu: usize, space: usize, addr: VirtAddr) -> Result<(), String> {
-        for access in [Access::Read, Access::Write, Access::Execute] {
+        for access in ALL {
             let expected = self.expected(space, addr, access);
             let outcomes = self.machine().cpu(cpu).outcomes(addr, access);
             let is_right = |outcome: &Result<PhysAddr, Refusal<F>>| match outcome {
@@ -59,7 +61,10 @@ impl<F: Mmu> World<F> {
         let Some(paddr) = self.expected(space, addr, Access::Read) else {
             return Ok(());
         };
-        for access in [Access::Read, Access::Write] {
+        // A store tells something where it leaves a mark.
+        let is_preset = self.shared.policy == AccessedDirty::Preset;
+        let accesses: &[Access] = if is_preset { &ALL[..1] } else { &ALL[..2] };
+        for &access in accesses {
             let handle = || self.handle(hart, space, addr, access);
             let seen = self.with_handler(handle, || hart.translate(addr, access));
             if seen.as_ref().ok() != self.expected(space, addr, access).as_ref() {

@@ -4,17 +4,13 @@
 //! updates'). The machine does not hear of stores. So it keeps each entry that a walk has read, also those that no TLB may
 //! hold, since the walk may read them once more. A barrier ends that.
 
-use alloc::collections::BTreeSet;
-
 use super::AArch64;
 use super::descriptor::Descriptor;
-use crate::addr::PhysAddr;
 use crate::backend::mock::machine::calls::Call;
 use crate::backend::mock::machine::memory::{Memory, Step};
 use crate::backend::mock::machine::rules::{Architecture, Kind};
 use crate::backend::mock::machine::state::{CpuState, State};
 use crate::backend::mock::machine::tlb::Fate;
-use crate::frame::FRAME_SIZE;
 
 impl State<AArch64> {
     /// `DSB ISHST`, unless it is the barrier to be skipped: earlier stores are visible to later walks, of all CPUs. A
@@ -33,7 +29,7 @@ impl State<AArch64> {
         if self.calls.note(Call::Barrier) {
             for cpu in self.cpus.values_mut() {
                 cpu.settle(memory);
-                cpu.complete(memory.rules);
+                cpu.tlb.forget(|cached| cached.fate == Fate::Going);
             }
         }
     }
@@ -49,31 +45,6 @@ impl CpuState<AArch64> {
             }
             memory.rules.is_in_tlbs(cached.step)
         });
-    }
-
-    /// Forgets what is about to go, and what a walk has read through a pointer that is: no access is on its way any more
-    /// that used it.
-    fn complete(&mut self, cpus: AArch64) {
-        let mut tables = BTreeSet::new();
-        for level in (0..AArch64::LEVELS).rev() {
-            self.tlb.retain(|cached| {
-                let Step {
-                    level: at_level,
-                    at,
-                    entry,
-                    ..
-                } = cached.step;
-                let table = PhysAddr::new(at.get() & !(FRAME_SIZE as u64 - 1));
-                let goes = cached.fate == Fate::Going || tables.contains(&table);
-                if at_level != level || !goes {
-                    return true;
-                }
-                if let Kind::Pointer(below) = cpus.kind(entry, level) {
-                    tables.insert(below);
-                }
-                false
-            });
-        }
     }
 }
 
