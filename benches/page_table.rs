@@ -1,7 +1,8 @@
 //! How long edits and look-ups of page tables take, beside what a kernel's author would pick instead.
 //!
 //! The function is the page table (`kernel-vm`: `Sv39`, by its public calls), the parameter how many MiB are mapped.
-//! `kernel-vm-svadu` is the same where the MMU writes entries, too; it stands where that makes a difference. `bound` is
+//! `kernel-vm-svadu` is the same where the MMU writes entries, too; it stands where that makes a difference.
+//! `kernel-vm-x86_64` and `kernel-vm-aarch64` are `X86_64` and `Aarch64`, each with a `bound` of its own. `bound` is
 //! no peer but the best that a kernel's author could write for the duty alone: words in plain memory, one walk a leaf
 //! table, then one loop. Only the verb is timed, not what undoes it.
 //!
@@ -31,8 +32,9 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
 
 use pages::{
-    Aarch64Paging, Bound, Duty, KernelVm, Owner, PageTable, PageTableGeneric, PageTableMultiarch,
-    Svadu, Verb, Work, X86_64, new_owner, time_owned,
+    Aarch64Paging, Aarch64Words, Bound, Duty, KernelVm, KernelVmAarch64, KernelVmX86_64, Owner,
+    PageTable, PageTableGeneric, PageTableMultiarch, Sv39Words, Svadu, Verb, Work, X86_64,
+    X86_64Words, new_owner, time_owned,
 };
 use settings::settings;
 
@@ -61,7 +63,11 @@ fn page_tables(criterion: &mut Criterion) {
             bench::<PageTableGeneric>(duty, &mut group, work);
             bench::<X86_64>(duty, &mut group, work);
             bench::<Aarch64Paging>(duty, &mut group, work);
-            bench::<Bound>(duty, &mut group, work);
+            bench::<Bound<Sv39Words>>(duty, &mut group, work);
+            bench::<KernelVmX86_64>(duty, &mut group, work);
+            bench::<Bound<X86_64Words>>(duty, &mut group, work);
+            bench::<KernelVmAarch64>(duty, &mut group, work);
+            bench::<Bound<Aarch64Words>>(duty, &mut group, work);
         }
         group.finish();
     }
@@ -71,7 +77,11 @@ fn page_tables(criterion: &mut Criterion) {
         owned::<Svadu>(&mut group, work);
         owned::<PageTableMultiarch>(&mut group, work);
         owned::<X86_64>(&mut group, work);
-        owned::<Bound>(&mut group, work);
+        owned::<Bound<Sv39Words>>(&mut group, work);
+        owned::<KernelVmX86_64>(&mut group, work);
+        owned::<Bound<X86_64Words>>(&mut group, work);
+        owned::<KernelVmAarch64>(&mut group, work);
+        owned::<Bound<Aarch64Words>>(&mut group, work);
     }
     group.finish();
 }

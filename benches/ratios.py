@@ -44,7 +44,7 @@ def cell(time: float | None, base: float | None) -> str:
 def show(group: str, sizes: dict[int, dict[str, float]]) -> None:
     base, peers = PAGES if group.startswith("pages-") else MAPS
     others = {function for times in sizes.values() for function in times}
-    ours = ["kernel-vm", "kernel-vm-svadu"]
+    ours = ["kernel-vm", "kernel-vm-svadu", "kernel-vm-x86_64", "kernel-vm-aarch64"]
     functions = [function for function in [*ours, base, *peers] if function in others]
     functions += sorted(others.difference(functions))
     unit = "ns a leaf" if group in LEAVES else "ns"

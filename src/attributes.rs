@@ -12,15 +12,18 @@ use crate::permissions::Permissions;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[non_exhaustive]
 pub enum MemoryType {
-    /// The platform's own choice: cached main memory, or the type of the physical address itself (RISC-V's PMAs).
+    /// The platform's own choice: cached main memory, or the type of the physical address itself (RISC-V's PMAs, x86-64's
+    /// MTRRs).
     #[default]
     Normal,
-    /// Main memory that is not cached. RISC-V: Svpbmt's NC.
+    /// Main memory that is not cached. RISC-V: Svpbmt's NC; x86-64: UC-; AArch64: Normal non-cacheable.
     NonCacheable,
-    /// Device registers: not cached, in order, without speculation. RISC-V: Svpbmt's IO.
+    /// Device registers: not cached, in order, without speculation. RISC-V: Svpbmt's IO; x86-64: UC; AArch64:
+    /// Device-nGnRE.
     Device,
-    /// Memory of a device, such as a frame buffer: not cached, but writes may be joined on their way. On RISC-V,
-    /// [`NonCacheable`](Self::NonCacheable) memory is so, and entries cannot tell the two apart.
+    /// Memory of a device, such as a frame buffer: not cached, but writes may be joined on their way. x86-64: WC, where
+    /// the page attribute table has it; AArch64: Normal non-cacheable. RISC-V refuses it: there
+    /// [`NonCacheable`](Self::NonCacheable) memory is so, and entries have no second word for it.
     WriteCombining,
 }
 

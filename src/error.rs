@@ -82,7 +82,7 @@ pub enum MapError {
     ///
     /// [`Edit`](crate::backend::Edit) has more of them than when the backend was written.
     UnsupportedEdit,
-    /// The area has addresses that the backend cannot map (on Sv39: that are not canonical).
+    /// The area has addresses that the backend cannot map (as those that are not canonical).
     OutOfRange {
         /// The area that was asked for.
         area: MemoryArea,

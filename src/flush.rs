@@ -21,8 +21,9 @@ pub use retired::Retired;
 /// held and interrupts may be off. While a CPU waits here for others, it must serve their shootdowns, or two CPUs that
 /// flush at once wait for each other for ever. A hook must not call back into the same address space.
 ///
-/// The page table was changed by plain stores: whatever makes another CPU flush must order them before (on RISC-V a
-/// `fence` before the interrupt is sent; SBI's remote fences do so themselves).
+/// The page table was changed by plain stores: whatever makes another CPU flush must order them before. On
+/// RISC-V it is a `fence` before the interrupt is sent (SBI's remote fences do so themselves), on x86-64 the store that
+/// sends it, on AArch64 a `DSB ISHST`.
 ///
 /// *For who calls it:* when [`flush`](Self::flush) returns, no CPU uses a translation of the named ranges that was
 /// cached before the call. Frames are reused only after that.
@@ -66,17 +67,24 @@ pub trait Tlb {
     ///
     /// Called at most once a verb, after the page table was changed and before any frame is given back. A move onto
     /// pages that the space owns flushes those first, by a call of its own. Where entries must be broken before others
-    /// are made (Arm, not RISC-V), any move onto pages does so, and each large leaf that is split takes one more call.
+    /// are made (AArch64), any move onto pages does so, and each large leaf that is split takes one more call.
     ///
-    /// On RISC-V the order to a CPU is `sfence.vma` (Privileged, 'Supervisor Memory-Management Fence Instruction'):
-    /// - With an address it covers leaves only, so it will not do where [`tables`](Flush::tables) went.
-    /// - With an address it has no effect where that is not canonical in the mode that this CPU runs in at that moment.
-    ///   That need not be the space's own: a CPU keeps its Sv48 translations when it goes on to an Sv39 space under
-    ///   another ASID.
+    /// | | the order to a CPU | with an address it covers | global leaves |
+    /// |---|---|---|---|
+    /// | RISC-V | `sfence.vma` | leaves; where [`tables`](Flush::tables) went, it must be without | only without an ASID |
+    /// | x86-64 | `invlpg`, `invpcid`, `CR3` written | the leaf, and all pointers of the current PCID | `invlpg`, or `invpcid` of everything |
+    /// | AArch64 | `TLBI` between two `DSB`s, then `ISB` | the leaf; with `VAE1` and `VAAE1`, the pointers on the way | all but `ASIDE1` |
     ///
-    /// So a kernel with spaces of several modes fences without an address where one is not canonical in the narrowest
-    /// ([`Mode::is_canonical`](crate::backend::riscv::Mode::is_canonical)); [`Flush::page_by_page`] asks both
-    /// questions.
+    /// - On RISC-V an address has no effect where it is not canonical in the mode that the CPU runs in at that moment. That
+    ///   need not be the space's own: a CPU keeps its Sv48 translations when it goes on to an Sv39 space under another
+    ///   ASID. So a kernel with spaces of several modes fences without an address where one is not canonical in the
+    ///   narrowest ([`Mode::is_canonical`](crate::backend::riscv::Mode::is_canonical)); [`Flush::page_by_page`] asks both
+    ///   questions. (Privileged, 'Supervisor Memory-Management Fence Instruction')
+    /// - On x86-64 `invlpg` reaches the current PCID and global leaves alone. A CPU that has left the space takes
+    ///   `invpcid`, or writes `CR3` without bit 63 when it comes back. (SDM, 'Operations that Invalidate TLBs and
+    ///   Paging-Structure Caches')
+    /// - On AArch64 the forms for the inner shareable domain reach every CPU, and no interrupt is sent. (Arm ARM, 'TLB
+    ///   maintenance instructions')
     fn flush(&self, flush: &Flush<'_>);
 
     /// Tells CPUs that the entries named by `made` allow more than they did. The default does nothing.
@@ -85,9 +93,9 @@ pub trait Tlb {
     /// permissions, for the frame of before. A CPU may have cached the entry of before, and that can only make it
     /// fault.
     ///
-    /// Some architectures cache invalid entries: RISC-V without Svvptc, and with it the accessed and dirty bits. Arm
-    /// needs a barrier before an entry is seen. They act here, as for [`flush`](Self::flush), with its words on tables
-    /// and addresses. The ASID is not known.
+    /// RISC-V caches invalid entries without Svvptc, and with it the accessed and dirty bits: it acts here, as for
+    /// [`flush`](Self::flush), with its words on tables and addresses. AArch64 needs `DSB ISHST` and `ISB` before an entry
+    /// is seen. x86-64 does nothing. The ASID is not known.
     ///
     /// The default is for a kernel whose fault handler finds that the page table allows the access, fences, and tries
     /// again. Without such a handler, the first store to a page that was just mapped may be a fault that nobody
@@ -99,7 +107,9 @@ pub trait Tlb {
     /// This CPU forgets what `stale` names, and no other need: an access has faulted here although the page table
     /// allows it, so this CPU had cached less. The default is [`flush`](Self::flush), which does more than it must.
     ///
-    /// On RISC-V: `sfence.vma`, with the words of [`flush`](Self::flush) on tables and addresses.
+    /// On RISC-V: `sfence.vma`, with the words of [`flush`](Self::flush) on tables and addresses. On AArch64: `TLBI VAE1`,
+    /// `DSB NSH` and `ISB`. On x86-64 nothing: the fault itself has invalidated the leaf (SDM, 'Operations that Invalidate
+    /// TLBs and Paging-Structure Caches').
     fn fence(&self, stale: &Flush<'_>) {
         self.flush(stale);
     }
@@ -107,7 +117,7 @@ pub trait Tlb {
     /// Tells CPUs that the frames in `area` are about to become executable somewhere. The default does nothing.
     ///
     /// Instruction caches must see the bytes of these frames before the hook returns: on RISC-V by `fence.i` on every
-    /// hart (Zifencei). Architectures whose instruction caches see every store leave it out.
+    /// hart (Zifencei), on AArch64 by `DC CVAU` and `IC IVAU` of each line. x86-64's see every store, and leave it out.
     fn made_code(&self, area: MemoryArea<PhysAddr>) {
         let _ = area;
     }

@@ -25,23 +25,55 @@ struct Space {
     mask: AtomicU64,
 }
 
+/// The order in which an architecture has a switch done, and whom a flush reaches.
+#[derive(Clone, Copy, Debug)]
+enum Rules {
+    /// `satp`, or `CR3` with bit 63, is written, and only then the CPU flushes, if it is told to. Flushes of entries reach
+    /// the CPUs in the mask.
+    FlushesAfter,
+    /// The CPU flushes, and only then writes `TTBR0_EL1`. Flushes of entries reach all CPUs.
+    FlushesBefore,
+}
+
+const RULES: [Rules; 2] = [Rules::FlushesAfter, Rules::FlushesBefore];
+
 struct System {
+    rules: Rules,
     asids: AsidAllocator<CPUS>,
     spaces: [Space; 4],
 }
 
 impl System {
-    fn new() -> Arc<Self> {
+    fn new(rules: Rules) -> Arc<Self> {
         Arc::new(Self {
+            rules,
             asids: AsidAllocator::new(BITS),
             spaces: Default::default(),
         })
     }
 }
 
-/// A CPU's TLB: under each number, whose entry it has cached, and what that said.
+/// A CPU's register and TLB.
 #[derive(Default)]
-struct Tlb([Option<(usize, u64)>; 1 << BITS]);
+struct Tlb {
+    /// The space that it translates, and the number. It may walk for it at any time.
+    active: Option<(usize, usize)>,
+    /// Under each number, whose entry it has cached, and what that said.
+    cached: [Option<(usize, u64)>; 1 << BITS],
+}
+
+impl Tlb {
+    /// The CPU uses the space that it translates, or walks for it without being asked. Answers whose entry it takes.
+    fn walk(&mut self, system: &System) -> Option<usize> {
+        let (space, number) = self.active?;
+        let entry = || (space, system.spaces[space].entry.load(Relaxed));
+        Some(self.cached[number].get_or_insert_with(entry).0)
+    }
+
+    fn flush(&mut self) {
+        self.cached = Default::default();
+    }
+}
 
 /// Switches to a space and uses it, as the documented order has it.
 fn run(
@@ -54,12 +86,23 @@ fn run(
     let space = &system.spaces[number];
     space.mask.fetch_or(bit, Relaxed);
     let activation = cpu.switch(&space.slot);
-    if activation.flush {
-        *tlb = Tlb::default();
+    let next = Some((number, usize::from(activation.asid.get())));
+    if let Rules::FlushesBefore = system.rules {
+        if activation.flush {
+            tlb.flush();
+        }
+        tlb.walk(system);
+        tlb.active = next;
+    } else {
+        tlb.walk(system);
+        tlb.active = next;
+        if activation.flush {
+            tlb.walk(system);
+            tlb.flush();
+        }
     }
-    let cached = &mut tlb.0[usize::from(activation.asid.get())];
-    let (whose, _) = *cached.get_or_insert_with(|| (number, space.entry.load(Relaxed)));
-    assert_eq!(whose, number, "a stale ASID: {activation:?}");
+    let whose = tlb.walk(system);
+    assert_eq!(whose, Some(number), "a stale ASID: {activation:?}");
     activation
 }
 
@@ -69,7 +112,10 @@ fn reset(cpu: AsidCpu<'_, CPUS>, bit: u64, tlb: &mut Tlb, system: &System) {
         space.mask.fetch_and(!bit, Relaxed);
     }
     cpu.reset();
-    *tlb = Tlb([Some((usize::MAX, 0)); 1 << BITS]);
+    *tlb = Tlb {
+        active: None,
+        cached: [Some((usize::MAX, 0)); 1 << BITS],
+    };
 }
 
 /// What a CPU does: it was off, where no space is named.
@@ -89,10 +135,20 @@ fn act(
     }
 }
 
-fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
-    let mut builder = Builder::new();
-    builder.preemption_bound = Some(preemptions);
-    builder.check(model);
+fn check(preemptions: usize, model: impl Fn(Rules) + Copy + Sync + Send + 'static) {
+    for rules in RULES {
+        let mut builder = Builder::new();
+        builder.preemption_bound = Some(preemptions);
+        builder.check(move || model(rules));
+    }
+}
+
+/// Whether a flush reaches CPU 1, which the mask of `space` may name.
+fn is_told(system: &System, space: &Space) -> bool {
+    match system.rules {
+        Rules::FlushesAfter => space.mask.load(Relaxed) & 2 != 0,
+        Rules::FlushesBefore => true,
+    }
 }
 
 /// Has a second CPU do `other` while this one does `one`; each begins with what `before` has done to its TLB.
@@ -121,8 +177,8 @@ fn race(
 
 #[test]
 fn two_cpus_that_switch_never_share_a_number() {
-    check(3, || {
-        let system = System::new();
+    check(3, |rules| {
+        let system = System::new(rules);
         race(&system, Default::default(), &[0, 1, 0], &[2, 0, 3]);
     });
 }
@@ -145,8 +201,8 @@ fn prepare(system: &System, switches: &[(usize, usize)]) -> [Tlb; CPUS] {
 fn a_switch_that_races_a_rollover_uses_no_stale_number() {
     let others: [&[usize]; 5] = [&[1, 2], &[1, 3], &[2, 3], &[3, 1], &[2, 0, 3]];
     for other in others {
-        check(3, move || {
-            let system = System::new();
+        check(3, move |rules| {
+            let system = System::new(rules);
             let tlbs = prepare(&system, FULL);
             race(&system, tlbs, &[3, 0, 2], other);
             assert!(system.asids.rollovers() > 0);
@@ -157,8 +213,8 @@ fn a_switch_that_races_a_rollover_uses_no_stale_number() {
 /// One CPU makes some switches, changes the entry of space 0 and flushes it; the other makes switches of which the
 /// last is to space 0. It must not go on with the old entry.
 fn shootdown(before: &'static [(usize, usize)], one: &'static [usize], other: &'static [usize]) {
-    check(3, move || {
-        let system = System::new();
+    check(3, move |rules| {
+        let system = System::new(rules);
         let [mut tlb, mut there_tlb] = prepare(&system, before);
         let there = system.clone();
         let thread = thread::spawn(move || {
@@ -176,12 +232,12 @@ fn shootdown(before: &'static [(usize, usize)], one: &'static [usize], other: &'
         let space = &system.spaces[0];
         space.entry.store(1, Relaxed);
         let asid = space.slot.asid();
-        let is_told = space.mask.load(Relaxed) & 2 != 0;
+        let is_told = is_told(&system, space);
         let (activation, mut tlb) = thread.join().unwrap();
         if is_told {
-            tlb.0[usize::from(asid.get())] = None;
+            tlb.cached[usize::from(asid.get())] = None;
         }
-        let cached = tlb.0[usize::from(activation.asid.get())];
+        let cached = tlb.cached[usize::from(activation.asid.get())];
         assert!(
             cached.is_none_or(|(_, entry)| entry == 1),
             "CPU 1 goes on with the old entry under {activation:?}; flushed {asid}, told: {is_told}"
@@ -221,8 +277,8 @@ fn come_back(
     one: &'static [usize],
     other: &'static [Option<usize>],
 ) {
-    check(3, move || {
-        let system = System::new();
+    check(3, move |rules| {
+        let system = System::new(rules);
         let [mut tlb, mut there_tlb] = prepare(&system, before);
         let there = system.clone();
         let thread = thread::spawn(move || {
@@ -256,8 +312,8 @@ fn shootdown_beside_reset(
     one: &'static [usize],
     other: &'static [Option<usize>],
 ) {
-    check(3, move || {
-        let system = System::new();
+    check(3, move |rules| {
+        let system = System::new(rules);
         let [mut tlb, mut there_tlb] = prepare(&system, before);
         let there = system.clone();
         let thread = thread::spawn(move || {
@@ -275,12 +331,12 @@ fn shootdown_beside_reset(
         let space = &system.spaces[0];
         space.entry.store(1, Relaxed);
         let asid = space.slot.asid();
-        let is_told = space.mask.load(Relaxed) & 2 != 0;
+        let is_told = is_told(&system, space);
         let (activation, mut tlb) = thread.join().unwrap();
         if is_told {
-            tlb.0[usize::from(asid.get())] = None;
+            tlb.cached[usize::from(asid.get())] = None;
         }
-        let cached = tlb.0[usize::from(activation.asid.get())];
+        let cached = tlb.cached[usize::from(activation.asid.get())];
         assert!(cached.is_none_or(|(_, entry)| entry == 1));
     });
 }

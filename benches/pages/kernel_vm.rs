@@ -1,10 +1,13 @@
-//! This crate's Sv39 tables, by the backend's public calls: every edit is reserved, made, flushed and reaped.
+//! This crate's page tables, by the backend's public calls: every edit is reserved, made, flushed and reaped.
 
 use std::iter::once;
 
 use kernel_vm::backend::Paging;
-use kernel_vm::backend::radix::{AccessedDirty, Features};
-use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run, sv39::Sv39};
+use kernel_vm::backend::aarch64::Aarch64Format;
+use kernel_vm::backend::radix::{AccessedDirty, Features, Format, Radix};
+use kernel_vm::backend::sv39::Sv39Format;
+use kernel_vm::backend::x86_64::X86_64Format;
+use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};
 use kernel_vm::{Asid, Attributes, MemoryType, Permissions, PhysAddr, VirtAddr};
 
 use super::work::PAGE;
@@ -12,18 +15,39 @@ use super::{Frames, Owner, PageTable, Pages, READ_WRITE};
 
 const ASID: Asid = Asid::new(0);
 
-/// With accessed and dirty bits that are set from the start.
-pub(crate) type KernelVm = Table<false>;
+/// `Sv39`, with accessed and dirty bits that are set from the start.
+pub(crate) type KernelVm = Table<Sv39Format, false>;
 
-/// With those that the MMU sets whenever it likes (Svadu), so that edits which could lose one read and write in one
-/// step.
-pub(crate) type Svadu = Table<true>;
+/// `Sv39`, with those that the MMU sets whenever it likes (Svadu), so that edits which could lose one read and write in
+/// one step.
+pub(crate) type Svadu = Table<Sv39Format, true>;
 
-pub(crate) struct Table<const SVADU: bool> {
-    table: Sv39<Frames>,
+pub(crate) type KernelVmX86_64 = Table<X86_64Format<4>, false>;
+
+pub(crate) type KernelVmAarch64 = Table<Aarch64Format<4>, false>;
+
+pub(crate) struct Table<F: Format, const HARDWARE: bool> {
+    table: Radix<F, Frames>,
 }
 
-impl<const SVADU: bool> Table<SVADU> {
+pub(crate) trait Named: Format {
+    /// The function's name in criterion's files.
+    const NAME: &str;
+}
+
+impl Named for Sv39Format {
+    const NAME: &str = "kernel-vm";
+}
+
+impl Named for X86_64Format<4> {
+    const NAME: &str = "kernel-vm-x86_64";
+}
+
+impl Named for Aarch64Format<4> {
+    const NAME: &str = "kernel-vm-aarch64";
+}
+
+impl<F: Format, const HARDWARE: bool> Table<F, HARDWARE> {
     fn edit(&mut self, edit: Edit) {
         self.table.edit(edit, ASID).expect("the arena is larger");
     }
@@ -46,22 +70,18 @@ const fn run(pages: &Pages) -> Run {
     }
 }
 
-impl<const SVADU: bool> PageTable for Table<SVADU> {
-    const NAME: &str = if SVADU {
-        "kernel-vm-svadu"
-    } else {
-        "kernel-vm"
-    };
+impl<F: Named, const HARDWARE: bool> PageTable for Table<F, HARDWARE> {
+    const NAME: &str = if HARDWARE { "kernel-vm-svadu" } else { F::NAME };
     const FREES_TABLES: bool = true;
 
     fn new() -> Self {
-        let accessed_dirty = if SVADU {
+        let accessed_dirty = if HARDWARE {
             AccessedDirty::Hardware
         } else {
             AccessedDirty::Preset
         };
         let features = Features::new().with_accessed_dirty(accessed_dirty);
-        let table = Sv39::with_features(Frames, features);
+        let table = Radix::with_features(Frames, features);
         Self {
             table: table.expect("the arena is larger"),
         }
@@ -83,13 +103,13 @@ impl<const SVADU: bool> PageTable for Table<SVADU> {
         self.edit(Edit::Protect(pages.area, permissions));
     }
 
-    #[inline]
+    #[inline(always)]
     fn map_one(&mut self, page: &Pages) {
         let made = self.table.edit(Edit::Map(run(page)), ASID);
         assert!(made.is_ok(), "there is a table");
     }
 
-    #[inline]
+    #[inline(always)]
     fn unmap_one(&mut self, page: &Pages) {
         let made = self.table.edit(Edit::Unmap(page.area), ASID);
         assert!(made.is_ok(), "it needs nothing");
@@ -105,7 +125,7 @@ impl<const SVADU: bool> PageTable for Table<SVADU> {
     }
 }
 
-impl<const SVADU: bool> Owner for Table<SVADU> {
+impl<F: Named, const HARDWARE: bool> Owner for Table<F, HARDWARE> {
     fn install(&mut self, pages: &Pages) {
         for addr in (pages.start()..pages.end()).step_by(PAGE) {
             let page = pages.leaf_at(addr);

@@ -9,7 +9,7 @@ mod owner;
 mod page_table_generic;
 mod page_table_multiarch;
 mod prove;
-mod word;
+pub(crate) mod words;
 mod work;
 mod x86_64;
 
@@ -19,11 +19,14 @@ pub(crate) use aarch64_paging::Aarch64Paging;
 pub(crate) use arena::Frames;
 pub(crate) use bound::Bound;
 pub(crate) use duty::{Duty, Verb, new_owner, time_owned};
-pub(crate) use kernel_vm::{KernelVm, Svadu};
+pub(crate) use kernel_vm::{KernelVm, KernelVmAarch64, KernelVmX86_64, Svadu};
 pub(crate) use owner::{Owner, prove_owner};
 pub(crate) use page_table_generic::PageTableGeneric;
 pub(crate) use page_table_multiarch::PageTableMultiarch;
 pub(crate) use prove::prove;
+pub(crate) use words::aarch64::Aarch64 as Aarch64Words;
+pub(crate) use words::sv39::Sv39 as Sv39Words;
+pub(crate) use words::x86_64::X86_64 as X86_64Words;
 pub(crate) use work::{Pages, Work};
 pub(crate) use x86_64::X86_64;
 

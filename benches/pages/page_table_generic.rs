@@ -5,8 +5,9 @@ use page_table_generic::{
     FrameAllocator, MapConfig, PageTable as Table, PageTableEntry, PhysAddr, TableMeta, VirtAddr,
 };
 
+use super::words::sv39 as word;
 use super::work::{LARGE, PAGE};
-use super::{Frames, PageTable, Pages, READ_WRITE, word};
+use super::{Frames, PageTable, Pages, READ_WRITE};
 
 /// An entry of Sv39.
 #[derive(Clone, Copy, Debug)]

@@ -6,8 +6,9 @@ use page_table_multiarch::{
     GenericPTE, MappingFlags, PageSize, PageTable64, PagingHandler, PagingMetaData,
 };
 
+use super::words::sv39 as word;
 use super::work::{LARGE, PAGE};
-use super::{Frames, Owner, PageTable, Pages, READ_WRITE, word};
+use super::{Frames, Owner, PageTable, Pages, READ_WRITE};
 
 /// An entry of Sv39.
 #[derive(Clone, Copy, Debug)]
@@ -154,7 +155,7 @@ impl PageTable for PageTableMultiarch {
         Some(permissions(flags))
     }
 
-    #[inline]
+    #[inline(always)]
     fn map_one(&mut self, page: &Pages) {
         let (start, first) = (page.start(), page.first as usize);
         let (start, first) = (VirtAddr::from_usize(start), PhysAddr::from_usize(first));
@@ -162,7 +163,7 @@ impl PageTable for PageTableMultiarch {
         let _refused = cursor.map(start, first, PageSize::Size4K, flags(READ_WRITE));
     }
 
-    #[inline]
+    #[inline(always)]
     fn unmap_one(&mut self, page: &Pages) {
         let start = VirtAddr::from_usize(page.start());
         let unmapped = self.table.cursor().unmap(start);

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::Filter;
 use super::pair::{LONG, Pair, SHORT, Side};
+use crate::pages::words::Words;
 use crate::pages::{
-    Bound, Duty, Frames, KernelVm, Owner, PageTable, PageTableMultiarch, Svadu, Verb, Work, prove,
-    prove_owner, time_owned,
+    Aarch64Words, Bound, Duty, Frames, KernelVm, KernelVmAarch64, KernelVmX86_64, Owner, PageTable,
+    PageTableMultiarch, Sv39Words, Svadu, Verb, Work, X86_64Words, prove, prove_owner, time_owned,
 };
 
 const MIB: [usize; 2] = [64, 1024];
@@ -35,14 +36,21 @@ const OWNED: &str = "pages-unmap-owned";
 pub(super) fn for_each(filter: &Filter, with: &mut impl FnMut(Pair<'_>)) {
     let works = MIB.map(Work::new);
     for work in &works {
-        compare::<KernelVm>("", work, filter, with);
+        compare::<KernelVm, Sv39Words>("", work, filter, with);
+        compare::<KernelVmX86_64, X86_64Words>("/kernel-vm-x86_64", work, filter, with);
+        compare::<KernelVmAarch64, Aarch64Words>("/kernel-vm-aarch64", work, filter, with);
     }
     let [_, large] = &works;
-    compare::<Svadu>("/kernel-vm-svadu", large, filter, with);
-    compare::<PageTableMultiarch>("/page_table_multiarch", large, filter, with);
+    compare::<Svadu, Sv39Words>("/kernel-vm-svadu", large, filter, with);
+    compare::<PageTableMultiarch, Sv39Words>("/page_table_multiarch", large, filter, with);
 }
 
-fn compare<T: Owner>(who: &str, work: &Work, filter: &Filter, with: &mut impl FnMut(Pair<'_>)) {
+fn compare<T: Owner, W: Words>(
+    who: &str,
+    work: &Work,
+    filter: &Filter,
+    with: &mut impl FnMut(Pair<'_>),
+) {
     for (group, duty, watched) in GROUPS {
         let name = format!("{group}/{}{who}", work.mib);
         if filter.takes(&name) {
@@ -52,7 +60,7 @@ fn compare<T: Owner>(who: &str, work: &Work, filter: &Filter, with: &mut impl Fn
                 parts: parts(duty, work),
                 watched,
                 within: within(duty, work),
-                sides: [side::<T>(duty, work), side::<Bound>(duty, work)],
+                sides: [side::<T>(duty, work), side::<Bound<W>>(duty, work)],
                 apart: None,
             });
         }
@@ -65,7 +73,7 @@ fn compare<T: Owner>(who: &str, work: &Work, filter: &Filter, with: &mut impl Fn
             parts: work.mib as f64 * PAGES_A_MIB,
             watched: 1,
             within: 1.0,
-            sides: [owner::<T>(work), owner::<Bound>(work)],
+            sides: [owner::<T>(work), owner::<Bound<W>>(work)],
             apart: None,
         });
     }

@@ -123,8 +123,9 @@ impl<'a> Flush<'a> {
 
     /// Whether every space has these translations, so that every CPU may have cached them, whatever space it is in.
     ///
-    /// On RISC-V an `sfence.vma` with an ASID does not cover global ones (Privileged, 'Supervisor Memory-Management
-    /// Fence Instruction').
+    /// No order for one ASID covers global ones: not RISC-V's `sfence.vma` with an ASID, not `invpcid` of a PCID, not
+    /// AArch64's `TLBI ASIDE1`. With pointers to tables they are cached under every PCID that was current, so an order that
+    /// is global and of [tables](Self::tables) is for all of those.
     #[must_use]
     pub const fn is_global(&self) -> bool {
         self.is_global
@@ -139,7 +140,8 @@ impl<'a> Flush<'a> {
     /// Whether page tables were taken out, too: caches of pointers to them must go, not only those of leaves.
     ///
     /// On RISC-V an `sfence.vma` with an address covers leaves only, so this asks for one without (Privileged,
-    /// 'Supervisor Memory-Management Fence Instruction').
+    /// 'Supervisor Memory-Management Fence Instruction'). x86-64's `invlpg` covers all pointers of the current PCID.
+    /// AArch64's `VALE1` and `VAALE1` cover none, `VAE1` and `VAAE1` those on the way to the address.
     #[must_use]
     pub const fn tables(&self) -> bool {
         self.tables
@@ -161,6 +163,9 @@ impl<'a> Flush<'a> {
     /// - the ranges have `most` bytes at most;
     /// - no tables changed;
     /// - a fence has an effect for their addresses, as `reaches` says of the first and the last address of each range.
+    ///
+    /// It is for orders that leave pointers alone: RISC-V's. Where an order with an address covers them, a kernel asks
+    /// [`size`](Self::size) and takes [`ranges`](Self::ranges).
     ///
     /// On RISC-V `reaches` asks whether an address is canonical in the mode that the CPU runs in
     /// ([`Mode::is_canonical`](crate::backend::riscv::Mode::is_canonical)).

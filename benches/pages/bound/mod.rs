@@ -10,13 +10,13 @@ use std::cell::Cell;
 
 use kernel_vm::Permissions;
 
-use self::tables::{SLOTS, TOP, Table, Tables, index, span};
-use super::word::{self, address, is_owned, is_valid};
+use self::tables::{SLOTS, Table, Tables, index, span};
+use super::words::Words;
 use super::work::PAGE;
 use super::{Frames, Owner, PageTable, Pages, READ_WRITE};
 
-pub(crate) struct Bound {
-    tables: Tables,
+pub(crate) struct Bound<W: Words> {
+    tables: Tables<W>,
 }
 
 /// All bits that are set in any of them.
@@ -42,12 +42,12 @@ impl Pages {
     }
 }
 
-impl Bound {
+impl<W: Words> Bound<W> {
     /// Takes the leaves of `pages` from `start` on out of `table`, and tables that they leave empty. Whether they leave
     /// this one empty, too; the root is never said to be.
     fn clear(&self, table: &Table, level: usize, pages: &Pages, start: usize, end: usize) -> bool {
         if level == pages.level() {
-            return clear_leaves(table, index(start, level), (end - start) / pages.leaf);
+            return clear_leaves::<W>(table, index(start, level), (end - start) / pages.leaf);
         }
         let mut addr = start;
         while addr < end {
@@ -59,7 +59,7 @@ impl Bound {
             }
             addr = next;
         }
-        level < TOP && union(table) == 0
+        level < W::TOP && union(table) == 0
     }
 
     /// The slot of the 4 KiB leaf at `addr`, if its table is there.
@@ -71,39 +71,41 @@ impl Bound {
     #[cold]
     fn query_large(&self, addr: usize) -> Option<u64> {
         let (word, level) = self.leaf(addr)?;
-        Some(address(word) | (addr % span(level)) as u64)
+        Some(W::address(word) | (addr % span(level)) as u64)
     }
 
     /// The leaf that maps `addr`, and its level.
     fn leaf(&self, addr: usize) -> Option<(u64, usize)> {
         let mut table = self.tables.root();
-        for level in (1..=TOP).rev() {
+        for level in (1..=W::TOP).rev() {
             let word = table[index(addr, level)].get();
             match self.tables.below(word) {
                 Some(below) => table = below,
-                None => return is_valid(word).then_some((word, level)),
+                None => return W::is_valid(word).then_some((word, level)),
             }
         }
         let word = table[index(addr, 0)].get();
-        is_valid(word).then_some((word, 0))
+        W::is_valid(word).then_some((word, 0))
     }
 }
 
 /// Gives back the frame of an owned leaf.
 #[inline]
 #[expect(unsafe_code, reason = "words know addresses alone")]
-fn release(word: u64) {
+fn release<W: Words>(word: u64) {
     // SAFETY: `install` has put the frame there, and the word goes.
-    unsafe { Frames.release_addr(address(word)) };
+    unsafe { Frames.release_addr(W::address(word)) };
 }
 
 /// Takes `count` leaves out of `table`; whether they leave it empty. Each is looked at, as any may own its frame; words
 /// of a table that goes stay as they are.
-fn clear_leaves(table: &Table, first: usize, count: usize) -> bool {
+fn clear_leaves<W: Words>(table: &Table, first: usize, count: usize) -> bool {
     let slots = &table[first..][..count];
-    if is_owned(union(slots)) {
+    if W::is_owned(union(slots)) {
         let words = slots.iter().map(Cell::get);
-        words.filter(|&word| is_owned(word)).for_each(release);
+        words
+            .filter(|&word| W::is_owned(word))
+            .for_each(release::<W>);
     }
     if count == SLOTS {
         return true;
@@ -112,8 +114,8 @@ fn clear_leaves(table: &Table, first: usize, count: usize) -> bool {
     union(table) == 0
 }
 
-impl PageTable for Bound {
-    const NAME: &str = "bound";
+impl<W: Words> PageTable for Bound<W> {
+    const NAME: &str = W::BOUND;
     const FREES_TABLES: bool = true;
 
     fn new() -> Self {
@@ -124,8 +126,8 @@ impl PageTable for Bound {
 
     fn map(&mut self, pages: &Pages) {
         let level = pages.level();
-        let step = word::number(pages.leaf as u64);
-        let mut word = word::leaf(pages.first, READ_WRITE);
+        let step = W::step(pages.leaf as u64);
+        let mut word = W::leaf(pages.first, level, READ_WRITE);
         for (start, count) in pages.tables() {
             let table = self.tables.make(start, level);
             let slots = table.map(|table| &table[index(start, level)..][..count]);
@@ -140,7 +142,13 @@ impl PageTable for Bound {
     }
 
     fn unmap(&mut self, pages: &Pages) {
-        self.clear(self.tables.root(), TOP, pages, pages.start(), pages.end());
+        self.clear(
+            self.tables.root(),
+            W::TOP,
+            pages,
+            pages.start(),
+            pages.end(),
+        );
     }
 
     fn protect(&mut self, pages: &Pages, permissions: Permissions) {
@@ -148,7 +156,7 @@ impl PageTable for Bound {
         for (start, count) in pages.tables() {
             if let Some(table) = self.tables.find(start, level) {
                 for slot in &table[index(start, level)..][..count] {
-                    slot.set(word::protected(slot.get(), permissions));
+                    slot.set(W::protected(slot.get(), permissions));
                 }
             }
         }
@@ -160,36 +168,36 @@ impl PageTable for Bound {
             return self.query_large(addr);
         };
         let word = slot.get();
-        is_valid(word).then_some(address(word) | (addr % PAGE) as u64)
+        W::is_valid(word).then_some(W::address(word) | (addr % PAGE) as u64)
     }
 
     fn permissions(&self, addr: usize) -> Option<Permissions> {
         let (word, _) = self.leaf(addr)?;
-        Some(word::permissions(word))
+        Some(W::permissions(word))
     }
 
     /// Where a page was unmapped by itself, its table is left.
-    #[inline]
+    #[inline(always)]
     fn map_one(&mut self, page: &Pages) {
         let slot = self.slot(page.start()).expect("a table");
         if slot.get() == 0 {
-            slot.set(word::leaf(page.first, READ_WRITE));
+            slot.set(W::leaf(page.first, 0, READ_WRITE));
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn unmap_one(&mut self, page: &Pages) {
         let slot = self.slot(page.start()).expect("a table");
         slot.set(0);
     }
 }
 
-impl Owner for Bound {
+impl<W: Words> Owner for Bound<W> {
     fn install(&mut self, pages: &Pages) {
         for addr in (pages.start()..pages.end()).step_by(PAGE) {
             if let Some(table) = self.tables.make(addr, 0) {
                 let frame = Frames.alloc_page().into_addr();
-                table[index(addr, 0)].set(word::owned(word::leaf(frame.get(), READ_WRITE)));
+                table[index(addr, 0)].set(W::owned(W::leaf(frame.get(), 0, READ_WRITE)));
             }
         }
     }

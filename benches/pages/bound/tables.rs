@@ -1,23 +1,22 @@
 //! The tables, and the ways down.
 
 use std::cell::Cell;
+use std::marker::PhantomData;
 
 use kernel_vm::{FrameAllocator, PhysAddr};
 
 use super::super::Frames;
-use super::super::word::{self, child, is_table};
+use super::super::words::Words;
 use super::super::work::PAGE;
 
 pub(super) const SLOTS: usize = 512;
 
-/// The level of the root; level 0 has the leaves of 4 KiB.
-pub(super) const TOP: usize = 2;
-
 pub(super) type Table = [Cell<u64>; SLOTS];
 
 /// A tree of tables. Their words are plain memory.
-pub(super) struct Tables {
+pub(super) struct Tables<W: Words> {
     root: u64,
+    words: PhantomData<fn() -> W>,
 }
 
 /// How many bytes a slot at `level` spans.
@@ -29,9 +28,12 @@ pub(super) const fn index(addr: usize, level: usize) -> usize {
     addr / span(level) % SLOTS
 }
 
-impl Tables {
+impl<W: Words> Tables<W> {
     pub(super) fn new() -> Self {
-        Self { root: alloc() }
+        Self {
+            root: alloc(),
+            words: PhantomData,
+        }
     }
 
     #[inline]
@@ -53,14 +55,14 @@ impl Tables {
     /// The table that `word` points to; none if it is another word.
     #[inline]
     pub(super) fn below(&self, word: u64) -> Option<&Table> {
-        is_table(word).then(|| self.table(child(word)))
+        W::is_table(word).then(|| self.table(W::child(word)))
     }
 
     /// The table at `level` that speaks of `addr`, if it is there.
     #[inline]
     pub(super) fn find(&self, addr: usize, level: usize) -> Option<&Table> {
         let mut table = self.root();
-        for above in (level + 1..=TOP).rev() {
+        for above in (level + 1..=W::TOP).rev() {
             table = self.below(table[index(addr, above)].get())?;
         }
         Some(table)
@@ -69,10 +71,10 @@ impl Tables {
     /// As [`find`](Self::find), and makes the tables that are not there. None if a leaf is in the way.
     pub(super) fn make(&self, addr: usize, level: usize) -> Option<&Table> {
         let mut table = self.root();
-        for above in (level + 1..=TOP).rev() {
+        for above in (level + 1..=W::TOP).rev() {
             let slot = &table[index(addr, above)];
             if slot.get() == 0 {
-                slot.set(word::table(alloc()));
+                slot.set(W::table(alloc()));
             }
             table = self.below(slot.get())?;
         }
@@ -83,9 +85,9 @@ impl Tables {
     #[expect(unsafe_code, reason = "a table is a frame of memory")]
     pub(super) fn release(&self, slot: &Cell<u64>) {
         let word = slot.replace(0);
-        if is_table(word) {
+        if W::is_table(word) {
             // SAFETY: `make` has put the frame there, and this was the one pointer to it.
-            unsafe { Frames.release_addr(child(word)) };
+            unsafe { Frames.release_addr(W::child(word)) };
         }
     }
 
@@ -99,10 +101,10 @@ impl Tables {
     }
 }
 
-impl Drop for Tables {
+impl<W: Words> Drop for Tables<W> {
     #[expect(unsafe_code, reason = "a table is a frame of memory")]
     fn drop(&mut self) {
-        self.release_below(self.root(), TOP);
+        self.release_below(self.root(), W::TOP);
         // SAFETY: `new` has put the frame there, and nobody uses it any more.
         unsafe { Frames.release_addr(self.root) };
     }

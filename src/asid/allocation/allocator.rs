@@ -24,25 +24,35 @@ use super::sync::{AtomicU64, Line, Mutex, Ordering, const_fn, lines};
 /// A CPU that switches, with interrupts off from the first to the last:
 /// 1. sets its bit in the space's CPU mask, with any atomic store;
 /// 2. asks [`AsidCpu::switch`], which ends with a full fence;
-/// 3. writes `satp` with the space's root and the ASID;
-/// 4. executes `sfence.vma` without operands if [`Activation::flush`] says so, before it touches anything that is not
-///    mapped alike in both spaces.
+/// 3. writes the root's register with the space's root and the ASID;
+/// 4. forgets everything if [`Activation::flush`] says so, before it touches anything that is not mapped alike in both
+///    spaces. AArch64 has this before step 3.
 ///
 /// A CPU that has changed entries, in [`Tlb::flush`](crate::Tlb::flush):
-/// 1. has stored the entries;
+/// 1. has stored the entries, and on AArch64 waits for them (`DSB ISHST`);
 /// 2. asks [`AsidSlot::asid`], which begins with a full fence; not [`Flush::asid`](crate::Flush::asid), which was read
 ///    before the entries were stored;
 /// 3. reads the CPU mask;
-/// 4. makes every CPU in it execute `sfence.vma` under that ASID, and waits.
+/// 4. makes every CPU in it forget under that ASID, and waits.
+///
+/// | | the register | to forget everything | to forget under an ASID |
+/// |---|---|---|---|
+/// | RISC-V | `satp` | `sfence.vma` without operands | `sfence.vma` with it |
+/// | x86-64 | `CR3`, [keeping](crate::backend::x86_64::Cr3::keeping) | `invpcid` of everything; without it, CR4.PGE cleared and set | `invpcid`; `invlpg` on a CPU that is in the space |
+/// | AArch64 | `TTBR0_EL1`, behind a `DSB` | `TLBI VMALLE1`, `DSB`, `ISB` | `TLBI` of the inner shareable domain and `DSB ISH`: it reaches all CPUs, and no mask is needed |
 ///
 /// Either the one who flushes sees the bit and the number, or the one who switches walks tables that have been
-/// changed: the two fences see to that. Writing `satp` does not do their work: it neither orders anything nor forgets
-/// anything (Privileged, 'Supervisor Address Translation and Protection Register'). But a CPU only walks the tables
-/// that its `satp` names, so it has cached nothing of a space before the first step 3. The flush comes after `satp` as
-/// the manual has it for a recycled ASID ('Supervisor Memory-Management Fence Instruction').
+/// changed: the two fences see to that. Writing the register does not do their work: it neither orders anything nor
+/// forgets anything (Privileged, 'Supervisor Address Translation and Protection Register'). But a CPU only walks the
+/// tables that its register names, so it has cached nothing of a space before the first step 3. On AArch64 a fence does
+/// not order walks, which is why the `DSB`s stand there.
 ///
-/// A bit may leave the mask when the space is not in the `satp` of that CPU and that CPU has executed `sfence.vma`
-/// without an address since; keeping it costs interrupts only.
+/// The flush comes after `satp` as the manual has it for a recycled ASID ('Supervisor Memory-Management Fence
+/// Instruction'). On AArch64 it comes before: two translations of one address under one ASID must never be in a CPU's
+/// reach, not even unused. Until step 3 the CPU walks the space that it leaves, whose number is nobody else's yet.
+///
+/// A bit may leave the mask when the space is not in the register of that CPU and that CPU has forgotten everything
+/// under the ASID, or everything, since; keeping it costs interrupts only.
 ///
 /// A CPU that goes off and comes back:
 /// 1. leaves the space that it runs, for a page table without a slot, under ASID 0;
@@ -86,8 +96,9 @@ pub struct AsidAllocator<const CPUS: usize> {
 
 impl<const CPUS: usize> AsidAllocator<CPUS> {
     const_fn! {
-        /// An allocator of ASIDs of `bits` bits, 16 at most: as many as stick of ones that are written to the ASID
-        /// field of `satp`. O(CPUs).
+        /// An allocator of ASIDs of `bits` bits, 16 at most: as many as the CPU has. On RISC-V those stick of ones that
+        /// are written to the ASID field of `satp`; x86-64 has 12 (CR4.PCIDE) or none; AArch64 has 8 or 16 (TCR_EL1.AS).
+        /// O(CPUs).
         ///
         /// ```
         /// use kernel_vm::AsidAllocator;

@@ -12,9 +12,9 @@ use crate::asid::number::Asid;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a flush that is asked for must be made"]
 pub struct Activation {
-    /// The number that is written to `satp`.
+    /// The number that is written to the root's register (`satp`, `CR3`, `TTBR0_EL1`).
     pub asid: Asid,
-    /// Whether this CPU must forget everything, when `satp` is written.
+    /// Whether this CPU must forget everything, on either side of that write: the architecture says on which.
     pub flush: bool,
 }
 
@@ -46,7 +46,7 @@ impl<const CPUS: usize> AsidCpu<'_, CPUS> {
     /// Ends with a full fence. O(1) and without a lock, unless the space has no number of this generation or the CPU
     /// has to flush; O(CPUs) under a lock then.
     ///
-    /// To be called with interrupts off, and followed by the write of `satp`, as [`AsidAllocator`] says.
+    /// To be called with interrupts off, and followed by the write of the root's register, as [`AsidAllocator`] says.
     pub fn switch(self, slot: &AsidSlot) -> Activation {
         let activation = if self.allocator.highest == 0 {
             Activation {
@@ -64,7 +64,7 @@ impl<const CPUS: usize> AsidCpu<'_, CPUS> {
     ///
     /// For a CPU that was off, before its first switch; or for one that goes off, behind its last.
     ///
-    /// From the call to the next switch, `satp` of this CPU names no root of a slot: a rollover in between does not
+    /// From the call to the next switch, the register of this CPU names no root of a slot: a rollover in between does not
     /// keep the number of the space that it ran. Translations of that space that the CPU still has do no harm, since
     /// the flush comes before any space is run. A CPU that slept and goes on in the space that it ran calls this and
     /// then [`switch`](Self::switch), as if it came from elsewhere.

@@ -6,7 +6,9 @@
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::attributes::{Attributes, MemoryType};
-use crate::backend::radix::{Features, Format, Sealed, check_code_is_readable};
+use crate::backend::radix::{
+    ByPermissions, Features, Format, Sealed, by_permissions, check_code_is_readable,
+};
 use crate::error::MapError;
 use crate::permissions::Permissions;
 
@@ -55,6 +57,29 @@ bitflags::bitflags! {
 
 /// Bits 12 to 47. A CPU may have fewer: those above its own width must be 0.
 const ADDRESS: u64 = ((1 << 48) - 1) & !0xfff;
+
+const PERMISSIONS: ByPermissions = by_permissions!(permission_bits);
+
+/// A page is executed by user mode or by the kernel, never by both.
+const fn permission_bits(permissions: Permissions) -> u64 {
+    let is_user = permissions.contains(Permissions::USER);
+    let user = if is_user { Bits::USER } else { Bits::empty() };
+    if !permissions.allow_any() {
+        // AP[1] is kept, so that what was asked for can be read back. AP[2] is as in other leaves without WRITE.
+        return Bits::HIDDEN.union(Bits::READ_ONLY).union(user).bits();
+    }
+    let write = if permissions.contains(Permissions::WRITE) {
+        Bits::DBM
+    } else {
+        Bits::READ_ONLY
+    };
+    let execute = match (permissions.contains(Permissions::EXECUTE), is_user) {
+        (false, _) => Bits::UXN.union(Bits::PXN),
+        (true, true) => Bits::PXN,
+        (true, false) => Bits::UXN,
+    };
+    Bits::VALID.union(user).union(write).union(execute).bits()
+}
 
 const fn type_bits(memory_type: MemoryType) -> u64 {
     match memory_type {
@@ -161,26 +186,9 @@ impl<const LEVELS: usize> Format for Aarch64Format<LEVELS> {
         1 << (12 + 9 * level)
     }
 
-    /// A page is executed by user mode or by the kernel, never by both.
     #[inline]
     fn permissions(permissions: Permissions) -> u64 {
-        let is_user = permissions.contains(Permissions::USER);
-        let user = if is_user { Bits::USER } else { Bits::empty() };
-        if !permissions.allow_any() {
-            // AP[1] is kept, so that what was asked for can be read back. AP[2] is as in other leaves without WRITE.
-            return Bits::HIDDEN.union(Bits::READ_ONLY).union(user).bits();
-        }
-        let write = if permissions.contains(Permissions::WRITE) {
-            Bits::DBM
-        } else {
-            Bits::READ_ONLY
-        };
-        let execute = match (permissions.contains(Permissions::EXECUTE), is_user) {
-            (false, _) => Bits::UXN.union(Bits::PXN),
-            (true, true) => Bits::PXN,
-            (true, false) => Bits::UXN,
-        };
-        Bits::VALID.union(user).union(write).union(execute).bits()
+        PERMISSIONS.of(permissions)
     }
 
     #[inline]

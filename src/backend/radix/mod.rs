@@ -137,6 +137,7 @@ mod view;
 mod walk;
 
 pub use edit::harvest::Usage;
+pub(super) use entry::by_permissions::{ByPermissions, by_permissions};
 pub use entry::features::{AccessedDirty, Features};
 pub use entry::format::Format;
 pub(super) use entry::format::check_code_is_readable;

@@ -6,7 +6,9 @@
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::attributes::{Attributes, MemoryType};
-use crate::backend::radix::{AccessedDirty, Features, Format, Sealed, check_code_is_readable};
+use crate::backend::radix::{
+    AccessedDirty, ByPermissions, Features, Format, Sealed, by_permissions, check_code_is_readable,
+};
 use crate::error::MapError;
 use crate::permissions::Permissions;
 
@@ -56,6 +58,31 @@ const POINTER: u64 = Bits::P
     .union(Bits::US)
     .union(Bits::A)
     .bits();
+
+const PERMISSIONS: ByPermissions = by_permissions!(permission_bits);
+
+const fn permission_bits(permissions: Permissions) -> u64 {
+    let user = if permissions.contains(Permissions::USER) {
+        Bits::US
+    } else {
+        Bits::empty()
+    };
+    if !permissions.allow_any() {
+        // US is kept, so that what was asked for can be read back.
+        return Bits::HIDDEN.union(user).bits();
+    }
+    let write = if permissions.contains(Permissions::WRITE) {
+        Bits::RW
+    } else {
+        Bits::empty()
+    };
+    let execute = if permissions.contains(Permissions::EXECUTE) {
+        Bits::empty()
+    } else {
+        Bits::XD
+    };
+    Bits::P.union(user).union(write).union(execute).bits()
+}
 
 /// The bits for a memory type, by what the page attribute table says after a reset: 0 is write-back, 2 is uncached
 /// unless an MTRR says write-combining, 3 is uncached. Entry 1 is write-combining where the kernel has set it so.
@@ -165,20 +192,7 @@ impl<const LEVELS: usize> Format for X86_64Format<LEVELS> {
 
     #[inline]
     fn permissions(permissions: Permissions) -> u64 {
-        let bit = |permission, bit: Bits| {
-            if permissions.contains(permission) {
-                bit.bits()
-            } else {
-                0
-            }
-        };
-        let user = bit(Permissions::USER, Bits::US);
-        if !permissions.allow_any() {
-            // US is kept, so that what was asked for can be read back.
-            return Bits::HIDDEN.bits() | user;
-        }
-        let execute = bit(Permissions::EXECUTE, Bits::XD) ^ Bits::XD.bits();
-        Bits::P.bits() | user | bit(Permissions::WRITE, Bits::RW) | execute
+        PERMISSIONS.of(permissions)
     }
 
     #[inline]

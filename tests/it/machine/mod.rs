@@ -16,3 +16,4 @@ mod tables;
 mod threads;
 mod world;
 mod worlds;
+mod x86_64;

@@ -17,9 +17,11 @@ use crate::backend::mock::host_frames::HostFrames;
 
 /// Several CPUs and the physical memory that they share; a platform for tests.
 ///
+/// Its CPUs are of one [`Architecture`], RISC-V if nothing else is said.
+///
 /// It is a handle: clones are the same machine. Any number is a CPU; one that was never used is in the kernel's mode,
-/// translates nothing, and has nothing cached. Every answer follows from the seed and from what was asked before, as long as one
-/// thread asks. `Display` prints the seed.
+/// translates nothing, and has nothing cached. Every answer follows from the seed and from what was asked before, as long
+/// as one thread asks. `Display` prints the seed.
 pub struct Machine<A: Architecture = RiscV> {
     inner: Arc<Inner<A>>,
 }
@@ -54,8 +56,8 @@ impl Machine {
     ///   from its allocation to its release. Such a page table follows the addresses that stand in the frame.
     ///
     /// So no map that allows writes leads to a page table's frame, in any space that a CPU runs. No CPU that may have
-    /// cached such a map, or that does not translate, stores there. A walk that sets A and D where a map says so is no
-    /// such store. Loads are allowed.
+    /// cached such a map, or that does not translate, stores there. A walk that sets accessed and dirty bits in a table's
+    /// entries is no such store. Loads are allowed.
     #[must_use]
     #[expect(unsafe_code, reason = "the CPUs write any frame that tables lead to")]
     pub unsafe fn new(frames: HostFrames, seed: u64) -> Self {

@@ -6,6 +6,7 @@
 //! tables, or of the way to an entry.
 
 pub(super) mod allowed;
+pub(super) mod by_permissions;
 pub(super) mod features;
 pub(super) mod format;
 pub(super) mod retired;

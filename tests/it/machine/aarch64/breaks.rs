@@ -85,7 +85,7 @@ fn smaller(tables: &Tables, bits: u64) -> u64 {
             if bits == 0 {
                 0
             } else {
-                TO + (page << 12) | bits
+                (TO + (page << 12)) | bits
             },
         );
     }

@@ -1,6 +1,10 @@
-//! Sv39's words, for `bound` and for peers that leave the format to the kernel.
+//! Sv39's words. Peers take them, too.
 
 use kernel_vm::Permissions;
+
+use super::Words;
+
+pub(crate) enum Sv39 {}
 
 const VALID: u64 = 1;
 /// Read, write, execute, user: in the order that [`Permissions`] has.
@@ -14,17 +18,12 @@ const OWNED: u64 = 1 << 8;
 const NUMBER: u64 = ((1 << 44) - 1) << 10;
 
 /// An address as it stands in a word.
-pub(crate) const fn number(addr: u64) -> u64 {
+const fn number(addr: u64) -> u64 {
     addr >> 2 & NUMBER
 }
 
 pub(crate) const fn address(word: u64) -> u64 {
     (word & NUMBER) << 2
-}
-
-/// The address in a pointer to a table, which has no bits above it.
-pub(crate) const fn child(word: u64) -> u64 {
-    (word << 2) & !0xfff
 }
 
 pub(crate) const fn table(addr: u64) -> u64 {
@@ -52,22 +51,54 @@ pub(crate) const fn is_leaf(word: u64) -> bool {
     word & LEAF != 0
 }
 
-/// Whether a word above the lowest level points to a table.
-pub(crate) const fn is_table(word: u64) -> bool {
-    word & (VALID | LEAF) == VALID
-}
+impl Words for Sv39 {
+    const BOUND: &str = "bound";
+    const TOP: usize = 2;
 
-pub(crate) const fn owned(leaf: u64) -> u64 {
-    leaf | OWNED
-}
+    fn table(addr: u64) -> u64 {
+        table(addr)
+    }
 
-pub(crate) const fn is_owned(word: u64) -> bool {
-    word & OWNED != 0
-}
+    fn leaf(addr: u64, _level: usize, permissions: Permissions) -> u64 {
+        leaf(addr, permissions)
+    }
 
-/// The same leaf with other permissions. What is absent stays so, without a branch: a mask is all ones where the word
-/// is valid.
-pub(crate) const fn protected(word: u64, permissions: Permissions) -> u64 {
-    let valid = (word & VALID).wrapping_neg();
-    word & !PERMISSIONS | bits(permissions) & valid
+    fn step(bytes: u64) -> u64 {
+        number(bytes)
+    }
+
+    fn permissions(leaf: u64) -> Permissions {
+        permissions(leaf)
+    }
+
+    fn address(word: u64) -> u64 {
+        address(word)
+    }
+
+    /// There are no bits above the address.
+    fn child(pointer: u64) -> u64 {
+        (pointer << 2) & !0xfff
+    }
+
+    fn is_valid(word: u64) -> bool {
+        is_valid(word)
+    }
+
+    fn is_table(word: u64) -> bool {
+        word & (VALID | LEAF) == VALID
+    }
+
+    fn owned(leaf: u64) -> u64 {
+        leaf | OWNED
+    }
+
+    fn is_owned(word: u64) -> bool {
+        word & OWNED != 0
+    }
+
+    /// Without a branch: a mask is all ones where the word is valid.
+    fn protected(word: u64, permissions: Permissions) -> u64 {
+        let valid = (word & VALID).wrapping_neg();
+        word & !PERMISSIONS | bits(permissions) & valid
+    }
 }
