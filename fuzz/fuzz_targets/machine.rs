@@ -10,14 +10,16 @@ mod mmu;
 mod world;
 
 use arbitrary::{Arbitrary, Unstructured};
-use kernel_vm::backend::mock::machine::{Extensions, RiscV, X86_64};
+use kernel_vm::backend::aarch64::Aarch64Format;
+use kernel_vm::backend::mock::machine::{AArch64, Extensions, RiscV, X86_64};
+use kernel_vm::backend::radix::AccessedDirty;
 use kernel_vm::backend::x86_64::X86_64Format;
 use kernel_vm::backend::{sv39::Sv39Format, sv48::Sv48Format, sv57::Sv57Format};
 use kernel_vm_fuzz::Ops;
 use libfuzzer_sys::fuzz_target;
 
 use junk::{Junk, Word};
-use mmu::Mmu;
+use mmu::{Mmu, POLICIES};
 use world::{Bytes, Op, Setting};
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -27,6 +29,8 @@ enum Tables {
     Sv57,
     X86FourLevels,
     X86FiveLevels,
+    Arm48Bits,
+    Arm39Bits,
 }
 
 #[derive(Arbitrary, Debug)]
@@ -35,6 +39,8 @@ struct World {
     #[arbitrary(with = |bytes: &mut Unstructured<'_>| bytes.int_in_range(0..=3))]
     asid_bits: u32,
     is_lazy: bool,
+    #[arbitrary(with = |bytes: &mut Unstructured<'_>| bytes.choose(&POLICIES).copied())]
+    policy: AccessedDirty,
     ops: Ops<Bytes>,
 }
 
@@ -59,6 +65,7 @@ fn run(tables: Tables, world: &World) -> Result<(), String> {
         seed: world.seed,
         asid_bits: world.asid_bits,
         is_lazy: world.is_lazy,
+        policy: world.policy,
     };
     match tables {
         Tables::Sv39 => world::run::<Sv39Format>(setting, &ops),
@@ -66,6 +73,8 @@ fn run(tables: Tables, world: &World) -> Result<(), String> {
         Tables::Sv57 => world::run::<Sv57Format>(setting, &ops),
         Tables::X86FourLevels => world::run::<X86_64Format<4>>(setting, &ops),
         Tables::X86FiveLevels => world::run::<X86_64Format<5>>(setting, &ops),
+        Tables::Arm48Bits => world::run::<Aarch64Format<4>>(setting, &ops),
+        Tables::Arm39Bits => world::run::<Aarch64Format<3>>(setting, &ops),
     }
 }
 
@@ -76,6 +85,8 @@ fn look(tables: Tables, bits: &Bits) {
         Tables::Sv57 => look_at_riscv::<Sv57Format>(bits),
         Tables::X86FourLevels => look_at_x86::<4>(bits),
         Tables::X86FiveLevels => look_at_x86::<5>(bits),
+        Tables::Arm48Bits => look_at_arm::<4>(bits),
+        Tables::Arm39Bits => look_at_arm::<3>(bits),
     }
 }
 
@@ -90,6 +101,17 @@ fn look_at_x86<const L: usize>(bits: &Bits) {
     let cpus: X86_64 = X86_64Format::<L>::cpus();
     let cpus = cpus.with_nxe(nxe).with_gigabytes(gigabytes);
     look_at::<X86_64Format<L>>(cpus, bits, false);
+}
+
+fn look_at_arm<const L: usize>(bits: &Bits) {
+    let [wxn, is_hardware] = bits.has;
+    let policy = if is_hardware {
+        AccessedDirty::Hardware
+    } else {
+        AccessedDirty::Software
+    };
+    let cpus: AArch64 = Aarch64Format::<L>::cpus_with(policy);
+    look_at::<Aarch64Format<L>>(cpus.with_wxn(wxn), bits, !is_hardware);
 }
 
 fn look_at<F: Mmu>(cpus: F::Cpus, bits: &Bits, leaves_words: bool) {

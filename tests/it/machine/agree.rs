@@ -1,16 +1,18 @@
 //! The walker of the page tables and the machine read the same words the same way.
 
-use kernel_vm::backend::mock::machine::{Extensions, Machine, Privilege, RiscV, X86_64};
-use kernel_vm::backend::radix::{Features, Radix};
+use kernel_vm::backend::aarch64::Aarch64Format;
+use kernel_vm::backend::mock::machine::{AArch64, Extensions, Machine, Privilege, RiscV, X86_64};
+use kernel_vm::backend::radix::{AccessedDirty, Features, Radix};
 use kernel_vm::backend::x86_64::X86_64Format;
-use kernel_vm::backend::{Entry, PageTableBackend};
+use kernel_vm::backend::{Entry, PageTableBackend, Paging};
 use kernel_vm::backend::{sv39::Sv39Format, sv48::Sv48Format, sv57::Sv57Format};
 use kernel_vm::{Access, Asid, Permissions, PhysAddr, VirtAddr, VirtualMemoryManager};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::select;
 
 use super::junk::{Junk, Word};
-use super::mmu::{Mmu, machine, sayable, stale};
+use super::mmu::{Mmu, POLICIES, machine, sayable, stale};
 use crate::model::{Model, PAGES, Page, addr};
 use crate::ops::{Op, op};
 use crate::subject::{PAGE, area, map};
@@ -32,13 +34,18 @@ fn expected(entry: Entry, vaddr: VirtAddr, access: Access) -> (Privilege, Option
     (privilege, target)
 }
 
-/// A CPU of `machine` that has nothing cached reads `backend` as the backend does.
+/// A CPU of `machine` that has nothing cached reads `backend` as the backend does; when the kernel has set accessed and
+/// dirty bits, if it must.
 fn agree<F: Mmu>(
     machine: &Machine<F::Cpus>,
     backend: &Radix<F, Machine<F::Cpus>>,
     vaddr: VirtAddr,
+    policy: AccessedDirty,
 ) {
     for access in ALL {
+        if policy == AccessedDirty::Software {
+            let _ = backend.touch(vaddr, access);
+        }
         let (privilege, target) = expected(backend.entry(vaddr), vaddr, access);
         let cpu = machine.cpu(9);
         F::forget(cpu);
@@ -78,17 +85,22 @@ fn furnish<F: Mmu>(space: &mut VirtualMemoryManager<Radix<F, Machine<F::Cpus>>>,
 
 /// Makes a random table, and reads it both ways.
 fn read_both_ways<F: Mmu>(ops: &[Op], seed: u64) {
-    let machine = machine::<F>(512, seed, F::cpus());
+    read_both_ways_with::<F>(ops, seed, AccessedDirty::Preset);
+}
+
+fn read_both_ways_with<F: Mmu>(ops: &[Op], seed: u64, policy: AccessedDirty) {
+    let machine = machine::<F>(512, seed, F::cpus_with(policy));
     let features = Features::new().with_gib_leaves(true);
+    let features = features.with_accessed_dirty(policy);
     let backend = Radix::<F, _>::with_features(machine.clone(), features).unwrap();
     let mut space = VirtualMemoryManager::new(backend);
     F::run(machine.cpu(9), space.root_page_table(), Asid::new(0));
     ops.iter().for_each(|op| furnish(&mut space, op));
     for page in 0..PAGES {
-        agree(&machine, space.backend(), addr(page));
+        agree(&machine, space.backend(), addr(page), policy);
     }
     for elsewhere in [0, 1 << 30, 1 << 38, 1 << 47, 1 << 56, usize::MAX] {
-        agree(&machine, space.backend(), VirtAddr::new(elsewhere));
+        agree(&machine, space.backend(), VirtAddr::new(elsewhere), policy);
     }
 }
 
@@ -181,6 +193,24 @@ proptest! {
     }
 
     #[test]
+    fn the_walker_and_the_machine_agree_on_random_tables_of_aarch64(
+        ops in vec(op(), 1..24),
+        seed: u64,
+        policy in select(&POLICIES),
+    ) {
+        read_both_ways_with::<Aarch64Format<4>>(&ops, seed, policy);
+    }
+
+    #[test]
+    fn the_walker_and_the_machine_agree_on_random_tables_of_aarch64_with_39_bits(
+        ops in vec(op(), 1..24),
+        seed: u64,
+        policy in select(&POLICIES),
+    ) {
+        read_both_ways_with::<Aarch64Format<3>>(&ops, seed, policy);
+    }
+
+    #[test]
     fn random_words_as_riscv_tables_never_panic(
         words in vec((any::<u64>(), any::<u16>(), any::<u8>(), any::<bool>()), 0..200),
         addrs in vec(any::<usize>(), 1..20),
@@ -214,6 +244,28 @@ proptest! {
         } else {
             let cpus = cpus(X86_64Format::<4>::cpus());
             Junk::<X86_64Format<4>>::new(cpus, seed, &words).look(&addrs, false);
+        }
+    }
+    #[test]
+    fn random_words_as_aarch64_tables_never_panic(
+        words in vec((any::<u64>(), any::<u16>(), any::<u8>(), any::<bool>()), 0..200),
+        addrs in vec(any::<usize>(), 1..20),
+        (seed, narrow, wxn, epan) in any::<(u64, bool, bool, bool)>(),
+        (physical_bits, asid_bits) in (0..70_u32, 0..20_u32),
+        policy in select(&POLICIES),
+    ) {
+        let cpus = |cpus: AArch64| {
+            let cpus = cpus.with_wxn(wxn).with_epan(epan).with_asid_bits(asid_bits);
+            cpus.with_physical_bits(if physical_bits < 50 { 48 } else { physical_bits - 20 })
+        };
+        let is_quiet = policy != AccessedDirty::Hardware;
+        let words: Vec<_> = words.into_iter().map(Word::from).collect();
+        if narrow {
+            let cpus = cpus(Aarch64Format::<3>::cpus_with(policy));
+            Junk::<Aarch64Format<3>>::new(cpus, seed, &words).look(&addrs, is_quiet);
+        } else {
+            let cpus = cpus(Aarch64Format::<4>::cpus_with(policy));
+            Junk::<Aarch64Format<4>>::new(cpus, seed, &words).look(&addrs, is_quiet);
         }
     }
 }

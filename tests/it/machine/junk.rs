@@ -76,7 +76,7 @@ impl<F: Mmu> Junk<F> {
             let _ = cpu.store_u64(vaddr, u64::MAX);
             cpu.prefetch(vaddr);
             F::forget_page(cpu, vaddr);
-            let _ = self.machine.stale();
+            let _ = (self.machine.stale(), self.machine.conflict());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The software MMU: what the manual says, rule by rule, and TLBs that do the worst.
 
+mod aarch64;
 mod agree;
 mod fences;
 mod junk;

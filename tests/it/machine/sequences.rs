@@ -3,17 +3,20 @@
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use kernel_vm::backend::Paging;
+use kernel_vm::backend::aarch64::Aarch64Format;
 use kernel_vm::backend::mock::machine::{Call, Machine};
 use kernel_vm::backend::radix::{AccessedDirty, Features, Radix};
 use kernel_vm::backend::x86_64::X86_64Format;
 use kernel_vm::backend::{sv39::Sv39Format, sv48::Sv48Format, sv57::Sv57Format};
-use kernel_vm::{Access, MapError, Permissions, VirtualMemoryManager};
+use kernel_vm::{Access, MapError, Permissions, VirtAddr, VirtualMemoryManager};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::select;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-use super::mmu::{Mmu, machine, sayable, stale};
+use super::mmu::{Mmu, POLICIES, machine, sayable, wrong};
 use crate::model::{Model, PAGES, Page, Span, addr};
 use crate::ops::{Op, op};
 
@@ -25,35 +28,50 @@ type Space<F> = VirtualMemoryManager<Radix<F, Machine<<F as Mmu>::Cpus>>>;
 struct Run<F: Mmu> {
     machine: Machine<F::Cpus>,
     space: Space<F>,
+    policy: AccessedDirty,
 }
 
 impl<F: Mmu> Run<F> {
     /// On page tables with this policy, if the format has it.
     fn new(seed: u64, policy: AccessedDirty) -> Self {
-        let machine = machine::<F>(512, seed, F::cpus());
+        let machine = machine::<F>(512, seed, F::cpus_with(policy));
         let features = Features::new().with_accessed_dirty(policy);
         let table = Radix::with_features(machine.clone(), features).unwrap();
         let space = Space::new(table);
         let (root, asid) = (space.root_page_table(), space.asid());
         (0..CPUS).for_each(|cpu| F::run(machine.cpu(cpu), root, asid));
-        Self { machine, space }
+        Self {
+            machine,
+            space,
+            policy,
+        }
+    }
+
+    /// A CPU uses a page, as the mode may for which the page is, and caches what is on the way.
+    fn warm(&self, cpu: usize, page: VirtAddr) {
+        let cpu = self.machine.cpu(cpu);
+        if self.policy == AccessedDirty::Software {
+            let backend = self.space.backend();
+            let _ = backend.touch(page, Access::Write);
+            let _ = backend.touch(page, Access::Read);
+            F::forget_page(cpu, page);
+        }
+        cpu.prefetch(page);
+        let _ = cpu.translate(page, Access::Write);
     }
 
     /// Does `op`, and answers what the CPUs have cached then that is no longer so.
     fn step(&mut self, op: &Op) -> Result<(), String> {
         for page in [0, 1, 4, 7, 8, 516, 520, 523, 1030] {
-            let cpu = self.machine.cpu(page % CPUS);
-            cpu.prefetch(addr(page));
-            let _ = cpu.translate(addr(page), Access::Write);
+            self.warm(page % CPUS, addr(page));
         }
         match self.verb(op) {
             Ok(()) | Err(MapError::NotMapped { .. } | MapError::Overlap { .. }) => {}
             Err(MapError::CannotGrow { .. } | MapError::MovesOntoItself { .. }) => {}
             Err(error) => return Err(format!("{error}")),
         }
-        let stale = stale::<F>(&self.machine);
-        stale.map_or(Ok(()), |stale| {
-            Err(format!("{stale} after {op:?}, {}", self.machine))
+        wrong::<F>(&self.machine, self.policy).map_or(Ok(()), |wrong| {
+            Err(format!("{wrong} after {op:?}, {}", self.machine))
         })
     }
 
@@ -103,7 +121,7 @@ fn run<F: Mmu>(ops: &[Op], seed: u64, policy: AccessedDirty) -> Result<(), TestC
     for op in ops {
         run.step(op).map_err(TestCaseError::fail)?;
     }
-    let Run { machine, space } = run;
+    let Run { machine, space, .. } = run;
     (0..CPUS).for_each(|cpu| F::stop(machine.cpu(cpu)));
     drop(space);
     prop_assert_eq!(machine.frames().frames_in_use(), 0);
@@ -147,6 +165,24 @@ proptest! {
         seed: u64,
     ) {
         run::<X86_64Format<4>>(&ops, seed, AccessedDirty::Hardware)?;
+    }
+
+    #[test]
+    fn no_cpu_has_anything_stale_after_a_verb_in_aarch64(
+        ops in vec(op(), 20..40),
+        seed: u64,
+        policy in select(&POLICIES),
+    ) {
+        run::<Aarch64Format<4>>(&ops, seed, policy)?;
+    }
+
+    #[test]
+    fn no_cpu_has_anything_stale_after_a_verb_in_aarch64_with_39_bits(
+        ops in vec(op(), 20..40),
+        seed: u64,
+        policy in select(&POLICIES),
+    ) {
+        run::<Aarch64Format<3>>(&ops, seed, policy)?;
     }
 }
 
@@ -194,6 +230,18 @@ fn a_flush_or_a_fence_that_is_dropped_is_found_in_sv39() {
 #[test]
 fn a_flush_or_a_fence_that_is_dropped_is_found_in_x86_64() {
     drops_are_found::<X86_64Format<4>>();
+}
+
+#[test]
+fn a_flush_or_a_fence_that_is_dropped_is_found_in_aarch64() {
+    drops_are_found::<Aarch64Format<4>>();
+    let runs = found::<Aarch64Format<4>>(Call::MadeValid, 1);
+    assert!(runs > 20, "{runs} of 40 runs");
+    let barriers = (1..40).step_by(13);
+    let runs: usize = barriers
+        .map(|n| found::<Aarch64Format<4>>(Call::Barrier, n))
+        .sum();
+    assert!(runs > 40, "barriers: {runs} of 120 runs");
 }
 
 #[test]

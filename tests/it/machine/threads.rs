@@ -3,13 +3,14 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
+use kernel_vm::backend::aarch64::Aarch64Format;
 use kernel_vm::backend::mock::machine::Architecture;
-use kernel_vm::backend::radix::Radix;
+use kernel_vm::backend::radix::{AccessedDirty, Radix};
 use kernel_vm::backend::sv39::Sv39Format;
 use kernel_vm::backend::x86_64::X86_64Format;
 use kernel_vm::{FrameAllocator, Permissions, VirtAddr, VirtualMemoryManager};
 
-use super::mmu::{Mmu, machine, stale};
+use super::mmu::{Mmu, machine, wrong};
 use crate::subject::{PAGE, area, map};
 
 const RW: Permissions = Permissions::READ.union(Permissions::WRITE);
@@ -70,7 +71,7 @@ fn cpus_use_a_space_while_another_edits_it<F: Mmu>() {
         }
     });
     (0..4).for_each(|cpu| F::forget(machine.cpu(cpu)));
-    assert_eq!(stale::<F>(&machine), None);
+    assert_eq!(wrong::<F>(&machine, AccessedDirty::Preset), None);
     for frame in frames {
         machine.release(frame, false);
     }
@@ -84,4 +85,9 @@ fn cpus_use_an_sv39_space_while_another_edits_it() {
 #[test]
 fn cpus_use_an_x86_64_space_while_another_edits_it() {
     cpus_use_a_space_while_another_edits_it::<X86_64Format<4>>();
+}
+
+#[test]
+fn cpus_use_an_aarch64_space_while_another_edits_it() {
+    cpus_use_a_space_while_another_edits_it::<Aarch64Format<4>>();
 }

@@ -1,14 +1,17 @@
 //! Random operations of a whole kernel, on every format.
 
+use kernel_vm::backend::aarch64::Aarch64Format;
 use kernel_vm::backend::mock::machine::Call;
+use kernel_vm::backend::radix::AccessedDirty;
 use kernel_vm::backend::x86_64::X86_64Format;
 use kernel_vm::backend::{sv39::Sv39Format, sv48::Sv48Format, sv57::Sv57Format};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::select;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-use super::mmu::Mmu;
+use super::mmu::{Mmu, POLICIES};
 use super::world::{self, Bytes, CPUS, Op, Setting, World};
 
 fn ops() -> impl Strategy<Value = Vec<Op>> {
@@ -25,6 +28,7 @@ fn setting() -> impl Strategy<Value = Setting> {
             seed,
             asid_bits,
             is_lazy,
+            policy: AccessedDirty::Preset,
         })
 }
 
@@ -55,6 +59,26 @@ proptest! {
     fn no_cpu_sees_anything_stale_in_x86_64_with_five_levels(setting in setting(), ops in ops()) {
         world::run::<X86_64Format<5>>(setting, &ops).map_err(TestCaseError::fail)?;
     }
+
+    #[test]
+    fn no_cpu_sees_anything_stale_in_aarch64(
+        setting in setting(),
+        ops in ops(),
+        policy in select(&POLICIES),
+    ) {
+        let setting = Setting { policy, ..setting };
+        world::run::<Aarch64Format<4>>(setting, &ops).map_err(TestCaseError::fail)?;
+    }
+
+    #[test]
+    fn no_cpu_sees_anything_stale_in_aarch64_with_39_bits(
+        setting in setting(),
+        ops in ops(),
+        policy in select(&POLICIES),
+    ) {
+        let setting = Setting { policy, ..setting };
+        world::run::<Aarch64Format<3>>(setting, &ops).map_err(TestCaseError::fail)?;
+    }
 }
 
 /// In how many of so many runs it is found that `forget`, told the number of the run, makes a kernel forget something.
@@ -67,6 +91,7 @@ fn found<F: Mmu>(runs: usize, forget: impl Fn(&mut World<F>, usize)) -> usize {
             seed: n as u64,
             asid_bits: 3,
             is_lazy: false,
+            policy: AccessedDirty::Preset,
         });
         forget(&mut world, n);
         ops.iter().any(|op| world.step(op).is_err())
@@ -90,10 +115,12 @@ fn a_forgotten_rollover_is_found<F: Mmu>(runs: usize) {
 fn a_fence_of_a_shootdown_that_is_forgotten_is_found() {
     a_forgotten_shootdown_is_found::<Sv39Format>();
     a_forgotten_shootdown_is_found::<X86_64Format<4>>();
+    a_forgotten_shootdown_is_found::<Aarch64Format<4>>();
 }
 
 #[test]
 fn the_flush_of_a_rollover_that_is_forgotten_is_found() {
     a_forgotten_rollover_is_found::<Sv39Format>(60);
     a_forgotten_rollover_is_found::<X86_64Format<4>>(240);
+    a_forgotten_rollover_is_found::<Aarch64Format<4>>(60);
 }

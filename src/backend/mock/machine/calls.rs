@@ -10,8 +10,10 @@ pub enum Call {
     /// [`Tlb::made_valid`](crate::Tlb::made_valid) of the machine, with all of its fences.
     MadeValid,
     /// One fence on one CPU, whoever asked for it: an `sfence.vma`; on x86-64 an `invlpg`, an `invpcid`, or a write of
-    /// CR4 that forgets everything. A write of CR3 is none.
+    /// CR4 that forgets everything, and no write of CR3; on Arm a `TLBI`, which may be for all CPUs.
     Fence,
+    /// One barrier for walks and invalidations, which is Arm's `DSB`, whoever asked for it.
+    Barrier,
 }
 
 /// How often a call was made, and which one to come is left out.
@@ -27,6 +29,7 @@ pub(super) struct Calls {
     flushes: Counter,
     made_valid: Counter,
     fences: Counter,
+    barriers: Counter,
 }
 
 impl Calls {
@@ -43,6 +46,7 @@ impl Calls {
             Call::Flush => self.flushes.calls,
             Call::MadeValid => self.made_valid.calls,
             Call::Fence => self.fences.calls,
+            Call::Barrier => self.barriers.calls,
         }
     }
 
@@ -56,6 +60,7 @@ impl Calls {
             Call::Flush => &mut self.flushes,
             Call::MadeValid => &mut self.made_valid,
             Call::Fence => &mut self.fences,
+            Call::Barrier => &mut self.barriers,
         }
     }
 }

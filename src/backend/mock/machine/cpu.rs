@@ -142,6 +142,19 @@ impl<A: Architecture> Cpu<'_, A> {
         state.fence(self.number, memory, |cpu| fence(cpu, memory));
     }
 
+    /// Does `order` to all CPUs, after a moment.
+    pub(super) fn order(&self, order: impl FnOnce(&mut State<A>, Memory<'_, A>)) {
+        let memory = self.machine.memory();
+        let mut state = self.machine.lock();
+        state.moment(memory);
+        order(&mut state, memory);
+    }
+
+    /// The number that names this CPU.
+    pub(super) const fn number(&self) -> usize {
+        self.number
+    }
+
     /// Lets time pass, and then does `with` to this CPU.
     pub(super) fn with<R>(
         &self,

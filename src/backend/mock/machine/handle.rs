@@ -6,6 +6,7 @@ use core::fmt;
 use spin::{Mutex, MutexGuard};
 
 use super::calls::Call;
+use super::conflict::Conflict;
 use super::memory::Memory;
 use super::oracle::worst;
 use super::riscv::{Extensions, RiscV};
@@ -167,6 +168,26 @@ impl<A: Architecture> Machine<A> {
         state
             .released
             .or_else(|| worst(&mut stale, |stale| stale.is_spurious))
+    }
+
+    /// Two translations for one address that are, or ever were, in reach of one CPU, and must not be: nothing was made
+    /// invalid, or flushed, between them. Arm asks for that ('Using break-before-make when updating translation table
+    /// entries'); elsewhere there is none.
+    ///
+    /// It is looked for here, whenever a hook is called, and when a CPU caches an entry. Of two such translations one is
+    /// cached, and the other in memory or cached. What is cached under other ASIDs is passed over.
+    ///
+    /// O(cached entries × levels), and for a block that was split, O(pages in it).
+    #[must_use]
+    pub fn conflict(&self) -> Option<Conflict> {
+        let memory = self.memory();
+        let mut state = self.lock();
+        state.note_conflicts(memory);
+        let mut cpus = state.cpus.iter();
+        cpus.find_map(|(&cpu, state)| {
+            let vaddr = state.conflict?;
+            Some(Conflict { cpu, vaddr })
+        })
     }
 
     /// The memory as the CPUs' walks read it.

@@ -10,7 +10,8 @@
 //!
 //! The machine is a platform: it hands out frames, and its [`Tlb`](crate::Tlb) hooks fence the CPUs that may have
 //! cached something, as a kernel's would. [`Machine::stale`] says whether any CPU has cached an entry that is no longer
-//! so, and [`Machine::skip`] forgets a flush on purpose, to see that a test notices.
+//! so, and [`Machine::skip`] forgets a flush on purpose, to see that a test notices. Where an entry must be broken before
+//! another is made (Arm), [`Machine::conflict`] says whether one was not.
 //!
 //! The machine has no hypervisor and no instruction caches. Accesses need no alignment.
 //!
@@ -20,11 +21,13 @@
 //! 3. The leaf allows the access, or there is a trap (`rules`, `trap`). Marks are set where the hardware sets them.
 //! 4. The bytes are loaded or stored (`bytes`, `data`).
 //!
-//! `tlb` keeps the cached entries, `state` fences them, and `oracle` compares them with a fresh walk. `rules` is what
-//! architectures differ in; each has a folder.
+//! `tlb` keeps the cached entries, `state` fences them, and `oracle` compares them with a fresh walk, as `conflict` does
+//! for entries that must be broken first. `rules` is what architectures differ in; each has a folder.
 
+mod aarch64;
 mod bytes;
 mod calls;
+mod conflict;
 mod cpu;
 mod data;
 mod handle;
@@ -42,7 +45,9 @@ mod translate;
 mod trap;
 mod x86_64;
 
+pub use aarch64::{AArch64, Abort, Fault, Hafdbs, Tlbi, VaBits};
 pub use calls::Call;
+pub use conflict::Conflict;
 pub use cpu::{Cpu, Look};
 pub use handle::Machine;
 pub use privilege::Privilege;

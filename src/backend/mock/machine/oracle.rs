@@ -21,12 +21,32 @@ pub struct Leaf<A: Architecture> {
     /// What the entries down to this one say together.
     pub(super) path: A::Path,
     /// Where the block begins.
-    to: PhysAddr,
+    pub(super) to: PhysAddr,
+}
+
+impl<A: Architecture> Leaf<A> {
+    /// The leaf to `to` that stands in this entry, as its whole block sees it.
+    pub(super) const fn of(step: Step<A>, to: PhysAddr) -> Self {
+        Self {
+            entry: step.entry,
+            level: step.level,
+            path: step.path,
+            to,
+        }
+    }
+
+    /// The leaf as a part of its block sees it, which begins so many bytes behind.
+    pub(super) const fn part(self, offset: usize) -> Self {
+        Self {
+            to: PhysAddr::new(self.to.get() | offset as u64),
+            ..self
+        }
+    }
 }
 
 /// The way in which hardware sees a block of addresses, of the size that one entry at some level speaks of.
 #[derive(Clone, Copy)]
-enum View<A: Architecture> {
+pub enum View<A: Architecture> {
     /// A page fault.
     Fault,
     /// A table on the way is where no memory is.
@@ -41,7 +61,7 @@ enum View<A: Architecture> {
 
 impl<A: Architecture> CpuState<A> {
     /// The cached entries that may answer by the present registers, each with its first address.
-    fn usable(&self, rules: A) -> impl Iterator<Item = (VirtAddr, Step<A>)> {
+    pub(super) fn usable(&self, rules: A) -> impl Iterator<Item = (VirtAddr, Step<A>)> {
         self.tlb.iter().filter_map(move |(vaddr, cached)| {
             let Route::Tables(root) = rules.route(&self.registers, vaddr) else {
                 return None;
@@ -91,7 +111,7 @@ impl<A: Architecture> CpuState<A> {
     /// The view that a fresh walk has of the block of `vaddr` at `level`.
     ///
     /// A walk that ends in a leaf above `level` sees the part of that leaf.
-    fn view(&self, vaddr: VirtAddr, level: usize, memory: Memory<'_, A>) -> View<A> {
+    pub(super) fn view(&self, vaddr: VirtAddr, level: usize, memory: Memory<'_, A>) -> View<A> {
         let Route::Tables(root) = memory.rules.route(&self.registers, vaddr) else {
             return View::Fault;
         };
@@ -125,15 +145,10 @@ impl<A: Architecture> From<Stop<A::Reason>> for View<A> {
 }
 
 /// The view that an entry gives. A pointer to a table that cannot be read is seen as the fault that comes of reading it.
-fn view<A: Architecture>(memory: Memory<'_, A>, step: Step<A>) -> View<A> {
+pub(super) fn view<A: Architecture>(memory: Memory<'_, A>, step: Step<A>) -> View<A> {
     match memory.kind(step) {
         Kind::Fault(_) => View::Fault,
-        Kind::Leaf(to) => View::Leaf(Leaf {
-            entry: step.entry,
-            level: step.level,
-            path: step.path,
-            to,
-        }),
+        Kind::Leaf(to) => View::Leaf(Leaf::of(step, to)),
         Kind::Pointer(table) => match memory.read(table) {
             Ok(_) => View::Table(table, step.path),
             Err(stop) => View::from(stop),
@@ -142,7 +157,7 @@ fn view<A: Architecture>(memory: Memory<'_, A>, step: Step<A>) -> View<A> {
 }
 
 /// The view of one of the 512 parts of a block at `level`, of which `found` is the view.
-fn child<A: Architecture>(
+pub(super) fn child<A: Architecture>(
     memory: Memory<'_, A>,
     found: View<A>,
     level: usize,
@@ -150,10 +165,7 @@ fn child<A: Architecture>(
 ) -> View<A> {
     let below = level.saturating_sub(1);
     match found {
-        View::Leaf(leaf) => View::Leaf(Leaf {
-            to: PhysAddr::new(leaf.to.get() | (slot * span(below)) as u64),
-            ..leaf
-        }),
+        View::Leaf(leaf) => View::Leaf(leaf.part(slot * span(below))),
         View::Table(table, above) => {
             let at = PhysAddr::new(table.get() + 8 * slot as u64);
             memory.read(at).map_or_else(View::from, |entry| {

@@ -97,6 +97,7 @@ impl<A: Architecture> Machine<A> {
         let named = flush.ranges().into_iter().flatten();
         named.for_each(|area| state.hot.note(area.start()));
         state.moment(memory);
+        state.note_conflicts(memory);
         if state.calls.note(call) {
             let cpus = state.cpus.iter();
             let ran =

@@ -31,6 +31,10 @@ pub enum Kind<R> {
 pub enum Reach {
     /// Both halves: the bits above those that are translated equal the highest of them.
     Both,
+    /// The lower half: the bits above those that are translated are 0.
+    Lower,
+    /// The upper half: the bits above those that are translated are 1.
+    Upper,
 }
 
 /// The tables that translate an address.
@@ -57,8 +61,8 @@ pub enum Route<R> {
     Tables(Root),
 }
 
-/// The CPUs that a [`Machine`](super::Machine) has: [`RiscV`](super::RiscV), if nothing else is said, or
-/// [`X86_64`](super::X86_64).
+/// The CPUs that a [`Machine`](super::Machine) has: [`RiscV`](super::RiscV), if nothing else is said,
+/// [`X86_64`](super::X86_64) or [`AArch64`](super::AArch64).
 ///
 /// A value says what of the architecture these CPUs have. Sealed, as its methods speak of what has no public name: the
 /// rules of each are written here, from its manual. Tables have 512 entries of 8 bytes each, and level 0 has the pages of
@@ -82,6 +86,10 @@ pub trait Architecture: Copy + Eq + Debug + Send + Sync + 'static {
     /// The most levels of tables that a CPU may have.
     #[doc(hidden)]
     const LEVELS: usize;
+
+    /// Whether a valid entry must be made invalid, and flushed, before some other takes its place.
+    #[doc(hidden)]
+    const BREAKS: bool = false;
 
     /// The mode that the CPU runs in.
     #[doc(hidden)]
@@ -141,6 +149,13 @@ pub trait Architecture: Copy + Eq + Debug + Send + Sync + 'static {
     #[doc(hidden)]
     fn allows_less(self, cached: Leaf<Self>, memory: Leaf<Self>) -> bool;
 
+    /// Whether the new leaf must not take the place of the cached one at once ([`BREAKS`](Self::BREAKS)).
+    #[doc(hidden)]
+    fn conflicts(self, cached: Leaf<Self>, new: Leaf<Self>) -> bool {
+        let _ = (cached, new);
+        false
+    }
+
     /// What a CPU says of an access that stopped.
     #[doc(hidden)]
     fn cause(
@@ -175,10 +190,13 @@ pub const fn span(level: usize) -> usize {
 impl Root {
     /// The address that has these low bits, of those that are translated from here.
     pub fn extend(self, low: usize) -> VirtAddr {
-        let unused = usize::BITS - 12 - 9 * u32::try_from(self.levels).unwrap_or(0);
-        match self.reach {
-            Reach::Both => VirtAddr::new((((low << unused) as isize) >> unused) as usize),
-        }
+        let used = 12 + 9 * u32::try_from(self.levels).unwrap_or(0);
+        let unused = usize::BITS - used;
+        VirtAddr::new(match self.reach {
+            Reach::Both => (((low << unused) as isize) >> unused) as usize,
+            Reach::Lower => low,
+            Reach::Upper => usize::MAX << used | low,
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use core::sync::atomic::Ordering::Acquire;
 use super::memory::{Marks, Memory};
 use super::rules::{Architecture, Kind, Root, Route, span};
 use super::state::{CpuState, Hot, State};
+use super::tlb::Fate;
 use crate::addr::VirtAddr;
 use crate::backend::mock::host_access::WORDS;
 use crate::backend::rng::Rng;
@@ -45,9 +46,9 @@ impl<A: Architecture> CpuState<A> {
             return;
         };
         let cached: Vec<_> = self.starts(rules, vaddr).collect();
-        if let Some(step) = rng.one_of(&cached) {
-            let leaf = memory.follow(step, vaddr, Marks::Set, |step| {
-                self.cache(rules, vaddr, root.asid, step);
+        if let Some(start) = rng.one_of(&cached) {
+            let leaf = memory.follow(start.step, vaddr, Marks::Set, |step| {
+                self.cache(rules, vaddr, root.asid, step, start.fate);
             });
             let Ok(leaf) = leaf else {
                 return;
@@ -64,7 +65,7 @@ impl<A: Architecture> CpuState<A> {
     pub(super) fn prefetch(&mut self, memory: Memory<'_, A>, vaddr: VirtAddr) {
         if let Route::Tables(root) = memory.rules.route(&self.registers, vaddr) {
             let _ = memory.walk(root, vaddr, Marks::Set, |step| {
-                self.cache(memory.rules, vaddr, root.asid, step);
+                self.cache(memory.rules, vaddr, root.asid, step, Fate::default());
             });
         }
     }

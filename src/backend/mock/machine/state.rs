@@ -6,7 +6,7 @@ use super::calls::{Call, Calls};
 use super::memory::{Memory, Step};
 use super::rules::Architecture;
 use super::stale::Stale;
-use super::tlb::{Cached, Tlb};
+use super::tlb::{Cached, Fate, Tlb};
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::asid::Asid;
 use crate::backend::rng::Rng;
@@ -30,6 +30,8 @@ pub struct CpuState<A: Architecture> {
     pub(super) tlb: Tlb<A>,
     /// The roots of whose tables entries may be cached: those in use since the CPU forgot everything.
     pub(super) roots: BTreeSet<PhysAddr>,
+    /// The first address of which two translations were in reach that must not be.
+    pub(super) conflict: Option<VirtAddr>,
 }
 
 /// The last 16 addresses that an access or a flush has named: near them the CPUs speculate.
@@ -53,6 +55,12 @@ impl<A: Architecture> State<A> {
     /// The CPU with this number, which is made where it was never used.
     pub(super) fn cpu(&mut self, number: usize) -> &mut CpuState<A> {
         self.cpus.entry(number).or_default()
+    }
+
+    /// Notes what is in reach of CPUs and must not be.
+    pub(super) fn note_conflicts(&mut self, memory: Memory<'_, A>) {
+        let cpus = self.cpus.values_mut();
+        cpus.for_each(|cpu| cpu.note_conflict(memory));
     }
 
     /// Does `fence` to one CPU, unless this is the fence to be skipped. A moment passes before.
@@ -90,19 +98,33 @@ impl<A: Architecture> Default for CpuState<A> {
             registers: A::Registers::default(),
             tlb: Tlb::default(),
             roots: BTreeSet::new(),
+            conflict: None,
         }
     }
 }
 
 impl<A: Architecture> CpuState<A> {
-    /// Caches an entry that a walk for `vaddr` has read, if one such may be cached.
-    pub(super) fn cache(&mut self, rules: A, vaddr: VirtAddr, asid: Asid, step: Step<A>) {
+    /// Caches an entry that a walk for `vaddr` has read, if one such may be cached. `fate` is that of the cached entry
+    /// which the walk began with.
+    pub(super) fn cache(
+        &mut self,
+        rules: A,
+        vaddr: VirtAddr,
+        asid: Asid,
+        step: Step<A>,
+        fate: Fate,
+    ) {
         if rules.keeps(step) {
+            self.note_conflict_of(rules, vaddr, asid, step);
             let is_global = rules.is_global(&self.registers, step);
             let cached = Cached {
                 asid,
                 is_global,
                 step,
+                fate: match fate {
+                    Fate::Going => Fate::Going,
+                    Fate::Stays | Fate::Outdated => Fate::Stays,
+                },
             };
             self.tlb.add(vaddr, cached);
         }

@@ -18,6 +18,19 @@ pub struct Cached<A: Architecture> {
     pub(super) asid: Asid,
     pub(super) is_global: bool,
     pub(super) step: Step<A>,
+    pub(super) fate: Fate,
+}
+
+/// How far an invalidation has come, where it takes barriers before and after. Until it is complete, the entry serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Fate {
+    /// None has begun, and a walk may still find the entry in memory.
+    #[default]
+    Stays,
+    /// A barrier has made another entry visible to walks.
+    Outdated,
+    /// An invalidation names it, or an entry that a walk began with to find it, and waits for its barrier.
+    Going,
 }
 
 /// An address-translation cache without limit. It forgets entries that a fence names, and others only by
@@ -65,10 +78,10 @@ impl<A: Architecture> Tlb<A> {
     }
 
     /// The entries, of any level, that may answer for `vaddr`. O(levels × log n + answers).
-    pub(super) fn hits(&self, vaddr: VirtAddr, asid: Asid) -> impl Iterator<Item = Step<A>> {
+    pub(super) fn hits(&self, vaddr: VirtAddr, asid: Asid) -> impl Iterator<Item = Cached<A>> {
         let levels = (0..A::LEVELS).filter_map(move |level| self.entries.get(&key(level, vaddr)));
         let hits = levels.flatten().filter(move |cached| cached.hits(asid));
-        hits.map(|cached| cached.step)
+        hits.copied()
     }
 
     /// Every entry, with the first address of its block.
@@ -92,18 +105,32 @@ impl<A: Architecture> Tlb<A> {
 
     /// Forgets the entries that are `named`, whatever their addresses.
     pub(super) fn forget(&mut self, named: impl Fn(&Cached<A>) -> bool) {
-        self.entries.retain(|_, entries| {
-            entries.retain(|cached| !named(cached));
-            !entries.is_empty()
-        });
+        self.retain(|cached| !named(cached));
     }
 
     /// Forgets the entries on the way to `vaddr`, of any level, that are `named`.
     pub(super) fn forget_at(&mut self, vaddr: VirtAddr, named: impl Fn(&Cached<A>) -> bool) {
+        self.retain_at(vaddr, |cached| !named(cached));
+    }
+
+    /// Lets `keep` see and change all entries, and forgets those that it does not keep.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&mut Cached<A>) -> bool) {
+        self.entries.retain(|_, entries| {
+            entries.retain_mut(&mut keep);
+            !entries.is_empty()
+        });
+    }
+
+    /// Lets `keep` see and change the entries on the way to `vaddr`, and forgets those that it does not keep.
+    pub(super) fn retain_at(
+        &mut self,
+        vaddr: VirtAddr,
+        mut keep: impl FnMut(&mut Cached<A>) -> bool,
+    ) {
         for level in 0..A::LEVELS {
             let key = key(level, vaddr);
             if let Some(entries) = self.entries.get_mut(&key) {
-                entries.retain(|cached| !named(cached));
+                entries.retain_mut(&mut keep);
                 if entries.is_empty() {
                     self.entries.remove(&key);
                 }

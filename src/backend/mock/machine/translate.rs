@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use super::memory::{Marks, Memory, Step};
 use super::rules::{Architecture, Kind, Root, Route, span};
 use super::state::CpuState;
+use super::tlb::{Cached, Fate};
 use super::trap::Stop;
 use crate::addr::{PhysAddr, VirtAddr};
 use crate::backend::rng::Rng;
@@ -51,7 +52,7 @@ impl<A: Architecture> CpuState<A> {
         let fresh = [self.fresh(request)].into_iter();
         let starts = self.starts(request.memory.rules, request.vaddr);
         fresh
-            .chain(starts.map(|step| self.cached(step, request)))
+            .chain(starts.map(|start| self.cached(start, request)))
             .collect()
     }
 
@@ -96,19 +97,19 @@ impl<A: Architecture> CpuState<A> {
     }
 
     /// The cached entries that a walk may begin with.
-    pub(super) fn starts(&self, rules: A, vaddr: VirtAddr) -> impl Iterator<Item = Step<A>> {
+    pub(super) fn starts(&self, rules: A, vaddr: VirtAddr) -> impl Iterator<Item = Cached<A>> {
         let (levels, asid) = match rules.route(&self.registers, vaddr) {
             Route::Tables(root) => (root.levels, root.asid),
             Route::Physical | Route::Fault(_) => Default::default(),
         };
         let hits = self.tlb.hits(vaddr, asid);
-        hits.filter(move |step| step.level < levels)
+        hits.filter(move |cached| cached.step.level < levels)
     }
 
     /// The outcome of an access that begins with a cached entry. Writes nothing.
-    fn cached(&self, start: Step<A>, request: Request<'_, A>) -> Outcome<A> {
+    fn cached(&self, start: Cached<A>, request: Request<'_, A>) -> Outcome<A> {
         let Request { memory, vaddr, .. } = request;
-        let leaf = memory.follow(start, vaddr, Marks::Left, |_| ())?;
+        let leaf = memory.follow(start.step, vaddr, Marks::Left, |_| ())?;
         let End { paddr, marked } = self.finish(leaf, request)?;
         if marked == leaf.entry || memory.read(leaf.at)? == leaf.entry {
             return Ok(paddr);
@@ -117,10 +118,10 @@ impl<A: Architecture> CpuState<A> {
     }
 
     /// The entry to begin a walk with, or `None` for the root: mostly a stale one, where there is any.
-    fn pick(&self, request: Request<'_, A>, rng: &mut Rng) -> Option<Step<A>> {
+    fn pick(&self, request: Request<'_, A>, rng: &mut Rng) -> Option<Cached<A>> {
         let cached: Vec<_> = self.starts(request.memory.rules, request.vaddr).collect();
         let fresh = self.fresh(request);
-        let is_stale = |&step: &Step<A>| self.cached(step, request) != fresh;
+        let is_stale = |&start: &Cached<A>| self.cached(start, request) != fresh;
         let stale: Vec<_> = cached.iter().copied().filter(is_stale).collect();
         match rng.below(8) {
             0 => None,
@@ -133,18 +134,19 @@ impl<A: Architecture> CpuState<A> {
     fn walk(
         &mut self,
         root: Root,
-        start: Option<Step<A>>,
+        start: Option<Cached<A>>,
         request: Request<'_, A>,
         rng: &mut Rng,
     ) -> Result<Step<A>, Stop<A::Reason>> {
         let Request { memory, vaddr, .. } = request;
+        let fate = start.map_or(Fate::default(), |start| start.fate);
         let seen = |step: Step<A>| {
             if rng.below(4) != 0 {
-                self.cache(memory.rules, vaddr, root.asid, step);
+                self.cache(memory.rules, vaddr, root.asid, step, fate);
             }
         };
         match start {
-            Some(step) => memory.follow(step, vaddr, Marks::Set, seen),
+            Some(start) => memory.follow(start.step, vaddr, Marks::Set, seen),
             None => memory.walk(root, vaddr, Marks::Set, seen),
         }
     }

@@ -1,6 +1,7 @@
 //! Sv39, Sv48 and Sv57, and a RISC-V kernel.
 
 use kernel_vm::backend::mock::machine::{Cpu, Extensions, RiscV};
+use kernel_vm::backend::radix::AccessedDirty;
 use kernel_vm::backend::riscv::{Mode, Satp};
 use kernel_vm::backend::{sv39::Sv39Format, sv48::Sv48Format, sv57::Sv57Format};
 use kernel_vm::{Asid, Flush, PhysAddr, VirtAddr};
@@ -17,6 +18,11 @@ macro_rules! riscv {
 
             fn cpus() -> RiscV {
                 RiscV::new(Extensions::new())
+            }
+
+            fn cpus_with(policy: AccessedDirty) -> RiscV {
+                let svadu = policy == AccessedDirty::Hardware;
+                RiscV::new(Extensions::new().with_svadu(svadu))
             }
 
             fn link(word: u64, to: PhysAddr) -> u64 {

@@ -36,10 +36,7 @@ impl<F: Mmu> Switches<'_, F> {
     fn run(&self, space: &Space<F>) {
         let activation = self.asids.cpu(0).unwrap().switch(&space.slot);
         let cpu = self.stage.machine().cpu(0);
-        F::run(cpu, space.table.root(), activation.asid);
-        if activation.flush {
-            F::forget_spaces(cpu);
-        }
+        F::switch(cpu, space.table.root(), activation.asid, activation.flush);
         cpu.prefetch(addr(0));
     }
 }

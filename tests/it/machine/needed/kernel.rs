@@ -27,6 +27,7 @@ fn kernel<F: Mmu>(stage: &Stage<F>) -> [Radix<F, Weakened<F>>; 2] {
     map_in(&mut kernel, page(0));
     map_in(&mut kernel, page(1));
     let space = Radix::with_kernel(platform, &kernel).unwrap();
+    stage.share(kernel.root());
     stage.run(space.root(), Asid::new(5));
     (0..3).for_each(|n| stage.cache(page(n).start()));
     [kernel, space]
@@ -60,7 +61,10 @@ pub fn map<F: Mmu>(stage: &Stage<F>) -> Option<Stale> {
 /// CPUs have left the spaces that shared it, and keep what is global.
 pub fn drop_kernel<F: Mmu>(stage: &Stage<F>) -> Option<Stale> {
     let [kernel, _space] = kernel(stage);
-    let next = Radix::<F, _>::new(stage.platform.clone()).unwrap();
+    let (platform, features) = (stage.platform.clone(), Features::default());
+    let other = Radix::<F, _>::kernel(platform.clone(), features, page(0)).unwrap();
+    let next = Radix::with_kernel(platform, &other).unwrap();
+    stage.share(other.root());
     stage.run(next.root(), Asid::new(3));
     stage.verb(|| drop(kernel));
     stage.stale()

@@ -37,13 +37,14 @@ impl Dropped {
     }
 
     /// Whether CPUs of this architecture must hear of it. Nobody need hear of what became valid, where no fault is
-    /// remembered; nor of tables, where a flush of any page reaches the pointers, too.
+    /// remembered; nor of tables, where a flush of any page reaches the pointers, too; nor of where something became
+    /// valid, or that all spaces are concerned, where all CPUs are told of everything.
     pub const fn is_needed<F: Mmu>(self) -> bool {
         match self {
             Self::Tables(Call::Flush) => F::PAGES_SPARE_POINTERS,
-            Self::Call { call, .. } | Self::Tables(call) | Self::Global(call) => {
-                F::REMEMBERS_FAULTS || !matches!(call, Call::MadeValid)
-            }
+            Self::Global(Call::Flush) => F::FLUSHES_NAME_SPACES,
+            Self::Tables(_) | Self::Global(_) => F::REMEMBERS_FAULTS && F::NEWS_NAME_PLACES,
+            Self::Call { call, .. } => F::REMEMBERS_FAULTS || !matches!(call, Call::MadeValid),
             Self::FlushAndNews => true,
         }
     }
@@ -201,6 +202,11 @@ impl<F: Mmu> Stage<F> {
         (0..CPUS).for_each(|cpu| F::run(self.machine().cpu(cpu), root, asid));
     }
 
+    /// Every CPU reaches the kernel's page table with this root.
+    pub fn share(&self, kernel: PhysAddr) {
+        (0..CPUS).for_each(|cpu| F::share(self.machine().cpu(cpu), kernel));
+    }
+
     /// Every CPU caches what there is on the way to this address.
     pub fn cache(&self, addr: VirtAddr) {
         (0..CPUS).for_each(|cpu| self.machine().cpu(cpu).prefetch(addr));
@@ -229,7 +235,11 @@ impl<F: Mmu> Stage<F> {
         answer
     }
 
+    /// What is stale. With every call, there is no conflict either.
     pub fn stale(&self) -> Option<Stale> {
+        if !self.is_forgetful {
+            assert_eq!(self.machine().conflict(), None, "{:?}", self.dropped);
+        }
         stale::<F>(self.machine())
     }
 }

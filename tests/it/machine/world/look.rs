@@ -1,12 +1,15 @@
 //! Whatever a CPU may answer is what the tables say.
 
 use kernel_vm::backend::mock::machine::{Architecture, Cpu, Trap};
-use kernel_vm::backend::{Entry, PageTableBackend};
+use kernel_vm::backend::radix::AccessedDirty;
+use kernel_vm::backend::{Entry, PageTableBackend, Paging};
 use kernel_vm::{Access, PhysAddr, VirtAddr};
 
 use super::op::{is_kernel, sample};
 use super::platform::CPUS;
 use super::{Mmu, World};
+
+const ALL: [Access; 3] = [Access::Read, Access::Write, Access::Execute];
 
 /// What a CPU says of an access that did not happen.
 type Refusal<F> = Trap<<<F as Mmu>::Cpus as Architecture>::Cause>;
@@ -14,6 +17,9 @@ type Refusal<F> = Trap<<<F as Mmu>::Cpus as Architecture>::Cause>;
 impl<F: Mmu> World<F> {
     /// What is wrong, if anything: something stale on a CPU, or an answer that the tables don't give.
     pub(super) fn look(&self) -> Result<(), String> {
+        if let Some(conflict) = self.machine().conflict() {
+            return Err(conflict.to_string());
+        }
         let stale = self.machine().stale();
         // CPUs may find nothing where something is by now, where nobody tells them.
         let is_allowed = |is_spurious: bool| is_spurious && self.may_fault();
@@ -35,7 +41,7 @@ impl<F: Mmu> World<F> {
 
     /// All that a CPU may answer.
     fn compare(&self, cpu: usize, space: usize, addr: VirtAddr) -> Result<(), String> {
-        for access in [Access::Read, Access::Write, Access::Execute] {
+        for access in ALL {
             let expected = self.expected(space, addr, access);
             let outcomes = self.machine().cpu(cpu).outcomes(addr, access);
             let is_right = |outcome: &Result<PhysAddr, Refusal<F>>| match outcome {
@@ -49,44 +55,66 @@ impl<F: Mmu> World<F> {
         Ok(())
     }
 
-    /// Loads where the last operation was. A fault where something is is over after a fence.
+    /// Loads where the last operation was, and asks for a store. A fault where something is is over after a fence.
     fn access(&self, cpu: usize, space: usize) -> Result<(), String> {
         let (hart, addr) = (self.machine().cpu(cpu), self.shared.hot.get());
         let Some(paddr) = self.expected(space, addr, Access::Read) else {
             return Ok(());
         };
-        let seen = self.with_handler(hart, || hart.translate(addr, Access::Read));
-        if seen != Ok(paddr) {
-            return Err(format!("{seen:?} instead of {paddr} for {addr}"));
+        // A store tells something where it leaves a mark.
+        let is_preset = self.shared.policy == AccessedDirty::Preset;
+        let accesses: &[Access] = if is_preset { &ALL[..1] } else { &ALL[..2] };
+        for &access in accesses {
+            let handle = || self.handle(hart, space, addr, access);
+            let seen = self.with_handler(handle, || hart.translate(addr, access));
+            if seen.as_ref().ok() != self.expected(space, addr, access).as_ref() {
+                return Err(format!("{seen:?} instead of {paddr} for {addr}"));
+            }
         }
         let stamp = self.shared.stamps.borrow().get(&paddr).copied();
-        let load = || self.with_handler(hart, || hart.load_u64(addr));
+        let handle = || self.handle(hart, space, addr, Access::Read);
+        let load = || self.with_handler(handle, || hart.load_u64(addr));
         if stamp.is_some_and(|stamp| load() != Ok(stamp)) {
             return Err(format!("another frame's bytes at {addr}"));
         }
         Ok(())
     }
 
-    /// An access, tried again where the kernel leaves it to that: behind a fence, where the fault is remembered.
+    /// An access, tried again where the kernel leaves it to that.
     fn with_handler<R>(
         &self,
-        hart: Cpu<'_, F::Cpus>,
+        handle: impl Fn(),
         access: impl Fn() -> Result<R, Refusal<F>>,
     ) -> Result<R, Refusal<F>> {
         match access() {
             Err(trap) if self.may_fault() && is_page_fault::<F>(&trap) => {
-                if F::REMEMBERS_FAULTS {
-                    F::forget(hart);
-                }
+                handle();
                 access()
             }
             answer => answer,
         }
     }
 
+    /// The kernel answers a fault: by accessed and dirty bits, where it keeps them, and by a fence, where the fault is
+    /// remembered.
+    fn handle(&self, hart: Cpu<'_, F::Cpus>, space: usize, addr: VirtAddr, access: Access) {
+        if self.shared.policy == AccessedDirty::Software {
+            let table = if is_kernel(addr) {
+                &self.kernel
+            } else {
+                self.spaces[space].manager.backend()
+            };
+            let _ = table.touch(addr, access);
+        }
+        if F::REMEMBERS_FAULTS {
+            F::forget(hart);
+        }
+    }
+
     /// Whether a CPU may fault once where the tables allow the access: nobody has told it that they do.
     fn may_fault(&self) -> bool {
-        self.shared.is_lazy || !F::REMEMBERS_FAULTS
+        let is_software = self.shared.policy == AccessedDirty::Software;
+        self.shared.is_lazy || is_software || !F::REMEMBERS_FAULTS
     }
 
     /// Where the tables say that an access goes.

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use kernel_vm::backend::PageTableBackend;
 use kernel_vm::backend::mock::machine::Machine;
-use kernel_vm::backend::radix::{self, Radix};
+use kernel_vm::backend::radix::{self, AccessedDirty, Radix};
 use kernel_vm::{AsidAllocator, Permissions, VirtualMemoryManager};
 
 use super::mmu::{Mmu, machine};
@@ -34,6 +34,8 @@ pub struct Setting {
     pub asid_bits: u32,
     /// Whether the kernel leaves it to faults to find out what became valid.
     pub is_lazy: bool,
+    /// Who keeps accessed and dirty bits.
+    pub policy: AccessedDirty,
 }
 
 pub struct World<F: Mmu> {
@@ -49,14 +51,17 @@ pub struct World<F: Mmu> {
 
 impl<F: Mmu> World<F> {
     pub fn new(setting: Setting) -> Self {
-        let machine = machine::<F>(512, setting.seed, F::cpus());
-        let shared = Rc::new(Shared::new(machine, setting.is_lazy));
+        let machine = machine::<F>(512, setting.seed, F::cpus_with(setting.policy));
+        let mut shared = Shared::new(machine, setting.is_lazy);
+        shared.policy = setting.policy;
+        let shared = Rc::new(shared);
         let platform = SpacePlatform {
             shared: shared.clone(),
             running: None,
         };
-        let features = radix::Features::default();
+        let features = radix::Features::default().with_accessed_dirty(setting.policy);
         let kernel = Radix::kernel(platform, features, op::kernel_area()).unwrap();
+        (0..CPUS).for_each(|cpu| F::share(shared.machine.cpu(cpu), kernel.root()));
         let mut world = Self {
             shared,
             asids: AsidAllocator::new(setting.asid_bits),
@@ -96,13 +101,9 @@ impl<F: Mmu> World<F> {
         running.mask.set(running.mask.get() | 1 << cpu);
         let activation = self.asids.cpu(cpu).unwrap().switch(&running.slot);
         let hart = self.shared.machine.cpu(cpu);
-        F::run(hart, manager.backend().root(), activation.asid);
-        if activation.flush {
-            self.flushes += 1;
-            if self.flushes != self.forgotten {
-                F::forget_spaces(hart);
-            }
-        }
+        self.flushes += usize::from(activation.flush);
+        let forgets = activation.flush && self.flushes != self.forgotten;
+        F::switch(hart, manager.backend().root(), activation.asid, forgets);
         self.running[cpu] = Some(space);
     }
 

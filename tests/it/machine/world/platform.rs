@@ -6,6 +6,7 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 
 use kernel_vm::backend::mock::machine::Machine;
+use kernel_vm::backend::radix::AccessedDirty;
 use kernel_vm::{
     AllocatorId, Asid, AsidSlot, Flush, Frame, FrameAllocator, PhysAddr, ShareError, Tlb, VirtAddr,
 };
@@ -19,6 +20,8 @@ pub struct Shared<F: Mmu> {
     pub machine: Machine<F::Cpus>,
     /// Whether the kernel leaves it to faults to find out what became valid.
     pub is_lazy: bool,
+    /// Who keeps accessed and dirty bits.
+    pub policy: AccessedDirty,
     /// What stands in frames that are in use for pages.
     pub stamps: RefCell<BTreeMap<PhysAddr, u64>>,
     /// Where CPUs access memory during verbs.
@@ -33,6 +36,7 @@ impl<F: Mmu> Shared<F> {
         Self {
             machine,
             is_lazy,
+            policy: AccessedDirty::Preset,
             stamps: RefCell::default(),
             hot: Cell::default(),
             trouble: RefCell::default(),
@@ -134,27 +138,30 @@ unsafe impl<F: Mmu> FrameAllocator for SpacePlatform<F> {
 impl<F: Mmu> Tlb for SpacePlatform<F> {
     fn flush(&self, flush: &Flush<'_>) {
         self.shared.interrupt();
-        self.obey(flush);
+        self.obey(flush, F::shoot_all);
     }
 
     fn made_valid(&self, made: &Flush<'_>) {
         self.shared.interrupt();
         if F::REMEMBERS_FAULTS && !self.shared.is_lazy {
-            self.obey(made);
+            self.obey(made, F::tell_all);
         }
     }
 }
 
 impl<F: Mmu> SpacePlatform<F> {
     /// On every CPU that may have run the space, under the ASID that it has; on all CPUs, for what all spaces share.
-    fn obey(&self, flush: &Flush<'_>) {
+    fn obey(
+        &self,
+        flush: &Flush<'_>,
+        how: impl Fn(&Machine<F::Cpus>, &[usize], &Flush<'_>, Option<Asid>),
+    ) {
         let asid: Option<Asid> = self.running.as_ref().map(|running| running.slot.asid());
         let mask = self
             .running
             .as_ref()
             .map_or(usize::MAX, |running| running.mask.get());
-        for cpu in (0..CPUS).filter(|cpu| mask >> cpu & 1 != 0) {
-            F::shoot(self.shared.machine.cpu(cpu), flush, asid);
-        }
+        let cpus: Vec<_> = (0..CPUS).filter(|cpu| mask >> cpu & 1 != 0).collect();
+        how(&self.shared.machine, &cpus, flush, asid);
     }
 }

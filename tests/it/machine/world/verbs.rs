@@ -12,8 +12,8 @@ use super::op::{Op, Verb};
 use super::platform::{CPUS, SpacePlatform};
 use super::{Mmu, SPACES, World};
 
-/// Where physical memory begins that is not there, aligned as the virtual addresses are.
-const DEVICES: u64 = 1 << 50;
+/// Where physical memory begins that is not there, aligned as the virtual addresses are. Every format reaches it.
+const DEVICES: u64 = 1 << 46;
 
 impl<F: Mmu> World<F> {
     pub(super) fn verb(&mut self, op: &Op) {
