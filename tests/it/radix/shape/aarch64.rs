@@ -49,6 +49,7 @@ macro_rules! aarch64 {
             const EXTENSIONS: &'static [MemoryType] = &[];
             /// Bits 55 to 58.
             const SOFTWARE: u64 = 0xf << 55;
+            const OWN: u64 = 1 << 55;
             const MEMORY: u64 = WRITTEN;
             /// Bit 0, AP, DBM, PXN and UXN; and bits 56 to 58.
             const DECIDED: u64 = VALID | USER | READ_ONLY | DBM | PXN | UXN | 7 << 56;
@@ -56,6 +57,12 @@ macro_rules! aarch64 {
             fn pointed(word: u64, level: usize) -> Option<PhysAddr> {
                 let pointer = VALID | TABLE;
                 (level > 0 && word & pointer == pointer).then(|| leads(word))
+            }
+
+            /// In bit 58 and the place of AP\[2\].
+            fn waits(word: u64) -> bool {
+                let waits = 1 << 58 | READ_ONLY;
+                word & (VALID | waits) == waits
             }
 
             fn leads(word: u64) -> PhysAddr {

@@ -54,12 +54,17 @@ pub trait Shape: Format + Copy + std::fmt::Debug + Send + Sync + 'static {
     const SOFTWARE: u64;
     /// Those of them by which the format remembers that a leaf was written: none, if the MMU's own say so for ever.
     const MEMORY: u64 = 0;
+    /// That of them which says that the frame is the page table's own.
+    const OWN: u64;
     /// The bits of a leaf that permissions decide, the mark of hidden leaves among them.
     const DECIDED: u64;
 
     /// The table that a word at `level` points to, if it is a valid pointer.
     fn pointed(word: u64, level: usize) -> Option<PhysAddr>;
-    /// The physical address of a leaf.
+    /// Whether a word is a pointer that was taken out and waits for its flush: by bits that are all software's, as it is
+    /// not valid.
+    fn waits(word: u64) -> bool;
+    /// The physical address of a leaf, or of the table of a pointer that waits.
     fn leads(word: u64) -> PhysAddr;
     /// The accesses that a valid leaf allows.
     fn allows(word: u64) -> Permissions;

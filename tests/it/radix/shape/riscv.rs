@@ -37,12 +37,18 @@ macro_rules! riscv {
                 &[MemoryType::NonCacheable, MemoryType::Device];
             /// RSW.
             const SOFTWARE: u64 = 3 << 8;
+            const OWN: u64 = 1 << 8;
             /// V, R, W, X and U; and bit 9.
             const DECIDED: u64 = 0x1f | 1 << 9;
 
             /// R = W = X = 0 makes a valid entry a pointer.
             fn pointed(word: u64, _level: usize) -> Option<PhysAddr> {
                 (word & 0xf == V).then(|| leads(word))
+            }
+
+            /// In the places of R and W.
+            fn waits(word: u64) -> bool {
+                word & 7 == 6
             }
 
             fn leads(word: u64) -> PhysAddr {

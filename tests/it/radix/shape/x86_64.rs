@@ -39,12 +39,19 @@ macro_rules! x86_64 {
             const EXTENSIONS: &'static [MemoryType] = &[MemoryType::WriteCombining];
             /// Bits 9 to 11 and 52 to 58.
             const SOFTWARE: u64 = 7 << 9 | 0x7f << 52;
+            const OWN: u64 = 1 << 9;
             /// P, R/W, U/S and XD; and bits 10 and 11.
             const DECIDED: u64 = P | RW | US | XD | 3 << 10;
 
             /// PS makes an entry above those of pages a leaf. In one of a page it is a bit of the memory type.
             fn pointed(word: u64, level: usize) -> Option<PhysAddr> {
                 (level > 0 && word & (P | PS) == P).then(|| leads(word))
+            }
+
+            /// In bit 11 and the place of R/W.
+            fn waits(word: u64) -> bool {
+                let waits = 1 << 11 | RW;
+                word & (P | waits) == waits
             }
 
             fn leads(word: u64) -> PhysAddr {
