@@ -44,6 +44,9 @@ impl Told {
     }
 }
 
+/// What the MMU makes of a leaf that it uses.
+pub type Use = fn(u64) -> u64;
+
 /// A handle: clones share everything.
 #[derive(Clone)]
 pub struct Witness {
@@ -57,7 +60,7 @@ struct Notes {
     events: Mutex<Vec<(Event, u64)>>,
     watched: Mutex<Option<PhysAddr>>,
     /// What the MMU makes of the watched word, if it is a valid leaf, as soon as something is valid.
-    used: Mutex<Option<fn(u64) -> u64>>,
+    used: Mutex<Option<Use>>,
     reached: AtomicUsize,
 }
 
@@ -79,7 +82,7 @@ impl Witness {
     }
 
     /// From now on, the MMU uses the watched page as soon as something is valid, and makes this of its leaf.
-    pub fn use_at_once(&self, used: Option<fn(u64) -> u64>) {
+    pub fn use_at_once(&self, used: Option<Use>) {
         *self.notes.used.lock().unwrap() = used;
     }
 

@@ -9,8 +9,8 @@ use kernel_vm::backend::radix::{AccessedDirty, Features, Format, Radix};
 use kernel_vm::backend::{Edit, PageTableBackend, Run};
 use kernel_vm::backend::{Lost, Paging};
 use kernel_vm::{
-    Access, Asid, Attributes, Frame, FrameAllocator, MapError, MemoryType, Permissions, PhysAddr,
-    Platform, VirtAddr,
+    Access, Asid, Attributes, Frame, MapError, MemoryType, Permissions, PhysAddr, Platform,
+    VirtAddr,
 };
 
 use super::witness::Witness;
