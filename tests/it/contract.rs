@@ -6,7 +6,7 @@ use std::thread;
 use kernel_vm::backend::aarch64::Aarch64Format;
 use kernel_vm::backend::mock::{HostFrames, MockBackend};
 use kernel_vm::backend::radix::{Format, Radix};
-use kernel_vm::backend::sv39::{Sv39, Sv39Format};
+use kernel_vm::backend::sv39::Sv39Format;
 use kernel_vm::backend::sv48::Sv48Format;
 use kernel_vm::backend::sv57::Sv57Format;
 use kernel_vm::backend::x86_64::X86_64Format;
@@ -80,6 +80,7 @@ fn failed_reservations_change_nothing_in_any_format() {
     fails_whole::<Sv48Format>();
     fails_whole::<Sv57Format>();
     fails_whole::<Aarch64Format<4>>();
+    fails_whole::<Aarch64Format<3>>();
     fails_whole::<X86_64Format<4>>();
     fails_whole::<X86_64Format<5>>();
 }
@@ -100,14 +101,16 @@ fn many_cpus_map_the_mock_at_once() {
 }
 
 #[test]
-fn many_cpus_map_sv39_at_once() {
-    let frames = HostFrames::new(4096);
-    many_cpus_map_at_once(sv39(&frames), |_| frames.frames_in_use());
-    assert_eq!(frames.frames_in_use(), 0);
+fn many_cpus_map_each_architecture_at_once() {
+    many_cpus_map_a_format_at_once::<Sv39Format>();
+    many_cpus_map_a_format_at_once::<X86_64Format<4>>();
+    many_cpus_map_a_format_at_once::<Aarch64Format<4>>();
 }
 
-fn sv39(frames: &HostFrames) -> Sv39<HostFrames> {
-    radix(frames)
+fn many_cpus_map_a_format_at_once<F: Format>() {
+    let frames = HostFrames::new(4096);
+    many_cpus_map_at_once(radix::<F>(&frames), |_| frames.frames_in_use());
+    assert_eq!(frames.frames_in_use(), 0);
 }
 
 fn radix<F: Format>(frames: &HostFrames) -> Radix<F, HostFrames> {

@@ -1,8 +1,9 @@
 //! Every n-th allocation and reservation fails: all or nothing.
 
+use kernel_vm::backend::aarch64::Aarch64Format;
 use kernel_vm::backend::mock::{HostFrames, MockBackend};
 use kernel_vm::backend::radix::{Format, Radix};
-use kernel_vm::backend::sv39::{Sv39, Sv39Format};
+use kernel_vm::backend::sv39::Sv39Format;
 use kernel_vm::backend::sv48::Sv48Format;
 use kernel_vm::backend::sv57::Sv57Format;
 use kernel_vm::backend::x86_64::X86_64Format;
@@ -111,8 +112,11 @@ fn verbs<B: Subject>() -> [(&'static str, usize, Verb<B>); 9] {
 fn every_failed_allocation_leaves_tree_table_and_frames_as_they_were() {
     fails_whole::<Sv39Format>();
     fails_whole::<Sv48Format>();
-    fails_whole::<X86_64Format<4>>();
     fails_whole::<Sv57Format>();
+    fails_whole::<X86_64Format<4>>();
+    fails_whole::<X86_64Format<5>>();
+    fails_whole::<Aarch64Format<4>>();
+    fails_whole::<Aarch64Format<3>>();
 }
 
 fn fails_whole<F: Format>() {
@@ -132,8 +136,11 @@ fn every_failed_reservation_leaves_tree_and_table_as_they_were() {
 fn a_verb_succeeds_with_exactly_the_frames_that_it_said_it_needs() {
     succeeds_with_as_many::<Sv39Format>();
     succeeds_with_as_many::<Sv48Format>();
-    succeeds_with_as_many::<X86_64Format<4>>();
     succeeds_with_as_many::<Sv57Format>();
+    succeeds_with_as_many::<X86_64Format<4>>();
+    succeeds_with_as_many::<X86_64Format<5>>();
+    succeeds_with_as_many::<Aarch64Format<4>>();
+    succeeds_with_as_many::<Aarch64Format<3>>();
 }
 
 fn succeeds_with_as_many<F: Format>() {
@@ -160,7 +167,13 @@ fn succeeds_with_as_many<F: Format>() {
 
 #[test]
 fn moving_a_page_within_a_table_needs_no_frame() {
-    let mut space = furnished::<Sv39<HostFrames>>();
+    moves_without_a_frame::<Sv39Format>();
+    moves_without_a_frame::<X86_64Format<4>>();
+    moves_without_a_frame::<Aarch64Format<4>>();
+}
+
+fn moves_without_a_frame<F: Format>() {
+    let mut space = furnished::<Radix<F, HostFrames>>();
     let frames = space.backend().platform().clone();
     let hoard: Vec<_> = std::iter::from_fn(|| frames.alloc()).collect();
     let page = GIB + 32 * MIB;

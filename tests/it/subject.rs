@@ -14,6 +14,8 @@ pub const PAGE: usize = 4096;
 pub trait Subject: PageTableBackend + Sized {
     /// How many flushes a verb may cost beside its one, where leaves are broken before they are split.
     const BREAKS: usize = 0;
+    /// The last address that can be mapped.
+    const LAST: usize = usize::MAX;
 
     /// An empty one.
     fn fresh() -> Self;
@@ -56,6 +58,11 @@ impl Subject for MockBackend {
 impl<F: Format> Subject for Radix<F, HostFrames> {
     /// A leaf at each border of two areas; and what waits where a move goes to.
     const BREAKS: usize = if F::BREAK_BEFORE_MAKE { 5 } else { 0 };
+    const LAST: usize = {
+        let [lower, upper] = F::RANGES;
+        let half = if F::ONE_ROOT { upper } else { lower };
+        half.end().get()
+    };
 
     fn fresh() -> Self {
         Self::new(HostFrames::new(512)).unwrap()

@@ -1,6 +1,7 @@
 //! What a fault does, entry by entry, without an MMU.
 
 use kernel_vm::backend::mock::{HostFrames, MockBackend};
+use kernel_vm::backend::radix::{Format, Radix};
 use kernel_vm::backend::sv39::Sv39;
 use kernel_vm::backend::{Entry, Paging, Run};
 use kernel_vm::{
@@ -18,7 +19,7 @@ pub trait Pager: Paging<Platform = HostFrames> {
     fn over(frames: &HostFrames) -> Self;
 }
 
-impl Pager for Sv39<HostFrames> {
+impl<F: Format> Pager for Radix<F, HostFrames> {
     fn over(frames: &HostFrames) -> Self {
         Self::new(frames.clone()).unwrap()
     }
@@ -36,6 +37,14 @@ macro_rules! on_each {
         mod on_sv39 {
             use kernel_vm::backend::{mock::HostFrames, sv39::Sv39};
             $( #[test] fn $name() { super::$name::<Sv39<HostFrames>>(); } )*
+        }
+        mod on_x86_64 {
+            use kernel_vm::backend::{mock::HostFrames, x86_64::X86_64};
+            $( #[test] fn $name() { super::$name::<X86_64<HostFrames>>(); } )*
+        }
+        mod on_aarch64 {
+            use kernel_vm::backend::{mock::HostFrames, aarch64::Aarch64};
+            $( #[test] fn $name() { super::$name::<Aarch64<HostFrames>>(); } )*
         }
         mod on_mock {
             use kernel_vm::backend::mock::{HostFrames, MockBackend};

@@ -1,20 +1,19 @@
 //! Every n-th allocation and every n-th share of a fork fails, and nodes run out: parent and child are as they were.
 
-use kernel_vm::backend::radix::{AccessedDirty, Features};
-use kernel_vm::backend::sv39::Sv39;
+use kernel_vm::backend::aarch64::Aarch64Format;
+use kernel_vm::backend::radix::{AccessedDirty, Features, Radix};
+use kernel_vm::backend::sv39::Sv39Format;
+use kernel_vm::backend::x86_64::X86_64Format;
 use kernel_vm::{
     Access, Answer, ForkError, Inherit, MapError, MapRef, Node, Permissions, Privilege,
     SharedPages, VirtualMemoryMap,
 };
 
 use super::platform::{Platform, R, RW, Space, at, word, write};
+use crate::radix::shape::Shape;
 use crate::subject::pages;
 
-const POLICIES: [AccessedDirty; 3] = [
-    AccessedDirty::Preset,
-    AccessedDirty::Software,
-    AccessedDirty::Hardware,
-];
+type Table<F> = Radix<F, Platform>;
 
 /// How each map is inherited.
 type How = fn(MapRef<'_>) -> Option<(Inherit, ())>;
@@ -46,12 +45,12 @@ fn private_or_shared(map: MapRef<'_>, private: Inherit) -> Inherit {
     }
 }
 
-fn table(platform: &Platform, policy: AccessedDirty) -> Sv39<Platform> {
+fn table<F: Shape>(platform: &Platform, policy: AccessedDirty) -> Table<F> {
     let features = Features::new().with_accessed_dirty(policy);
-    Sv39::with_features(platform.clone(), features).unwrap()
+    Radix::with_features(platform.clone(), features).unwrap()
 }
 
-fn add(space: &mut Space, map: VirtualMemoryMap) {
+fn add<F: Shape>(space: &mut Space<Table<F>>, map: VirtualMemoryMap) {
     space.add_memory_map(map).unwrap();
 }
 
@@ -64,7 +63,12 @@ fn provided(first: usize, count: usize, is_shared: bool) -> VirtualMemoryMap {
 }
 
 /// An access faults, and is done then.
-fn touch(space: &Space, cache: &SharedPages<Platform>, page: usize, access: Access) {
+fn touch<F: Shape>(
+    space: &Space<Table<F>>,
+    cache: &SharedPages<Platform>,
+    page: usize,
+    access: Access,
+) {
     let answer = space.handle_fault(at(page), access, Privilege::User);
     if let Ok(Answer::NeedsFrame { ticket, offset, .. }) = answer {
         let frame = cache.page(offset).unwrap();
@@ -89,7 +93,11 @@ const RESIDENT: [(usize, u64); 9] = [
 ];
 
 /// A space with memory of every kind, in several tables.
-fn elder(platform: &Platform, cache: &SharedPages<Platform>, policy: AccessedDirty) -> Space {
+fn elder<F: Shape>(
+    platform: &Platform,
+    cache: &SharedPages<Platform>,
+    policy: AccessedDirty,
+) -> Space<Table<F>> {
     let mut space = Space::new(table(platform, policy));
     add(&mut space, anonymous(510, 4));
     add(&mut space, anonymous(2000, 3));
@@ -110,7 +118,11 @@ fn elder(platform: &Platform, cache: &SharedPages<Platform>, policy: AccessedDir
 }
 
 /// A child of that, which has some pages alone, and shares others.
-fn heir(elder: &mut Space, platform: &Platform, policy: AccessedDirty) -> Space {
+fn heir<F: Shape>(
+    elder: &mut Space<Table<F>>,
+    platform: &Platform,
+    policy: AccessedDirty,
+) -> Space<Table<F>> {
     let mut space = Space::new(table(platform, policy));
     elder.fork_into(&mut space, Inherit::posix).unwrap();
     write(&space, 510, 510);
@@ -121,14 +133,19 @@ fn heir(elder: &mut Space, platform: &Platform, policy: AccessedDirty) -> Space 
 }
 
 /// All that can be seen of a space.
-fn seen(space: &Space) -> (Vec<String>, String) {
+fn seen<F: Shape>(space: &Space<Table<F>>) -> (Vec<String>, String) {
     space.check_invariants().unwrap();
     let maps = space.memory_maps().map(|map| format!("{map:?}"));
     (maps.collect(), space.backend().to_string())
 }
 
 /// Lets every n-th call fail, until none does: how many did.
-fn inject(platform: &Platform, family: &mut [Space], child: &mut Space, how: How) -> usize {
+fn inject<F: Shape>(
+    platform: &Platform,
+    family: &mut [Space<Table<F>>],
+    child: &mut Space<Table<F>>,
+    how: How,
+) -> usize {
     let empty = seen(child);
     let all: Vec<_> = family.iter().map(seen).collect();
     let counts = platform.counts();
@@ -158,17 +175,23 @@ fn inject(platform: &Platform, family: &mut [Space], child: &mut Space, how: How
 
 #[test]
 fn a_fork_that_fails_anywhere_leaves_no_trace() {
-    for policy in POLICIES {
+    fails_anywhere::<Sv39Format>();
+    fails_anywhere::<X86_64Format<4>>();
+    fails_anywhere::<Aarch64Format<4>>();
+}
+
+fn fails_anywhere<F: Shape>() {
+    for &policy in F::POLICIES {
         for (name, how) in HOW {
             for generations in 1..=3 {
                 let platform = Platform::new();
                 let cache = SharedPages::new(platform.clone());
-                let mut family = vec![elder(&platform, &cache, policy)];
+                let mut family = vec![elder::<F>(&platform, &cache, policy)];
                 while family.len() < generations {
                     let next = heir(family.last_mut().unwrap(), &platform, policy);
                     family.push(next);
                 }
-                let mut child = Space::new(table(&platform, policy));
+                let mut child = Space::new(table::<F>(&platform, policy));
                 let failed = inject(&platform, &mut family, &mut child, how);
                 // The shares, the copies and the tables, of which there are five at least.
                 let expected = if name == "shared alone" { 0..1 } else { 8..30 };
@@ -182,7 +205,11 @@ fn a_fork_that_fails_anywhere_leaves_no_trace() {
 }
 
 /// The child has the parent's bytes.
-fn look(parent: &Space, child: &Space, cache: &SharedPages<Platform>) {
+fn look<F: Shape>(
+    parent: &Space<Table<F>>,
+    child: &Space<Table<F>>,
+    cache: &SharedPages<Platform>,
+) {
     for (page, expected) in RESIDENT {
         let is_inherited = child.search_memory_map(at(page)).is_some();
         for space in [parent, child].iter().take(1 + usize::from(is_inherited)) {
@@ -192,12 +219,18 @@ fn look(parent: &Space, child: &Space, cache: &SharedPages<Platform>) {
     }
 }
 
-/// More maps than one node holds, and frames and nodes that run out in turns.
 #[test]
 fn a_fork_that_finds_no_node_leaves_no_trace_and_its_nodes_are_free_again() {
-    for policy in POLICIES {
+    finds_no_node::<Sv39Format>();
+    finds_no_node::<X86_64Format<4>>();
+    finds_no_node::<Aarch64Format<4>>();
+}
+
+/// More maps than one node holds, and frames and nodes that run out in turns.
+fn finds_no_node<F: Shape>() {
+    for &policy in F::POLICIES {
         let platform = Platform::new();
-        let mut parent = Space::new(table(&platform, policy));
+        let mut parent = Space::new(table::<F>(&platform, policy));
         let places = (0..200).map(|n| 400 + 2 * n);
         places
             .clone()
@@ -209,7 +242,7 @@ fn a_fork_that_finds_no_node_leaves_no_trace_and_its_nodes_are_free_again() {
         let mut refused = 0;
         for nodes in 0.. {
             let nodes = Box::leak((0..nodes).map(|_| Node::new()).collect());
-            let mut child = Space::with_nodes(table(&platform, policy), nodes);
+            let mut child = Space::with_nodes(table::<F>(&platform, policy), nodes);
             let (empty, with_child) = (seen(&child), platform.counts());
             for n in 0..20 {
                 platform.failing.set(n);

@@ -1,13 +1,16 @@
 //! Shared pages of an object: written back, taken back, and supplied many at once.
 
-use kernel_vm::backend::radix::{AccessedDirty, Features};
-use kernel_vm::backend::sv39::Sv39;
+use kernel_vm::backend::aarch64::Aarch64Format;
+use kernel_vm::backend::radix::{AccessedDirty, Features, Radix};
+use kernel_vm::backend::sv39::Sv39Format;
+use kernel_vm::backend::x86_64::X86_64Format;
 use kernel_vm::{
     Access, Answer, Done, FrameAllocator, Inherit, Permissions, Privilege, SharedPages,
     VirtualMemoryMap,
 };
 
 use super::platform::{Forks, Platform, R, RW, Space, at, on_each, space_on, word, write};
+use crate::radix::shape::{Shape, told};
 use crate::subject::{PAGE, pages};
 
 on_each! {
@@ -53,15 +56,17 @@ fn cleaned<B: Forks>(space: &mut Space<B>, first: usize, count: usize) -> Vec<u6
 
 #[test]
 fn clean_names_what_was_written_and_the_next_write_faults() {
-    for policy in [
-        AccessedDirty::Preset,
-        AccessedDirty::Software,
-        AccessedDirty::Hardware,
-    ] {
+    cleans::<Sv39Format>();
+    cleans::<X86_64Format<4>>();
+    cleans::<Aarch64Format<4>>();
+}
+
+fn cleans<F: Shape>() {
+    for &policy in F::POLICIES {
         let platform = Platform::new();
         let cache = Cache::new(platform.clone());
         let features = Features::new().with_accessed_dirty(policy);
-        let table = Sv39::with_features(platform.clone(), features).unwrap();
+        let table = Radix::<F, _>::with_features(platform.clone(), features).unwrap();
         let mut space = Space::new(table);
         show(&mut space, 10, 4, true);
         touch(&space, &cache, 4, Access::Read);
@@ -221,20 +226,26 @@ fn each_space_cleans_its_own_pages_of_a_shared_object<B: Forks>() {
     assert_eq!(word(&child, 4), 9);
 }
 
-/// The hand of a clock: what was not used since it came by last is not named, and what was written stays known.
 #[test]
 fn a_harvest_names_what_was_used_since_the_last_and_forgets_no_write() {
-    for policy in [AccessedDirty::Software, AccessedDirty::Hardware] {
+    harvests::<Sv39Format>();
+    harvests::<X86_64Format<4>>();
+    harvests::<Aarch64Format<4>>();
+}
+
+/// The hand of a clock: what was not used since it came by last is not named, and what was written stays known.
+fn harvests<F: Shape>() {
+    for policy in told::<F>() {
         let platform = Platform::new();
         let cache = Cache::new(platform.clone());
         let features = Features::new().with_accessed_dirty(policy);
-        let table = Sv39::with_features(platform.clone(), features).unwrap();
+        let table = Radix::<F, _>::with_features(platform.clone(), features).unwrap();
         let mut space = Space::new(table);
         show(&mut space, 0, 4, true);
         for page in [4, 5, 7] {
             touch(&space, &cache, page, Access::Write);
         }
-        let harvest = |space: &mut Space| {
+        let harvest = |space: &mut Space<Radix<F, Platform>>| {
             let mut used = Vec::new();
             let harvested = space.harvest(pages(0, 64), |map, area| {
                 assert_eq!(map.vmarea(), pages(4, 4));

@@ -7,12 +7,14 @@ use std::sync::atomic::AtomicU64;
 
 use kernel_vm::backend::Paging;
 use kernel_vm::backend::mock::{HostFrames, MockBackend};
+use kernel_vm::backend::radix::Radix;
 use kernel_vm::backend::sv39::Sv39;
 use kernel_vm::{
     Access, AllocatorId, Answer, Counted, Done, Flush, Frame, FrameAllocator, Permissions,
     PhysAddr, Privilege, ShareError, Tlb, VirtAddr, VirtualMemoryManager,
 };
 
+use crate::radix::shape::Shape;
 use crate::subject::PAGE;
 
 pub const R: Permissions = Permissions::READ.union(Permissions::USER);
@@ -127,11 +129,11 @@ pub trait Forks: Paging<Platform = Platform> {
     fn over(platform: &Platform) -> Self;
 }
 
-impl Forks for Sv39<Platform> {
+impl<F: Shape> Forks for Radix<F, Platform> {
     const ROOT: usize = 1;
 
     fn tables(of_pages: usize) -> usize {
-        1 + of_pages
+        F::DEPTH - 2 + of_pages
     }
 
     fn over(platform: &Platform) -> Self {
@@ -158,6 +160,26 @@ macro_rules! on_each {
             use super::super::platform::Platform;
             use kernel_vm::backend::sv39::Sv39;
             $( #[test] fn $name() { super::$name::<Sv39<Platform>>(); } )*
+        }
+        mod on_sv57 {
+            use super::super::platform::Platform;
+            use kernel_vm::backend::sv57::Sv57;
+            $( #[test] fn $name() { super::$name::<Sv57<Platform>>(); } )*
+        }
+        mod on_x86_64 {
+            use super::super::platform::Platform;
+            use kernel_vm::backend::x86_64::X86_64;
+            $( #[test] fn $name() { super::$name::<X86_64<Platform>>(); } )*
+        }
+        mod on_aarch64 {
+            use super::super::platform::Platform;
+            use kernel_vm::backend::aarch64::Aarch64;
+            $( #[test] fn $name() { super::$name::<Aarch64<Platform>>(); } )*
+        }
+        mod on_aarch64_va39 {
+            use super::super::platform::Platform;
+            use kernel_vm::backend::aarch64::Aarch64Va39;
+            $( #[test] fn $name() { super::$name::<Aarch64Va39<Platform>>(); } )*
         }
         mod on_mock {
             use super::super::platform::Platform;

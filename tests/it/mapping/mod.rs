@@ -3,8 +3,10 @@
 mod payloads;
 mod refusals;
 
+use kernel_vm::backend::aarch64::{Aarch64, Aarch64Va39};
 use kernel_vm::backend::mock::{HostFrames, MockBackend};
-use kernel_vm::backend::{sv39::Sv39, sv48::Sv48, sv57::Sv57, x86_64::X86_64};
+use kernel_vm::backend::x86_64::{X86_64, X86_64La57};
+use kernel_vm::backend::{sv39::Sv39, sv48::Sv48, sv57::Sv57};
 use kernel_vm::{Asid, MapError, MemoryArea, Permissions, PhysAddr, VirtAddr};
 
 use crate::subject::{Builder as _, PAGE, Subject, area, leaves, map, pages, space};
@@ -26,6 +28,9 @@ macro_rules! on_all {
         mod on_sv48 { $( #[test] fn $name() { super::$name::<super::Sv48<super::HostFrames>>(); } )* }
         mod on_sv57 { $( #[test] fn $name() { super::$name::<super::Sv57<super::HostFrames>>(); } )* }
         mod on_x86_64 { $( #[test] fn $name() { super::$name::<super::X86_64<super::HostFrames>>(); } )* }
+        mod on_x86_64_la57 { $( #[test] fn $name() { super::$name::<super::X86_64La57<super::HostFrames>>(); } )* }
+        mod on_aarch64 { $( #[test] fn $name() { super::$name::<super::Aarch64<super::HostFrames>>(); } )* }
+        mod on_aarch64_va39 { $( #[test] fn $name() { super::$name::<super::Aarch64Va39<super::HostFrames>>(); } )* }
     };
 }
 
@@ -49,7 +54,7 @@ on_all! {
     the_space_prints_like_proc_maps
     a_dropped_space_leaves_nothing_in_use
     populating_twice_changes_nothing
-    spaces_are_moved_to_the_kernel_half_too
+    spaces_are_moved_to_the_last_page_too
 }
 
 fn a_new_space_is_empty<B: Subject>() {
@@ -288,9 +293,9 @@ fn free_areas_stay_inside_their_window<B: Subject>() {
         ),
         (None, None)
     );
-    let top = usize::MAX - 0xfff;
+    let top = B::LAST - 0xfff;
     assert_eq!(
-        find(PAGE, 1, top, usize::MAX),
+        find(PAGE, 1, top, B::LAST),
         Some(top),
         "the last page of the space"
     );
@@ -304,8 +309,11 @@ fn the_space_prints_like_proc_maps<B: Subject>() {
             0x1000,
             READ | Permissions::EXECUTE,
         ))
-        .with(map(usize::MAX - 0xfff, 0x8000_1000, 0x1000, RW));
-    let text = "00001000-00002000 r-xp 80000000 00:00 0\nfffffffffffff000-10000000000000000 rw-p 80001000 00:00 0\n";
+        .with(map(B::LAST - 0xfff, 0x8000_1000, 0x1000, RW));
+    let (start, end) = (B::LAST - 0xfff, B::LAST as u128 + 1);
+    let text = format!(
+        "00001000-00002000 r-xp 80000000 00:00 0\n{start:x}-{end:x} rw-p 80001000 00:00 0\n"
+    );
     assert_eq!(space.to_string(), text);
 }
 
@@ -330,22 +338,20 @@ fn populating_twice_changes_nothing<B: Subject>() {
     assert_eq!(space.backend().flushes(), 0);
 }
 
-fn spaces_are_moved_to_the_kernel_half_too<B: Subject>() {
+fn spaces_are_moved_to_the_last_page_too<B: Subject>() {
     let mut space = space::<B>();
-    let top = area(usize::MAX - 0x1fff, 0x2000);
+    let top = area(B::LAST - 0x1fff, 0x2000);
     space
         .add_memory_map(map(0x1000, 0x8000_1000, 0x2000, RW))
         .unwrap();
     space.populate(area(0x1000, 0x2000)).unwrap();
     space.remap(area(0x1000, 0x2000), top).unwrap();
     assert_eq!(
-        space.translate_vaddr(VirtAddr::new(usize::MAX)),
+        space.translate_vaddr(VirtAddr::new(B::LAST)),
         Some(PhysAddr::new(0x8000_2fff))
     );
-    space
-        .protect(area(usize::MAX - 0xfff, 0x1000), READ)
-        .unwrap();
-    space.unmap(area(usize::MAX - 0xfff, 0x1000)).unwrap();
+    space.protect(area(B::LAST - 0xfff, 0x1000), READ).unwrap();
+    space.unmap(area(B::LAST - 0xfff, 0x1000)).unwrap();
     assert_eq!(leaves(space.backend()).len(), 1);
     space.check_invariants().unwrap();
 }

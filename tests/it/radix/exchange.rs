@@ -3,11 +3,10 @@
 use kernel_vm::backend::Paging;
 use kernel_vm::backend::radix::{AccessedDirty, Radix};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};
-use kernel_vm::{Frame, FrameAllocator, MapError, Permissions, PhysAddr, VirtAddr};
+use kernel_vm::{Access, Frame, FrameAllocator, MapError, Permissions, PhysAddr, VirtAddr};
 
 use super::shape::{
-    A, ASID, D, MIB, NONE, POLICIES, READ, RW, Shape, allowing, install, last, make, places, run,
-    set, table,
+    ASID, MIB, NONE, READ, RW, Shape, access, allowing, install, last, make, places, run, table,
 };
 use super::witness::{Event, Witness};
 use crate::subject::{PAGE, area};
@@ -34,7 +33,7 @@ fn leaf(table: &Radix<impl Shape, Witness>, page: usize) -> Run {
 }
 
 fn an_exchange_flushes_once_and_then_hands_the_old_frame_back<F: Shape>() {
-    for policy in POLICIES {
+    for &policy in F::POLICIES {
         let mut table = table::<F>(policy);
         let old = install(&table, PAGE, READ);
         let platform = table.platform().clone();
@@ -156,13 +155,13 @@ fn bits_that_the_mmu_has_set_meanwhile_are_no_change<F: Shape>() {
     let table = table::<F>(AccessedDirty::Hardware);
     let old = install(&table, PAGE, RW);
     let was = leaf(&table, PAGE);
-    set(&table, PAGE, A | D);
+    access(&table, PAGE, Access::Write);
     let back = table.exchange(was, frame(&table), allowing(RW), ASID);
     let back = back.unwrap().unwrap();
     assert_eq!((back.frame.addr(), back.dirty), (old, true));
     assert_eq!(
-        last(&table, PAGE) & (A | D),
-        0,
+        F::usage(last(&table, PAGE)),
+        (false, false),
         "nobody has used the new one"
     );
     table.platform().release(back.frame, back.dirty);

@@ -4,7 +4,7 @@ use kernel_vm::backend::radix::{AccessedDirty, Radix};
 use kernel_vm::backend::{Edit, PageTableBackend, Run};
 use kernel_vm::{FrameAllocator, MapError};
 
-use super::shape::{ASID, GIB, MIB, READ, RW, Shape, install, make, run, table, try_install};
+use super::shape::{ASID, GIB, MIB, READ, RW, Shape, far, install, make, run, table, try_install};
 use super::witness::Witness;
 use crate::subject::{PAGE, area, leaves};
 
@@ -30,8 +30,8 @@ fn furnished<F: Shape>() -> Radix<F, Witness> {
 
 /// Edits, and how many tables each needs: counted by hand, for tables of 512 entries.
 fn edits<F: Shape>() -> Vec<(usize, Edit)> {
-    // The upper half has nothing but its entry in the root.
-    let above = F::FIRST_HIGH + GIB;
+    // Nothing is there but its entry in the root.
+    let above = far::<F>() + GIB;
     let way = F::DEPTH - 1;
     vec![
         (way, Edit::Map(run(above, 0x1000, PAGE, READ))),
@@ -119,12 +119,12 @@ fn installing_fails_whole_and_gives_the_reservation_back<F: Shape>() {
     for n in 1..=needed {
         let frame = table.platform().alloc().unwrap();
         table.platform().frames.fail_alloc(n);
-        let refused = try_install(&table, F::FIRST_HIGH, frame, RW);
+        let refused = try_install(&table, far::<F>(), frame, RW);
         assert_eq!(refused, Err(MapError::OutOfFrames { needed }));
         table.platform().take();
         assert_eq!(snapshot(&table), (before.clone(), frames, 0));
     }
-    install(&table, F::FIRST_HIGH, RW);
+    install(&table, far::<F>(), RW);
     assert_eq!(table.platform().in_use(), frames + needed + 1);
 }
 
@@ -139,7 +139,7 @@ fn a_run_where_nothing_is_takes_what_it_says<F: Shape>() {
         GIB + 2 * MIB + PAGE,
     ];
     let distances = [0, PAGE, 2 * MIB, 2 * MIB + PAGE, GIB].map(|bytes| bytes as u64);
-    for start in [0, F::FIRST_HIGH]
+    for start in [0, far::<F>()]
         .into_iter()
         .flat_map(|half| starts.map(|start| half + start))
     {

@@ -1,4 +1,4 @@
-//! Golden words: every field of every format, as the manual has it ('Sv39', 'Sv48' and 'Sv57: Page-Based ...
+//! Golden words: every field of RISC-V's formats, as the manual has it ('Sv39', 'Sv48' and 'Sv57: Page-Based ...
 //! Virtual-Memory System', 'Svpbmt'), read from the frames themselves.
 
 use kernel_vm::backend::Paging;
@@ -7,12 +7,12 @@ use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};
 use kernel_vm::{Access, Attributes, MapError, MemoryType, Permissions, PhysAddr, VirtAddr};
 
 use super::shape::{
-    A, ASID, GIB, MIB, NONE, READ, RW, Shape, install, last, make, policy, run, set, table, walk,
+    ASID, GIB, MIB, NONE, READ, RW, Shape, access, install, last, make, policy, run, table, walk,
 };
 use super::witness::Witness;
 use crate::subject::{PAGE, area};
 
-on_every_format! {
+on_riscv! {
     pointers_say_where_the_next_table_is_and_that_they_are_valid
     leaves_stand_in_the_level_of_their_size
     permissions_are_bits_1_to_4_at_every_level
@@ -135,7 +135,7 @@ fn hidden_leaves_are_not_valid_and_come_back_word_for_word<F: Shape>() {
         let mut device = run(size, 0xc000_0000, size, RW);
         device.attributes.memory_type = MemoryType::Device;
         make(&mut table, Edit::Map(device));
-        set(&table, size, A);
+        access(&table, size, Access::Read);
         let before = last(&table, size);
         make(&mut table, Edit::Protect(device.area, nothing));
         assert_eq!(last(&table, size) & 1, 0, "valid");

@@ -3,9 +3,7 @@
 use kernel_vm::backend::radix::{AccessedDirty, Radix, Reserved};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};
 use kernel_vm::backend::{Lost, Paging};
-use kernel_vm::{
-    Attributes, Frame, FrameAllocator, MapError, MemoryType, Permissions, PhysAddr, VirtAddr,
-};
+use kernel_vm::{Attributes, Frame, FrameAllocator, MapError, Permissions, PhysAddr, VirtAddr};
 
 use super::shape::{
     GIB, MIB, NONE, READ, RW, Shape, allowing, install, make, places, run, table, try_install, word,
@@ -44,11 +42,10 @@ fn gives_back(table: &Radix<impl Shape, Witness>, lost: Lost, at: PhysAddr, erro
 fn a_frame_that_cannot_be_installed_comes_back_with_the_reason<F: Shape>() {
     let mut table = Radix::<F, _>::new(Witness::new(64)).unwrap();
     make(&mut table, Edit::Map(run(0, 0x1000, PAGE, RW)));
-    let device = Attributes::new(RW, MemoryType::Device);
     let write = Permissions::WRITE;
     let unknown = Permissions::from_bits_retain(0x81);
     let hole = F::LAST_LOW + 1;
-    let cases = [
+    let mut cases = vec![
         (
             PAGE + 1,
             allowing(RW),
@@ -76,14 +73,17 @@ fn a_frame_that_cannot_be_installed_comes_back_with_the_reason<F: Shape>() {
                 permissions: unknown,
             },
         ),
-        (
-            PAGE,
-            device,
-            MapError::UnsupportedMemoryType {
-                memory_type: MemoryType::Device,
-            },
-        ),
     ];
+    cases.extend(F::EXTENSIONS.iter().map(|&memory_type| {
+        let attributes = Attributes::new(RW, memory_type);
+        let error = MapError::UnsupportedMemoryType { memory_type };
+        (PAGE, attributes, error)
+    }));
+    let permissions = Permissions::EXECUTE | Permissions::USER;
+    if F::CODE_IS_READABLE {
+        let error = MapError::WidensPermissions { permissions };
+        cases.push((PAGE, allowing(permissions), error));
+    }
     let in_use = table.platform().in_use();
     for (page, attributes, error) in cases {
         let frame = frame(&table);
@@ -122,7 +122,7 @@ fn forged(table: &Radix<impl Shape, Witness>, at: u64) -> Frame {
 fn a_frame_that_no_entry_can_hold_comes_back<F: Shape>() {
     let mut table = table::<F>(AccessedDirty::Preset);
     make(&mut table, Edit::Map(run(0, 0x1000, PAGE, RW)));
-    for at in [1 << 56, u64::MAX - 0xfff, 0x1800] {
+    for at in [1 << F::WIDTH, u64::MAX - 0xfff, 0x1800] {
         let lost = table
             .install(
                 VirtAddr::new(PAGE),
@@ -324,8 +324,8 @@ fn what_needs_a_table_or_a_further_look_is_not_mapped_at_once<F: Shape>() {
         }, // two tables
         run(F::LAST_LOW + 1 + PAGE, 0x1000, PAGE, RW), // an alias of a page with a table
         run(PAGE, 0x1800, PAGE, RW),
-        run(PAGE, 1 << 56, PAGE, RW),
-        run(PAGE, (1 << 56) - PAGE as u64, 2 * PAGE, RW), // its end
+        run(PAGE, 1 << F::WIDTH, PAGE, RW),
+        run(PAGE, (1 << F::WIDTH) - PAGE as u64, 2 * PAGE, RW), // its end
         run(PAGE, 0x1000, PAGE, Permissions::WRITE),
         run(PAGE, 0x1000, PAGE, Permissions::from_bits_retain(0x81)),
         Run {

@@ -3,6 +3,17 @@
 /// Runs tests on every format.
 macro_rules! on_every_format {
     ($($name:ident)*) => {
+        on_riscv! { $($name)* }
+        mod on_x86_64 { $( #[test] fn $name() { super::$name::<kernel_vm::backend::x86_64::X86_64Format<4>>(); } )* }
+        mod on_x86_64_la57 { $( #[test] fn $name() { super::$name::<kernel_vm::backend::x86_64::X86_64Format<5>>(); } )* }
+        mod on_aarch64 { $( #[test] fn $name() { super::$name::<kernel_vm::backend::aarch64::Aarch64Format<4>>(); } )* }
+        mod on_aarch64_va39 { $( #[test] fn $name() { super::$name::<kernel_vm::backend::aarch64::Aarch64Format<3>>(); } )* }
+    };
+}
+
+/// Runs tests on the formats of RISC-V.
+macro_rules! on_riscv {
+    ($($name:ident)*) => {
         mod on_sv39 { $( #[test] fn $name() { super::$name::<kernel_vm::backend::sv39::Sv39Format>(); } )* }
         mod on_sv48 { $( #[test] fn $name() { super::$name::<kernel_vm::backend::sv48::Sv48Format>(); } )* }
         mod on_sv57 { $( #[test] fn $name() { super::$name::<kernel_vm::backend::sv57::Sv57Format>(); } )* }

@@ -2,9 +2,9 @@
 
 use kernel_vm::backend::radix::{AccessedDirty, Radix};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend};
-use kernel_vm::{Permissions, VirtAddr};
+use kernel_vm::{Access, Permissions, VirtAddr};
 
-use super::shape::{A, MIB, NONE, POLICIES, READ, RW, Shape, install, last, make, run, set, table};
+use super::shape::{MIB, NONE, READ, RW, Shape, access, install, last, make, run, table};
 use super::witness::Witness;
 use crate::subject::{PAGE, area};
 
@@ -51,15 +51,15 @@ fn furnished<F: Shape>(policy: AccessedDirty, odd: Odd, place: usize) -> Radix<F
             make(&mut table, Edit::Unmap(area(page, PAGE)));
             install(&table, page, RW);
         }
-        Odd::Used => set(&table, page, A),
+        Odd::Used => access(&table, page, Access::Read),
     }
     table
 }
 
 fn protecting_changes_it_as_if_it_were_alone<F: Shape>() {
-    for (policy, odd) in POLICIES
-        .into_iter()
-        .flat_map(|policy| KINDS.map(|odd| (policy, odd)))
+    for (policy, odd) in F::POLICIES
+        .iter()
+        .flat_map(|&policy| KINDS.map(|odd| (policy, odd)))
     {
         for (place, wanted) in PLACES
             .into_iter()
@@ -84,10 +84,10 @@ fn protecting_changes_it_as_if_it_were_alone<F: Shape>() {
                     "{odd:?}, {place}, {page}"
                 );
                 // What permissions do not decide: the address, what was used, whose it is.
-                let kept = ((1 << 44) - 1) << 10 | 7 << 6;
+                let now = last(&table, addr);
                 assert_eq!(
-                    (last(&table, addr) ^ before) & kept,
-                    0,
+                    ((now ^ before) & !F::DECIDED, F::usage(now)),
+                    (0, F::usage(before)),
                     "{odd:?}, {place}, {page}"
                 );
             }

@@ -3,11 +3,10 @@
 use kernel_vm::backend::Paging;
 use kernel_vm::backend::radix::{AccessedDirty, Radix};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend};
-use kernel_vm::{FrameAllocator, MemoryType, Permissions, PhysAddr, VirtAddr};
+use kernel_vm::{Access, FrameAllocator, MemoryType, Permissions, PhysAddr, VirtAddr};
 
 use super::shape::{
-    A, D, GIB, MIB, NONE, POLICIES, READ, RW, Shape, allowing, install, last, make, places, run,
-    set, table,
+    GIB, MIB, NONE, READ, RW, Shape, access, allowing, far, install, last, make, places, run, table,
 };
 use super::witness::{Event, Witness};
 use crate::subject::{PAGE, area};
@@ -42,7 +41,7 @@ fn released(events: &[Event]) -> (usize, Vec<(PhysAddr, bool)>) {
 }
 
 fn protecting_keeps_usage_ownership_and_memory_type<F: Shape>() {
-    for policy in POLICIES {
+    for &policy in F::POLICIES {
         let mut table = table::<F>(policy);
         let frame = table.platform().alloc().unwrap();
         let edit = Edit::Map(run(PAGE, frame.addr().get(), PAGE, RW));
@@ -54,23 +53,24 @@ fn protecting_keeps_usage_ownership_and_memory_type<F: Shape>() {
             .install(page, frame, attributes, &mut reserved)
             .unwrap();
         table.unreserve(reserved);
-        set(&table, PAGE, D);
+        access(&table, PAGE, Access::Write);
         let before = last(&table, PAGE);
         for permissions in [READ, NONE, Permissions::USER, READ | Permissions::EXECUTE] {
             make(&mut table, Edit::Protect(area(PAGE, PAGE), permissions));
-            let kept = A | D | 1 << 61 | ((1 << 44) - 1) << 10;
-            assert_eq!((last(&table, PAGE) ^ before) & kept, 0, "{permissions}");
+            let now = last(&table, PAGE);
+            assert_eq!((now ^ before) & !F::DECIDED, 0, "{permissions}");
+            assert_eq!(F::usage(now), F::usage(before), "{permissions}");
             table.check_invariants().unwrap();
         }
         make(&mut table, Edit::Protect(area(PAGE, PAGE), RW));
         assert_eq!(
-            last(&table, PAGE),
-            before & !(1 << 2),
+            last(&table, PAGE) & !F::MEMORY,
+            F::unwritable(before) & !F::MEMORY,
             "the next write decides"
         );
         let readable = table.populated(area(PAGE, PAGE)).next().unwrap();
         table.permit(readable, RW).unwrap();
-        assert_eq!(last(&table, PAGE), before);
+        assert_eq!((last(&table, PAGE) ^ before) & !F::MEMORY, 0);
         make(&mut table, Edit::Unmap(area(PAGE, PAGE)));
         assert_eq!(table.platform().in_use(), 1);
     }
@@ -88,7 +88,7 @@ fn frames_stay_while_there_are_no_permissions<F: Shape>() {
 }
 
 fn frames_go_back_after_the_flush_and_not_before<F: Shape>() {
-    for policy in POLICIES {
+    for &policy in F::POLICIES {
         let mut table = table::<F>(policy);
         let frames = [0, 1, 2].map(|page| install(&table, page * PAGE, RW));
         let platform = table.platform().clone();
@@ -110,14 +110,14 @@ fn frames_go_back_after_the_flush_and_not_before<F: Shape>() {
 }
 
 fn a_frame_is_dirty_when_its_leaf_says_so<F: Shape>() {
-    for policy in POLICIES {
+    for &policy in F::POLICIES {
         for size in [PAGE, 2 * MIB] {
             let mut table = table::<F>(policy);
             // Beside it, so that the first of the two sizes leaves the table.
             install(&table, 9 * PAGE, RW);
             let [clean, read, written] = [0, 1, 2].map(|page| install(&table, page * PAGE, RW));
-            set(&table, PAGE, A);
-            set(&table, 2 * PAGE, A | D);
+            access(&table, PAGE, Access::Read);
+            access(&table, 2 * PAGE, Access::Write);
             table.platform().take();
             make(&mut table, Edit::Unmap(area(0, size.max(3 * PAGE))));
             let (_, frames) = released(&table.platform().take());
@@ -131,7 +131,7 @@ fn a_frame_is_dirty_when_its_leaf_says_so<F: Shape>() {
 fn a_frame_of_a_hidden_page_is_as_dirty_as_before<F: Shape>() {
     let mut table = table::<F>(AccessedDirty::Hardware);
     let [clean, written] = [0, 1].map(|page| install(&table, page * PAGE, RW));
-    set(&table, PAGE, A | D);
+    access(&table, PAGE, Access::Write);
     make(&mut table, Edit::Protect(area(0, 2 * PAGE), NONE));
     table.platform().take();
     make(&mut table, Edit::Unmap(area(0, 2 * PAGE)));
@@ -188,7 +188,7 @@ fn emptying_a_table_piece_by_piece_gives_all_back<F: Shape>() {
 }
 
 fn owned_and_physical_pages_share_a_table<F: Shape>() {
-    for policy in POLICIES {
+    for &policy in F::POLICIES {
         let mut table = table::<F>(policy);
         let large = run(2 * MIB, 0x4000_0000, 2 * MIB, RW);
         make(&mut table, Edit::Map(large));
@@ -208,19 +208,12 @@ fn owned_and_physical_pages_share_a_table<F: Shape>() {
 }
 
 fn dropping_gives_every_frame_back_after_one_flush<F: Shape>() {
-    for policy in POLICIES {
+    for &policy in F::POLICIES {
         let mut table: Radix<F, Witness> = table(policy);
-        let places = [
-            0,
-            PAGE,
-            2 * MIB,
-            3 * GIB,
-            F::LAST_LOW - 0xfff,
-            F::FIRST_HIGH,
-        ];
+        let places = [0, PAGE, 2 * MIB, 3 * GIB, F::LAST_LOW - 0xfff, far::<F>()];
         let frames = places.map(|page| install(&table, page, RW));
         make(&mut table, Edit::Protect(area(PAGE, PAGE), NONE));
-        set(&table, 3 * GIB, D);
+        access(&table, 3 * GIB, Access::Write);
         let platform = table.platform().clone();
         platform.take();
         drop(table);

@@ -10,7 +10,7 @@ use kernel_vm::backend::radix::{AccessedDirty, Radix};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};
 use kernel_vm::{Access, FrameAllocator, PhysAddr, VirtAddr, VirtualMemoryManager};
 
-use super::shape::{ASID, MIB, RW, Shape, allowing, install, make, policy, run, try_install};
+use super::shape::{ASID, GIB, MIB, RW, Shape, allowing, install, make, policy, run, try_install};
 use crate::subject::{PAGE, area, map};
 
 on_every_format! {
@@ -44,6 +44,11 @@ fn at_once(work: impl Fn(usize) + Sync) {
             });
         }
     });
+}
+
+/// Physical memory that is far above all frames.
+const fn outside<F: Shape>() -> u64 {
+    (1 << F::WIDTH) - GIB as u64
 }
 
 const fn page(index: usize) -> usize {
@@ -131,12 +136,12 @@ fn exchanges_of_one_page_come_one_after_the_other<F: Shape>() {
 }
 
 fn pages_that_are_installed_while_others_are_mapped_belong_to_whoever_was_first<F: Shape>() {
-    const PHYSICAL: u64 = 1 << 50;
+    let physical = outside::<F>();
     let backend = table::<F>(256);
     let mut space = VirtualMemoryManager::<_>::new(backend);
     for round in 0..ROUNDS {
         space
-            .add_memory_map(map(FIRST, PHYSICAL, PAGES * PAGE, RW))
+            .add_memory_map(map(FIRST, physical, PAGES * PAGE, RW))
             .unwrap();
         let won = AtomicUsize::new(0);
         at_once(|cpu| {
@@ -153,7 +158,7 @@ fn pages_that_are_installed_while_others_are_mapped_belong_to_whoever_was_first<
         });
         let owned = (0..PAGES).filter(|&index| {
             let leaf = leaf(space.backend(), page(index));
-            leaf.first.get() != PHYSICAL + (index * PAGE) as u64
+            leaf.first.get() != physical + (index * PAGE) as u64
         });
         assert_eq!(owned.count(), won.into_inner());
         space.backend().check_invariants().unwrap();
@@ -164,7 +169,7 @@ fn pages_that_are_installed_while_others_are_mapped_belong_to_whoever_was_first<
 
 fn who_translates_meanwhile_sees_a_page_as_it_was_or_as_it_is<F: Shape>() {
     let mut table = table::<F>(256);
-    let physical = |page: usize| PhysAddr::new((1 << 50) + page as u64);
+    let physical = |page: usize| PhysAddr::new(outside::<F>() + page as u64);
     make(
         &mut table,
         Edit::Map(run(FIRST, physical(FIRST).get(), PAGE, RW)),

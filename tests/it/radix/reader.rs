@@ -8,6 +8,7 @@ use super::witness::Witness;
 /// A leaf as it was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
+    /// Where it is, but for the bits that no table translates.
     pub start: usize,
     pub size: usize,
     pub first: PhysAddr,
@@ -17,15 +18,11 @@ pub struct Found {
 /// All valid leaves of the page table at `root`, in the order of their addresses.
 pub fn read<F: Shape>(platform: &Witness, root: PhysAddr) -> Vec<Found> {
     let mut found = Vec::new();
-    read_table(&platform.frames, root, F::DEPTH - 1, 0, &mut found);
-    let unused = 64 - (12 + 9 * F::DEPTH);
-    for leaf in &mut found {
-        leaf.start = ((leaf.start << unused) as isize >> unused) as usize;
-    }
+    read_table::<F>(&platform.frames, root, F::DEPTH - 1, 0, &mut found);
     found
 }
 
-fn read_table(
+fn read_table<F: Shape>(
     frames: &impl FrameAllocator,
     table: PhysAddr,
     level: usize,
@@ -35,18 +32,16 @@ fn read_table(
     let size = 4096 << (9 * level);
     for index in 0..512 {
         let entry = word(frames, PhysAddr::new(table.get() + 8 * index as u64));
-        let first = PhysAddr::new((entry >> 10 & ((1 << 44) - 1)) << 12);
         let start = start + index * size;
-        match entry & 0xf {
-            0 => {}
-            1 => read_table(frames, first, level - 1, start, found),
-            _ if entry & 1 != 0 => found.push(Found {
+        if let Some(table) = F::pointed(entry, level) {
+            read_table::<F>(frames, table, level - 1, start, found);
+        } else if entry & 1 != 0 {
+            found.push(Found {
                 start,
                 size,
-                first,
-                permissions: Permissions::from_bits_truncate((entry >> 1 & 15) as u8),
-            }),
-            _ => {}
+                first: F::leads(entry),
+                permissions: F::allows(entry),
+            });
         }
     }
 }

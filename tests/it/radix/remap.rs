@@ -3,12 +3,13 @@
 use kernel_vm::backend::radix::{AccessedDirty, Radix};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend};
 use kernel_vm::{
-    FrameAllocator, MapError, Permissions, PhysAddr, Retired, VirtAddr, VirtualMemoryManager,
+    Access, FrameAllocator, MapError, Permissions, PhysAddr, Retired, VirtAddr,
+    VirtualMemoryManager,
 };
 
 use super::shape::{
-    A, ASID, D, GIB, MIB, NONE, POLICIES, RW, Shape, allowing, install, last, make, places, policy,
-    run, set, table,
+    ASID, GIB, MIB, NONE, RW, Shape, access, allowing, install, last, make, places, policy, run,
+    table,
 };
 use super::witness::{Event, Witness};
 use crate::subject::{PAGE, area, map};
@@ -73,19 +74,25 @@ fn ends_empty<F: Shape>(mut space: Space<F>) {
 }
 
 fn pages_move_with_their_frames_and_all_that_their_words_say<F: Shape>() {
-    for accessed_dirty in POLICIES {
+    for &accessed_dirty in F::POLICIES {
         let mut space = space::<F>(accessed_dirty);
         let frames = [0, 1, 2].map(|page| install(space.backend(), OLD + page * PAGE, RW));
         for (frame, byte) in frames.into_iter().zip([11, 22, 33]) {
             write(space.backend().platform(), frame, byte);
         }
-        set(space.backend(), OLD + PAGE, A | D);
+        access(space.backend(), OLD + PAGE, Access::Write);
         let words = [0, 1, 2].map(|page| last(space.backend(), OLD + page * PAGE));
         space
             .remap(area(OLD, 3 * PAGE), area(NEW, 3 * PAGE))
             .unwrap();
         let moved = [0, 1, 2].map(|page| last(space.backend(), NEW + page * PAGE));
-        assert_eq!(moved, words, "{accessed_dirty:?}");
+        let differ = moved
+            .iter()
+            .zip(words)
+            .map(|(now, was)| (now ^ was) & !F::MEMORY);
+        assert!(differ.eq([0; 3]), "{accessed_dirty:?}");
+        let usage = moved.map(F::usage);
+        assert_eq!(usage, words.map(F::usage), "{accessed_dirty:?}");
         let bytes = [0, 1, 2].map(|page| read(&space, NEW + page * PAGE));
         assert_eq!(bytes, [11, 22, 33]);
         assert_eq!(space.backend().translate(VirtAddr::new(OLD)), None);
@@ -94,7 +101,7 @@ fn pages_move_with_their_frames_and_all_that_their_words_say<F: Shape>() {
 }
 
 fn pages_move_onto_pages_that_fill_a_table_alone<F: Shape>() {
-    for accessed_dirty in POLICIES {
+    for &accessed_dirty in F::POLICIES {
         let mut space = space::<F>(accessed_dirty);
         let kept = install(space.backend(), OLD, RW);
         write(space.backend().platform(), kept, 44);
@@ -111,7 +118,7 @@ fn pages_move_onto_pages_that_fill_a_table_alone<F: Shape>() {
 }
 
 fn pages_move_onto_pages_in_a_table_with_others<F: Shape>() {
-    for accessed_dirty in POLICIES {
+    for &accessed_dirty in F::POLICIES {
         let mut space = space::<F>(accessed_dirty);
         let moved = install(space.backend(), OLD + PAGE, RW);
         let stays = install(space.backend(), NEW + 3 * PAGE, RW);
@@ -189,7 +196,11 @@ fn moving_onto_owned_pages_flushes_twice_and_onto_others_once<F: Shape>() {
     space
         .remap(area(OLD + PAGE, PAGE), area(NEW + PAGE, PAGE))
         .unwrap();
-    assert_eq!(flushes(&platform.take()), 1, "onto physical memory");
+    assert_eq!(
+        flushes(&platform.take()),
+        1 + F::BREAKS,
+        "onto physical memory"
+    );
     let leads = |page: usize| space.backend().translate(VirtAddr::new(page));
     assert_eq!([NEW + 7 * PAGE, OLD + 7 * PAGE].map(leads), kept.map(Some));
     ends_empty(space);
@@ -202,10 +213,10 @@ fn a_write_at_the_new_place_while_the_page_moves_is_not_forgotten<F: Shape>() {
     install(space.backend(), NEW + PAGE, RW);
     let platform = space.backend().platform().clone();
     platform.watch(places(space.backend(), NEW).pop().unwrap());
-    platform.use_at_once(A | D);
+    platform.use_at_once(Some(|leaf| F::after(leaf, Access::Write)));
     space.remap(area(OLD, PAGE), area(NEW, PAGE)).unwrap();
-    platform.use_at_once(0);
-    assert_eq!(last(space.backend(), NEW) & (A | D), A | D);
+    platform.use_at_once(None);
+    assert_eq!(F::usage(last(space.backend(), NEW)), (true, true));
     platform.take();
     space.unmap(area(NEW, PAGE)).unwrap();
     let release = Event::Release {
@@ -278,10 +289,11 @@ fn a_write_at_the_old_place_while_physical_memory_moves_is_not_forgotten<F: Shap
         make(&mut table, Edit::Map(run(GIB, 0x4000_0000, mapped, RW)));
         table.platform().watch(places(&table, GIB).pop().unwrap());
         // As soon as the new place is valid, the MMU writes through the old one.
-        table.platform().use_at_once(A | D);
+        let write = |leaf| F::after(leaf, Access::Write);
+        table.platform().use_at_once(Some(write));
         let (from, to) = (area(GIB, moved), area(2 * GIB, moved));
         make(&mut table, Edit::Shift { from, to });
-        table.platform().use_at_once(0);
+        table.platform().use_at_once(None);
         let (mut out, mut dirty) = (Retired::new(), Vec::new());
         table.harvest(to, &mut out, |usage| dirty.push(usage.dirty));
         table.retire(out, ASID);

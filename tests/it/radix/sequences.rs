@@ -6,11 +6,13 @@ use std::mem::replace;
 use kernel_vm::backend::Paging;
 use kernel_vm::backend::radix::{AccessedDirty, Radix};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};
-use kernel_vm::{FrameAllocator, MapError, MemoryArea, Permissions, PhysAddr, Retired, VirtAddr};
+use kernel_vm::{
+    Access, FrameAllocator, MapError, MemoryArea, Permissions, PhysAddr, Retired, VirtAddr,
+};
 use proptest::prelude::*;
 
 use super::reader::{Found, read};
-use super::shape::{A, ASID, D, GIB, POLICIES, Shape, allowing, install, policy, run, set};
+use super::shape::{ASID, GIB, Shape, access, allowing, install, policy, run, translated};
 use super::steps::{PAGES, Span, Step, steps};
 use super::witness::{Event, Told, Witness};
 use crate::subject::{PAGE, area, leaves};
@@ -32,7 +34,14 @@ enum Half {
     Kernel,
 }
 
-const HALVES: [Half; 3] = [Half::Lower, Half::Upper, Half::Kernel];
+/// The halves that a page table can have.
+const fn halves<F: Shape>() -> &'static [Half] {
+    if F::TWO_ROOTS {
+        &[Half::Lower, Half::Kernel]
+    } else {
+        &[Half::Lower, Half::Upper, Half::Kernel]
+    }
+}
 
 /// Two page tables that have the same done to them, and what must be in both.
 struct Twins<F: Shape> {
@@ -224,7 +233,9 @@ impl<F: Shape> Twins<F> {
         };
         if permissions.contains(Permissions::WRITE) {
             *dirty = true;
-            self.tables.iter().for_each(|table| set(table, addr, A | D));
+            self.tables
+                .iter()
+                .for_each(|table| access(table, addr, Access::Write));
         }
     }
 
@@ -264,7 +275,7 @@ impl<F: Shape> Twins<F> {
             let valid = leaves(table).into_iter();
             let valid = valid.filter(|run| run.attributes.permissions.allow_any());
             let found = read::<F>(table.platform(), table.root());
-            assert_eq!(found, valid.map(as_found).collect::<Vec<_>>());
+            assert_eq!(found, valid.map(as_found::<F>).collect::<Vec<_>>());
         }
         let [one, other] = self
             .tables
@@ -307,9 +318,9 @@ fn split(run: Run) -> impl Iterator<Item = Run> {
     pages.map(move |offset| run.intersection(area(start + offset, PAGE)).unwrap())
 }
 
-fn as_found(run: Run) -> Found {
+fn as_found<F: Shape>(run: Run) -> Found {
     Found {
-        start: run.area.start().get(),
+        start: translated::<F>(run.area.start().get()),
         size: run.area.size(),
         first: run.first,
         permissions: run.attributes.permissions,
@@ -340,7 +351,9 @@ fn by_hand<F: Shape>(table: &mut Radix<F, Witness>, edit: Edit) -> Result<(), Ma
 }
 
 fn random<F: Shape>(steps: &[Step], policy: usize, half: usize) {
-    let mut twins = Twins::<F>::new(POLICIES[policy], HALVES[half]);
+    let halves = halves::<F>();
+    let policy = F::POLICIES[policy % F::POLICIES.len()];
+    let mut twins = Twins::<F>::new(policy, halves[half % halves.len()]);
     steps.iter().for_each(|step| twins.step(step));
     twins.unmap(Span {
         first: 0,
@@ -354,20 +367,40 @@ fn random<F: Shape>(steps: &[Step], policy: usize, half: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
     #[test]
-    fn sv39_does_what_the_model_does(steps in steps(), policy in 0..3_usize, half in 0..3_usize) {
+    fn sv39_does_what_the_model_does(steps in steps(), policy in 0..6_usize, half in 0..6_usize) {
         random::<kernel_vm::backend::sv39::Sv39Format>(&steps.0, policy, half);
     }
 
     #[test]
-    fn sv48_does_what_the_model_does(steps in steps(), policy in 0..3_usize, half in 0..3_usize) {
+    fn sv48_does_what_the_model_does(steps in steps(), policy in 0..6_usize, half in 0..6_usize) {
         random::<kernel_vm::backend::sv48::Sv48Format>(&steps.0, policy, half);
     }
 
     #[test]
-    fn sv57_does_what_the_model_does(steps in steps(), policy in 0..3_usize, half in 0..3_usize) {
+    fn sv57_does_what_the_model_does(steps in steps(), policy in 0..6_usize, half in 0..6_usize) {
         random::<kernel_vm::backend::sv57::Sv57Format>(&steps.0, policy, half);
+    }
+
+    #[test]
+    fn x86_64_does_what_the_model_does(steps in steps(), policy in 0..6_usize, half in 0..6_usize) {
+        random::<kernel_vm::backend::x86_64::X86_64Format<4>>(&steps.0, policy, half);
+    }
+
+    #[test]
+    fn x86_64_la57_does_what_the_model_does(steps in steps(), policy in 0..6_usize, half in 0..6_usize) {
+        random::<kernel_vm::backend::x86_64::X86_64Format<5>>(&steps.0, policy, half);
+    }
+
+    #[test]
+    fn aarch64_does_what_the_model_does(steps in steps(), policy in 0..6_usize, half in 0..6_usize) {
+        random::<kernel_vm::backend::aarch64::Aarch64Format<4>>(&steps.0, policy, half);
+    }
+
+    #[test]
+    fn aarch64_va39_does_what_the_model_does(steps in steps(), policy in 0..6_usize, half in 0..6_usize) {
+        random::<kernel_vm::backend::aarch64::Aarch64Format<3>>(&steps.0, policy, half);
     }
 }

@@ -6,7 +6,7 @@ use kernel_vm::backend::{Edit, Entry, PageTableBackend};
 use kernel_vm::{Access, MemoryArea, Permissions, Retired, VirtAddr};
 
 use super::shape::{
-    A, ASID, D, GIB, MIB, NONE, READ, RW, Shape, install, last, make, run, set, table,
+    ASID, GIB, MIB, NONE, READ, RW, Shape, access, install, last, make, run, table, told,
 };
 use super::witness::{Event, Witness};
 use crate::subject::{PAGE, area};
@@ -71,15 +71,15 @@ fn set_accessed_says_that_the_page_can_be_used_now<F: Shape>() {
 }
 
 fn a_harvest_tells_of_each_leaf_once_and_clears_what_was_set<F: Shape>() {
-    for policy in [AccessedDirty::Hardware, AccessedDirty::Software] {
+    for policy in told::<F>() {
         let mut table = table::<F>(policy);
         for page in [0, 1, 2] {
             install(&table, page * PAGE, RW);
         }
         make(&mut table, Edit::Map(run(2 * MIB, 0x20_0000, 2 * MIB, RW)));
-        set(&table, PAGE, A);
-        set(&table, 2 * PAGE, A | D);
-        set(&table, 2 * MIB, A | D);
+        access(&table, PAGE, Access::Read);
+        access(&table, 2 * PAGE, Access::Write);
+        access(&table, 2 * MIB, Access::Write);
         let seen = harvest(&mut table, area(0, GIB));
         let starts = seen.iter().map(|usage| usage.run.area.start().get());
         assert_eq!(starts.collect::<Vec<_>>(), [0, PAGE, 2 * PAGE, 2 * MIB]);
@@ -87,7 +87,7 @@ fn a_harvest_tells_of_each_leaf_once_and_clears_what_was_set<F: Shape>() {
         assert_eq!(used(&seen), all);
         let again = harvest(&mut table, area(0, GIB));
         assert_eq!(used(&again), [(false, false); 4]);
-        set(&table, PAGE, A);
+        access(&table, PAGE, Access::Read);
         let one = harvest(&mut table, area(PAGE, PAGE));
         assert_eq!(used(&one), [(true, false)]);
         table.check_invariants().unwrap();
@@ -112,8 +112,8 @@ fn a_harvest_flushes_what_was_used_and_nothing_else<F: Shape>() {
     for page in 0..8 {
         install(&table, page * PAGE, RW);
     }
-    set(&table, 2 * PAGE, A);
-    set(&table, 3 * PAGE, A | D);
+    access(&table, 2 * PAGE, Access::Read);
+    access(&table, 3 * PAGE, Access::Write);
     table.platform().take();
     harvest(&mut table, area(0, GIB));
     let flushes = table.platform().flushes();
@@ -127,7 +127,7 @@ fn a_harvest_flushes_what_was_used_and_nothing_else<F: Shape>() {
 fn a_harvest_of_hidden_pages_needs_no_flush<F: Shape>() {
     let mut table = table::<F>(AccessedDirty::Hardware);
     install(&table, PAGE, RW);
-    set(&table, PAGE, A | D);
+    access(&table, PAGE, Access::Write);
     make(
         &mut table,
         Edit::Protect(area(PAGE, PAGE), Permissions::USER),
@@ -141,7 +141,7 @@ fn a_harvest_of_hidden_pages_needs_no_flush<F: Shape>() {
 fn a_harvest_of_part_of_a_large_leaf_flushes_all_of_it<F: Shape>() {
     let mut table = table::<F>(AccessedDirty::Hardware);
     make(&mut table, Edit::Map(run(2 * MIB, 0x20_0000, 2 * MIB, RW)));
-    set(&table, 2 * MIB, A | D);
+    access(&table, 2 * MIB, Access::Write);
     table.platform().take();
     let part = area(2 * MIB + 5 * PAGE, PAGE);
     let seen = harvest(&mut table, part);

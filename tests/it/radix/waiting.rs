@@ -10,7 +10,7 @@ use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};
 use kernel_vm::{FrameAllocator, MemoryArea, PhysAddr, Platform, Retired, VirtAddr};
 
 use super::shape::{
-    ASID, GIB, MIB, POLICIES, RW, Shape, allowing, install, make, policy, run, table, try_install,
+    ASID, GIB, MIB, RW, Shape, allowing, install, make, policy, run, table, try_install,
 };
 use super::witness::{Event, Witness};
 use crate::subject::{PAGE, area};
@@ -69,7 +69,7 @@ fn waiting<F: Shape>(accessed_dirty: AccessedDirty) -> Radix<F, Witness> {
 }
 
 fn a_dropped_retired_is_settled_by_the_next<F: Shape>() {
-    for accessed_dirty in POLICIES {
+    for &accessed_dirty in F::POLICIES {
         let mut table = waiting::<F>(accessed_dirty);
         table.retire(Retired::new(), ASID);
         let events = table.platform().take();

@@ -11,7 +11,7 @@ use kernel_vm::{
     Tlb,
 };
 
-use super::shape::{set_word, word};
+use super::shape::{change_word, word};
 
 /// What a platform is told.
 #[derive(Debug, PartialEq, Eq, Clone)]
@@ -44,6 +44,9 @@ impl Told {
     }
 }
 
+/// What the MMU makes of a leaf that it uses.
+pub type Use = fn(u64) -> u64;
+
 /// A handle: clones share everything.
 #[derive(Clone)]
 pub struct Witness {
@@ -56,8 +59,8 @@ struct Notes {
     /// Events, and what the watched word was when they came.
     events: Mutex<Vec<(Event, u64)>>,
     watched: Mutex<Option<PhysAddr>>,
-    /// What the MMU sets in the watched word as soon as something is valid.
-    used: Mutex<u64>,
+    /// What the MMU makes of the watched word, if it is a valid leaf, as soon as something is valid.
+    used: Mutex<Option<Use>>,
     reached: AtomicUsize,
 }
 
@@ -78,9 +81,9 @@ impl Witness {
         *self.notes.watched.lock().unwrap() = Some(at);
     }
 
-    /// From now on, the MMU uses the watched page as soon as something is valid, and sets these bits.
-    pub fn use_at_once(&self, bits: u64) {
-        *self.notes.used.lock().unwrap() = bits;
+    /// From now on, the MMU uses the watched page as soon as something is valid, and makes this of its leaf.
+    pub fn use_at_once(&self, used: Option<Use>) {
+        *self.notes.used.lock().unwrap() = used;
     }
 
     /// What came since this was last asked, and what the watched word was then.
@@ -163,8 +166,9 @@ impl Tlb for Witness {
         self.note(Event::Valid(Told::new(made)));
         let used = *self.notes.used.lock().unwrap();
         let watched = *self.notes.watched.lock().unwrap();
-        if let Some(at) = watched.filter(|_| used != 0) {
-            set_word(&self.frames, at, used);
+        if let (Some(at), Some(used)) = (watched, used) {
+            let use_it = |leaf| if leaf & 1 != 0 { used(leaf) } else { leaf };
+            change_word(&self.frames, at, use_it);
         }
     }
 

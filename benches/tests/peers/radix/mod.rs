@@ -4,7 +4,7 @@ mod reader;
 #[path = "../../../../tests/it/radix/sequences.rs"]
 mod sequences;
 #[expect(dead_code, reason = "other tests ask for more")]
-#[path = "../../../../tests/it/radix/shape.rs"]
+#[path = "../../../../tests/it/radix/shape/mod.rs"]
 mod shape;
 #[path = "../../../../tests/it/radix/steps.rs"]
 mod steps;

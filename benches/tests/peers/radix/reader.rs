@@ -1,14 +1,17 @@
-//! Our tables read in place by somebody else: `page-table-generic`, with the entries of RISC-V.
+//! Our tables read in place by somebody else: `page-table-generic`, with the words of each architecture.
+
+use std::marker::PhantomData;
 
 use kernel_vm::{FrameAllocator as _, Permissions, PhysAddr};
 use page_table_generic::{FrameAllocator, PageTableEntry, PageTableRef, TableMeta, VirtAddr};
 
-use super::shape::Shape;
+use super::shape::{Shape, translated};
 use super::witness::Witness;
 
 /// A leaf as the peer has found it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
+    /// Where it is, but for the bits that no table translates.
     pub start: usize,
     pub size: usize,
     pub first: PhysAddr,
@@ -18,19 +21,19 @@ pub struct Found {
 /// All valid leaves of the page table at `root`, in the order of their addresses.
 pub fn read<F: Shape>(platform: &Witness, root: PhysAddr) -> Vec<Found> {
     match F::DEPTH {
-        3 => read_levels::<3>(platform, root),
-        4 => read_levels::<4>(platform, root),
-        5 => read_levels::<5>(platform, root),
+        3 => read_levels::<F, 3>(platform, root),
+        4 => read_levels::<F, 4>(platform, root),
+        5 => read_levels::<F, 5>(platform, root),
         depth => panic!("a walk of {depth} tables"),
     }
 }
 
-/// An entry, after 'Sv39: Page-Based 39-bit Virtual-Memory System'.
+/// An entry of a format, as the manual has it.
 #[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
-struct Entry(u64);
+struct Entry<F>(u64, PhantomData<F>);
 
-impl PageTableEntry for Entry {
+impl<F: Shape> PageTableEntry for Entry<F> {
     type PteConfig = Permissions;
 
     fn new_page(_: page_table_generic::PhysAddr, _: Permissions, _: bool) -> Self {
@@ -42,12 +45,12 @@ impl PageTableEntry for Entry {
     }
 
     fn paddr(&self, _is_dir: bool) -> page_table_generic::PhysAddr {
-        let number = self.0 >> 10 & ((1 << 44) - 1);
-        page_table_generic::PhysAddr::from_usize(number as usize * 4096)
+        let at = usize::try_from(F::leads(self.0).get()).unwrap();
+        page_table_generic::PhysAddr::from_usize(at)
     }
 
     fn config(&self, _is_dir: bool) -> Permissions {
-        Permissions::from_bits_truncate((self.0 >> 1 & 15) as u8)
+        F::allows(self.0)
     }
 
     fn present(&self) -> bool {
@@ -55,7 +58,7 @@ impl PageTableEntry for Entry {
     }
 
     fn huge(&self, is_dir: bool) -> bool {
-        is_dir && self.0 & 14 != 0
+        is_dir && F::pointed(self.0, 1).is_none()
     }
 
     fn unused(&self) -> bool {
@@ -87,10 +90,10 @@ impl FrameAllocator for Reader {
 
 /// The geometry of a format with as many levels of 9 bits each.
 #[derive(Clone, Copy)]
-struct Geometry<const LEVELS: usize>;
+struct Geometry<F, const LEVELS: usize>(PhantomData<F>);
 
-impl<const LEVELS: usize> TableMeta for Geometry<LEVELS> {
-    type P = Entry;
+impl<F: Shape, const LEVELS: usize> TableMeta for Geometry<F, LEVELS> {
+    type P = Entry<F>;
 
     const PAGE_SIZE: usize = 4096;
     const LEVEL_BITS: &[usize] = &[9; LEVELS];
@@ -105,15 +108,15 @@ impl<const LEVELS: usize> TableMeta for Geometry<LEVELS> {
 }
 
 #[expect(unsafe_code, reason = "the peer looks at tables that it does not own")]
-fn read_levels<const LEVELS: usize>(platform: &Witness, root: PhysAddr) -> Vec<Found> {
+fn read_levels<F: Shape, const LEVELS: usize>(platform: &Witness, root: PhysAddr) -> Vec<Found> {
     let root = page_table_generic::PhysAddr::from_usize(usize::try_from(root.get()).unwrap());
     // SAFETY: the root and all tables below are in frames that are in use, which `Reader` reaches; nobody changes them
     // while this view is there, and it is used to look only.
     let view = unsafe {
-        PageTableRef::<Geometry<LEVELS>, Reader>::from_paddr(root, Reader(platform.clone()))
+        PageTableRef::<Geometry<F, LEVELS>, Reader>::from_paddr(root, Reader(platform.clone()))
     };
     let leaves = view.walk_valid().map(|info| Found {
-        start: info.vaddr.as_usize(),
+        start: translated::<F>(info.vaddr.as_usize()),
         size: 4096 << (9 * (info.level - 1)),
         first: PhysAddr::new(info.pte.paddr(info.level > 1).as_usize() as u64),
         permissions: info.pte.config(info.level > 1),

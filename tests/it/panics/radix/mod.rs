@@ -8,50 +8,83 @@ use std::collections::BTreeSet;
 use std::panic::resume_unwind;
 
 use kernel_vm::backend::Paging;
-use kernel_vm::backend::radix::{AccessedDirty, Features, Format, Radix};
+use kernel_vm::backend::aarch64::Aarch64Format;
+use kernel_vm::backend::radix::{AccessedDirty, Features, Radix};
 use kernel_vm::backend::sv39::Sv39Format;
 use kernel_vm::backend::sv48::Sv48Format;
+use kernel_vm::backend::sv57::Sv57Format;
+use kernel_vm::backend::x86_64::X86_64Format;
 use kernel_vm::backend::{Edit, PageTableBackend};
 use kernel_vm::{Access, Retired, VirtAddr};
 
 use super::platform::{Blow, Hook, Moment, Panicky, Struck, every_blow, survive};
+use crate::radix::shape::Shape;
 use crate::subject::{PAGE, area};
 use stage::{ASID, GIB, MIB, READ, RW, RX, Stage, run};
 use strike::{settles, strike_all};
 use verbs::{ALL_LOW, edits, elsewhere, exclusive, own_table, shared};
 
-#[test]
-fn shared_verbs_of_sv39_survive_every_panic() {
-    strike_all::<Sv39Format>(&shared());
+/// Strikes all verbs on each format.
+macro_rules! survive_every_panic {
+    ($($name:ident: $format:ty,)*) => { $(
+        mod $name {
+            use super::*;
+
+            #[test]
+            fn shared_verbs_survive() {
+                strike_all::<$format>(&shared());
+            }
+
+            #[test]
+            fn exclusive_verbs_survive() {
+                strike_all::<$format>(&exclusive());
+            }
+
+            #[test]
+            fn edits_survive() {
+                strike_all::<$format>(&edits());
+            }
+
+            #[test]
+            fn who_makes_a_page_table_survives() {
+                makes_all::<$format>();
+            }
+
+            #[test]
+            fn who_drops_a_page_table_survives() {
+                drops::<$format>();
+            }
+
+            #[test]
+            fn a_kernels_page_table_survives() {
+                edits_a_kernels::<$format>();
+            }
+
+            #[test]
+            fn a_harvest_survives_a_sink_that_panics() {
+                harvests::<$format>();
+            }
+
+            #[test]
+            fn a_flush_that_panicked_is_made_up_for() {
+                flushes_again::<$format>();
+            }
+        }
+    )* };
 }
 
-#[test]
-fn exclusive_verbs_of_sv39_survive_every_panic() {
-    strike_all::<Sv39Format>(&exclusive());
-}
-
-#[test]
-fn edits_of_sv39_survive_every_panic() {
-    strike_all::<Sv39Format>(&edits());
-}
-
-#[test]
-fn shared_verbs_of_sv48_survive_every_panic() {
-    strike_all::<Sv48Format>(&shared());
-}
-
-#[test]
-fn exclusive_verbs_of_sv48_survive_every_panic() {
-    strike_all::<Sv48Format>(&exclusive());
-}
-
-#[test]
-fn edits_of_sv48_survive_every_panic() {
-    strike_all::<Sv48Format>(&edits());
+survive_every_panic! {
+    on_sv39: Sv39Format,
+    on_sv48: Sv48Format,
+    on_sv57: Sv57Format,
+    on_x86_64: X86_64Format<4>,
+    on_x86_64_la57: X86_64Format<5>,
+    on_aarch64: Aarch64Format<4>,
+    on_aarch64_va39: Aarch64Format<3>,
 }
 
 /// A page table is made, or nothing of it is left but what leaked.
-fn makes<F: Format>(make: impl Fn(Panicky) -> Radix<F, Panicky>) {
+fn makes<F: Shape>(make: impl Fn(Panicky) -> Radix<F, Panicky>) {
     every_blow(|blow| {
         let platform = Panicky::new(16);
         platform.arm(blow);
@@ -70,14 +103,12 @@ fn makes<F: Format>(make: impl Fn(Panicky) -> Radix<F, Panicky>) {
     });
 }
 
-#[test]
-fn who_makes_a_page_table_survives_every_panic() {
-    makes(|platform| Radix::<Sv39Format, _>::new(platform).unwrap());
-    makes(|platform| Radix::<Sv48Format, _>::new(platform).unwrap());
+fn makes_all<F: Shape>() {
+    makes(|platform| Radix::<F, _>::new(platform).unwrap());
     let upper = area(0xffff_ffff_0000_0000, 3 * GIB);
     let features = Features::default();
-    makes(|platform| Radix::<Sv39Format, _>::kernel(platform, features, upper).unwrap());
-    let kernel = Radix::<Sv39Format, _>::kernel(Panicky::new(16), features, upper).unwrap();
+    makes(|platform| Radix::<F, _>::kernel(platform, features, upper).unwrap());
+    let kernel = Radix::<F, _>::kernel(Panicky::new(16), features, upper).unwrap();
     makes(|platform| Radix::with_kernel(platform, &kernel).unwrap());
     every_blow(|blow| {
         let platform = Panicky::new(16);
@@ -91,11 +122,10 @@ fn who_makes_a_page_table_survives_every_panic() {
     });
 }
 
-#[test]
-fn who_drops_a_page_table_survives_every_panic() {
+fn drops<F: Shape>() {
     for waits in [false, true] {
         every_blow(|blow| {
-            let mut stage = Stage::<Sv39Format>::new(AccessedDirty::Preset);
+            let mut stage = Stage::<F>::new(AccessedDirty::Preset);
             if waits {
                 stage.unmap(own_table());
             }
@@ -125,8 +155,7 @@ fn who_drops_a_page_table_survives_every_panic() {
 }
 
 /// A kernel's page table, whose tables below the root stay.
-#[test]
-fn a_kernels_page_table_survives_every_panic() {
+fn edits_a_kernels<F: Shape>() {
     let upper = area(0xffff_ffff_0000_0000, 3 * GIB);
     let start = upper.start().get();
     for edit in [
@@ -137,7 +166,7 @@ fn a_kernels_page_table_survives_every_panic() {
         every_blow(|blow| {
             let platform = Panicky::new(64);
             let features = Features::default();
-            let table = Radix::<Sv39Format, _>::kernel(platform.clone(), features, upper);
+            let table = Radix::<F, _>::kernel(platform.clone(), features, upper);
             let mut table = table.unwrap();
             for page in [0, 7 * PAGE, 2 * MIB] {
                 let page = run(start + page, 0x1000, PAGE, RW);
@@ -159,10 +188,9 @@ fn a_kernels_page_table_survives_every_panic() {
 }
 
 /// A sink is somebody else's code, too.
-#[test]
-fn a_harvest_survives_a_sink_that_panics() {
+fn harvests<F: Shape>() {
     for n in 1..8 {
-        let mut stage = Stage::<Sv39Format>::new(AccessedDirty::Hardware);
+        let mut stage = Stage::<F>::new(AccessedDirty::Hardware);
         for page in [1, 2, 8, 1024] {
             let page = VirtAddr::new(page * PAGE);
             stage.table.touch(page, Access::Write).unwrap();
@@ -193,7 +221,7 @@ fn a_harvest_survives_a_sink_that_panics() {
 }
 
 /// How often the page table flushes when it is told to retire nothing.
-fn flushes<F: Format>(stage: &mut Stage<F>) -> usize {
+fn flushes<F: Shape>(stage: &mut Stage<F>) -> usize {
     stage.platform.arm(Blow {
         hook: Hook::Flush,
         n: usize::MAX,
@@ -205,8 +233,7 @@ fn flushes<F: Format>(stage: &mut Stage<F>) -> usize {
 }
 
 /// Whatever the platform made of a flush that panicked, it is told once more.
-#[test]
-fn a_flush_that_panicked_is_made_up_for() {
+fn flushes_again<F: Shape>() {
     for edit in [
         Edit::Unmap(area(PAGE, PAGE)),
         Edit::Unmap(area(8 * PAGE, PAGE)),
@@ -217,7 +244,7 @@ fn a_flush_that_panicked_is_made_up_for() {
             to: elsewhere(own_table()),
         },
     ] {
-        let mut stage = Stage::<Sv39Format>::new(AccessedDirty::Preset);
+        let mut stage = Stage::<F>::new(AccessedDirty::Preset);
         stage.platform.arm(Blow {
             hook: Hook::Flush,
             n: 1,

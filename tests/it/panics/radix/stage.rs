@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::mem::take;
 
 use kernel_vm::backend::Paging;
-use kernel_vm::backend::radix::{AccessedDirty, Features, Format, Radix, Reserved};
+use kernel_vm::backend::radix::{AccessedDirty, Features, Radix, Reserved};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};
 use kernel_vm::{
     Asid, Attributes, Frame, FrameAllocator, MemoryArea, MemoryType, Permissions, PhysAddr,
@@ -12,6 +12,7 @@ use kernel_vm::{
 };
 
 use crate::panics::platform::Panicky;
+use crate::radix::shape::Shape;
 use crate::subject::{PAGE, area};
 
 pub const MIB: usize = 1 << 20;
@@ -38,7 +39,7 @@ pub fn run(start: usize, first: usize, size: usize, permissions: Permissions) ->
 }
 
 /// A page table, and what a verb is given.
-pub struct Stage<F: Format> {
+pub struct Stage<F: Shape> {
     pub table: Radix<F, Panicky>,
     pub platform: Panicky,
     pub with: Reserved,
@@ -46,12 +47,14 @@ pub struct Stage<F: Format> {
     pub frame: Option<Frame>,
 }
 
-impl<F: Format> Stage<F> {
+impl<F: Shape> Stage<F> {
     /// A gigapage, a megapage, physical pages, hidden ones, and pages that the table owns: in a table of their own, and
     /// beside others.
     pub fn new(accessed_dirty: AccessedDirty) -> Self {
         let platform = Panicky::new(128);
-        let features = Features::new().with_accessed_dirty(accessed_dirty);
+        let features = Features::new()
+            .with_accessed_dirty(accessed_dirty)
+            .with_gib_leaves(true);
         let mut stage = Self {
             table: Radix::with_features(platform.clone(), features).unwrap(),
             platform,
@@ -110,18 +113,17 @@ impl<F: Format> Stage<F> {
     /// When two words lead to one, or one is not in use.
     pub fn owned(&self) -> BTreeSet<PhysAddr> {
         let mut owned = BTreeSet::new();
-        let mut tables = vec![(self.table.root(), F::LEVELS - 1)];
+        let mut tables = vec![(self.table.root(), F::DEPTH - 1)];
         let mut own = |at| assert!(owned.insert(at), "two words own the frame at {at}");
         own(self.table.root());
         while let Some((at, level)) = tables.pop() {
             for word in self.platform.words(at) {
-                let leads_to = PhysAddr::new((word >> 10 & ((1 << 44) - 1)) << 12);
-                // Valid, or taken out: in a word that is not valid, R says that it waits, and W that it is a pointer.
-                if word & 0xf == 1 || word & 0x7 == 6 {
-                    own(leads_to);
-                    tables.push((leads_to, level - 1));
-                } else if word & 1 << 8 != 0 {
-                    own(leads_to);
+                let waits = F::waits(word).then(|| F::leads(word));
+                if let Some(table) = F::pointed(word, level).or(waits) {
+                    own(table);
+                    tables.push((table, level - 1));
+                } else if word & F::OWN != 0 {
+                    own(F::leads(word));
                 }
             }
         }

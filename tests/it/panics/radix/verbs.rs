@@ -3,15 +3,15 @@
 use std::mem::take;
 
 use kernel_vm::backend::Paging;
-use kernel_vm::backend::radix::Format;
 use kernel_vm::backend::{Edit, PageTableBackend, Run};
 use kernel_vm::{Access, FrameAllocator, MemoryArea, Permissions, VirtAddr};
 
 use super::stage::{ASID, GIB, MIB, NONE, RW, RX, Stage, allowing, run};
-use super::strike::Verb;
+use super::strike::{Leaks, Verb};
+use crate::radix::shape::Shape;
 use crate::subject::{PAGE, area};
 
-pub fn do_nothing<F: Format>(_stage: &mut Stage<F>) {}
+pub fn do_nothing<F: Shape>(_stage: &mut Stage<F>) {}
 
 /// Code across the border of two tables, where none is.
 pub fn code() -> Run {
@@ -29,22 +29,22 @@ pub fn elsewhere(area: MemoryArea) -> MemoryArea {
     MemoryArea::from_start_size(area.start().checked_add(20 * GIB).unwrap(), area.size()).unwrap()
 }
 
-pub fn shifts<F: Format>(stage: &mut Stage<F>, from: MemoryArea) {
+pub fn shifts<F: Shape>(stage: &mut Stage<F>, from: MemoryArea) {
     let to = elsewhere(from);
     stage.reserve(&[Edit::Shift { from, to }, Edit::Unmap(from)]);
 }
 
-pub fn shift<F: Format>(stage: &mut Stage<F>, from: MemoryArea) {
+pub fn shift<F: Shape>(stage: &mut Stage<F>, from: MemoryArea) {
     let (with, out) = (&mut stage.with, &mut stage.out);
     stage.table.shift(from, elsewhere(from), with, out);
     stage.table.unmap(from, with, out);
 }
 
-pub fn edit<F: Format>(stage: &mut Stage<F>, edit: Edit) {
+pub fn edit<F: Shape>(stage: &mut Stage<F>, edit: Edit) {
     stage.table.edit(edit, ASID).unwrap();
 }
 
-pub fn exchange<F: Format>(stage: &mut Stage<F>, page: usize, permissions: Permissions) {
+pub fn exchange<F: Shape>(stage: &mut Stage<F>, page: usize, permissions: Permissions) {
     let old = stage.leaf(page);
     let frame = stage.frame.take().unwrap();
     let back = stage
@@ -53,18 +53,18 @@ pub fn exchange<F: Format>(stage: &mut Stage<F>, page: usize, permissions: Permi
     stage.frame = back.unwrap().map(|back| back.frame);
 }
 
-pub fn a_frame<F: Format>(stage: &mut Stage<F>) {
+pub fn a_frame<F: Shape>(stage: &mut Stage<F>) {
     stage.frame = stage.platform.alloc();
 }
 
 /// Verbs that only add, or change a word.
-pub fn shared<F: Format>() -> Vec<Verb<F>> {
+pub fn shared<F: Shape>() -> Vec<Verb<F>> {
     vec![
         Verb {
             name: "map",
             before: |stage| stage.reserve(&[Edit::Map(code())]),
             verb: |stage| stage.table.map(code(), &mut stage.with),
-            leaks: [[0, 0, 0, 0, 0, 3], [0, 0, 0, 0, 0, 3]],
+            leaks: Leaks::of([0, 0, 0, 0, 0, 3]),
         },
         Verb {
             name: "reserve and unreserve",
@@ -73,7 +73,7 @@ pub fn shared<F: Format>() -> Vec<Verb<F>> {
                 stage.reserve(&[Edit::Map(code())]);
                 stage.table.unreserve(take(&mut stage.with));
             },
-            leaks: [[0, 0, 0, 5, 5, 5], [0, 0, 0, 5, 5, 5]],
+            leaks: Leaks::of([0, 0, 0, 5, 5, 5]),
         },
         Verb {
             name: "install",
@@ -90,7 +90,7 @@ pub fn shared<F: Format>() -> Vec<Verb<F>> {
                     .install(page, frame, allowing(RX), with)
                     .unwrap();
             },
-            leaks: [[0, 0, 1, 0, 0, 3], [0, 0, 1, 0, 0, 3]],
+            leaks: Leaks::of([0, 0, 1, 0, 0, 3]),
         },
         Verb {
             name: "install in a table",
@@ -104,25 +104,25 @@ pub fn shared<F: Format>() -> Vec<Verb<F>> {
                     .install(page, frame, allowing(RX), with)
                     .unwrap();
             },
-            leaks: [[0, 0, 1, 0, 0, 1], [0, 0, 1, 0, 0, 1]],
+            leaks: Leaks::of([0, 0, 1, 0, 0, 1]),
         },
         Verb {
             name: "exchange",
             before: a_frame,
             verb: |stage| exchange(stage, 8 * PAGE, RX),
-            leaks: [[1, 1, 1, 0, 0, 1], [1, 1, 1, 0, 0, 1]],
+            leaks: Leaks::of([1, 1, 1, 0, 0, 1]),
         },
         Verb {
             name: "exchange of what is hidden",
             before: a_frame,
             verb: |stage| exchange(stage, 1026 * PAGE, RW),
-            leaks: [[0, 1, 0, 0, 0, 1], [0, 1, 0, 0, 0, 1]],
+            leaks: Leaks::of([0, 1, 0, 0, 0, 1]),
         },
         Verb {
             name: "exchange of physical memory",
             before: a_frame,
             verb: |stage| exchange(stage, PAGE, NONE),
-            leaks: [[1, 0, 0, 0, 0, 1], [1, 0, 0, 0, 0, 1]],
+            leaks: Leaks::of([1, 0, 0, 0, 0, 1]),
         },
         Verb {
             name: "set_accessed",
@@ -131,19 +131,19 @@ pub fn shared<F: Format>() -> Vec<Verb<F>> {
                 let page = VirtAddr::new(8 * PAGE);
                 stage.table.touch(page, Access::Write).unwrap();
             },
-            leaks: [[0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]],
+            leaks: Leaks::of([0, 0, 0, 0, 0, 0]),
         },
     ]
 }
 
 /// Verbs that have the page table to themselves.
-pub fn exclusive<F: Format>() -> Vec<Verb<F>> {
+pub fn exclusive<F: Shape>() -> Vec<Verb<F>> {
     vec![
         Verb {
             name: "map_exclusive",
             before: |stage| stage.reserve(&[Edit::Map(code())]),
             verb: |stage| stage.table.map_exclusive(code(), &mut stage.with),
-            leaks: [[0, 0, 0, 0, 0, 3], [0, 0, 0, 0, 0, 3]],
+            leaks: Leaks::of([0, 0, 0, 0, 0, 3]),
         },
         Verb {
             name: "map_exclusive where a table waits",
@@ -155,19 +155,19 @@ pub fn exclusive<F: Format>() -> Vec<Verb<F>> {
                 let again = run(4 * MIB - PAGE, 4 * MIB, 2 * MIB + 2 * PAGE, RX);
                 stage.table.map_exclusive(again, &mut stage.with);
             },
-            leaks: [[0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 1]],
+            leaks: Leaks::of([0, 0, 0, 0, 0, 1]),
         },
         Verb {
             name: "unmap",
             before: |stage| stage.reserve(&[Edit::Unmap(area(9 * PAGE, GIB))]),
             verb: |stage| stage.unmap(area(9 * PAGE, GIB)),
-            leaks: [[0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 1]],
+            leaks: Leaks::of([0, 0, 0, 0, 0, 1]).where_broken([1, 0, 0, 0, 0, 1]),
         },
         Verb {
             name: "unmap without a reservation",
             before: do_nothing,
             verb: |stage| stage.unmap(area(GIB + PAGE, PAGE)),
-            leaks: [[0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]],
+            leaks: Leaks::of([0, 0, 0, 0, 0, 0]),
         },
         Verb {
             name: "protect",
@@ -176,25 +176,25 @@ pub fn exclusive<F: Format>() -> Vec<Verb<F>> {
                 let (with, out) = (&mut stage.with, &mut stage.out);
                 stage.table.protect(area(7 * PAGE, GIB), RX, with, out);
             },
-            leaks: [[0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 1]],
+            leaks: Leaks::of([0, 0, 0, 0, 0, 1]).where_broken([1, 0, 0, 0, 0, 1]),
         },
         Verb {
             name: "shift of pages of its own",
             before: |stage| shifts(stage, own_table()),
             verb: |stage| shift(stage, own_table()),
-            leaks: [[0, 0, 0, 0, 0, 3], [0, 0, 0, 0, 0, 3]],
+            leaks: Leaks::of([0, 0, 0, 0, 0, 3]),
         },
         Verb {
             name: "shift of all sorts of pages",
             before: |stage| shifts(stage, area(2 * PAGE, GIB)),
             verb: |stage| shift(stage, area(2 * PAGE, GIB)),
-            leaks: [[0, 0, 0, 0, 0, 2], [0, 0, 0, 0, 0, 2]],
+            leaks: Leaks::of([0, 0, 0, 0, 0, 2]).where_broken([1, 0, 0, 0, 0, 2]),
         },
         Verb {
             name: "shift without a reservation",
             before: do_nothing,
             verb: |stage| shift(stage, own_table()),
-            leaks: [[0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 1]],
+            leaks: Leaks::of([0, 0, 0, 0, 0, 1]),
         },
         Verb {
             name: "harvest",
@@ -206,19 +206,19 @@ pub fn exclusive<F: Format>() -> Vec<Verb<F>> {
                 let out = &mut stage.out;
                 stage.table.harvest(area(0, ALL_LOW), out, |_| ());
             },
-            leaks: [[0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]],
+            leaks: Leaks::of([0, 0, 0, 0, 0, 0]),
         },
         Verb {
             name: "retire",
             before: |stage| stage.unmap(area(0, 2 * GIB)),
             verb: Stage::retire,
-            leaks: [[0, 0, 0, 0, 9, 9], [0, 0, 0, 0, 10, 10]],
+            leaks: Leaks::of([0, 0, 0, 0, 9, 9]).deeper([0, 0, 0, 0, 1, 1]),
         },
         Verb {
             name: "retire of pages in a table",
             before: |stage| stage.unmap(area(8 * PAGE, 3 * PAGE)),
             verb: Stage::retire,
-            leaks: [[0, 0, 0, 0, 1, 0], [0, 0, 0, 0, 1, 0]],
+            leaks: Leaks::of([0, 0, 0, 0, 1, 0]),
         },
         Verb {
             name: "retire after a dropped one",
@@ -228,49 +228,49 @@ pub fn exclusive<F: Format>() -> Vec<Verb<F>> {
                 stage.unmap(area(8 * PAGE, 3 * PAGE));
             },
             verb: Stage::retire,
-            leaks: [[0, 0, 0, 0, 4, 4], [0, 0, 0, 0, 4, 4]],
+            leaks: Leaks::of([0, 0, 0, 0, 4, 4]),
         },
     ]
 }
 
 /// Edits in one call.
-pub fn edits<F: Format>() -> Vec<Verb<F>> {
+pub fn edits<F: Shape>() -> Vec<Verb<F>> {
     vec![
         Verb {
             name: "edit: map",
             before: do_nothing,
             verb: |stage| edit(stage, Edit::Map(code())),
-            leaks: [[0, 0, 5, 5, 0, 5], [0, 0, 5, 5, 0, 5]],
+            leaks: Leaks::of([0, 0, 5, 5, 0, 5]),
         },
         Verb {
             name: "edit: map of a page",
             before: do_nothing,
             verb: |stage| edit(stage, Edit::Map(run(6 * PAGE, 0x1000, PAGE, RW))),
-            leaks: [[0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]],
+            leaks: Leaks::of([0, 0, 0, 0, 0, 0]),
         },
         Verb {
             name: "edit: unmap",
             before: do_nothing,
             verb: |stage| edit(stage, Edit::Unmap(area(9 * PAGE, GIB))),
-            leaks: [[0, 0, 0, 2, 4, 4], [0, 0, 0, 2, 4, 4]],
+            leaks: Leaks::of([0, 0, 0, 2, 4, 4]).where_broken([2, 1, 0, 2, 4, 4]),
         },
         Verb {
             name: "edit: unmap of a page",
             before: do_nothing,
             verb: |stage| edit(stage, Edit::Unmap(area(PAGE, PAGE))),
-            leaks: [[0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]],
+            leaks: Leaks::of([0, 0, 0, 0, 0, 0]),
         },
         Verb {
             name: "edit: unmap of a page of its own",
             before: do_nothing,
             verb: |stage| edit(stage, Edit::Unmap(area(8 * PAGE, PAGE))),
-            leaks: [[0, 0, 0, 0, 1, 0], [0, 0, 0, 0, 1, 0]],
+            leaks: Leaks::of([0, 0, 0, 0, 1, 0]),
         },
         Verb {
             name: "edit: protect",
             before: do_nothing,
             verb: |stage| edit(stage, Edit::Protect(area(7 * PAGE, GIB), RX)),
-            leaks: [[0, 2, 2, 2, 0, 2], [0, 2, 2, 2, 0, 2]],
+            leaks: Leaks::of([0, 2, 2, 2, 0, 2]).where_broken([2, 2, 2, 2, 0, 2]),
         },
         Verb {
             name: "edit: shift",
@@ -280,7 +280,7 @@ pub fn edits<F: Format>() -> Vec<Verb<F>> {
                 let to = elsewhere(from);
                 edit(stage, Edit::Shift { from, to });
             },
-            leaks: [[0, 5, 0, 7, 1, 7], [0, 5, 0, 7, 1, 7]],
+            leaks: Leaks::of([0, 5, 0, 7, 1, 7]).where_broken([2, 5, 0, 7, 1, 7]),
         },
     ]
 }
