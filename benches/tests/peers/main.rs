@@ -7,6 +7,7 @@
 )]
 
 mod aarch64;
+mod aarch64_machine;
 mod radix;
 mod random_edits;
 #[expect(dead_code, reason = "other tests ask for more")]

@@ -11,10 +11,10 @@ pub const PAGES: usize = 512 + 16;
 /// Where a page leads, what it allows and how it is cached.
 pub type Found = (u64, Attributes);
 
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
