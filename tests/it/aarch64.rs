@@ -9,7 +9,8 @@ use kernel_vm::{
     PhysAddr, Retired, VirtAddr,
 };
 
-use crate::radix::shape::{store_word, word};
+use crate::radix::shape::word;
+use crate::radix::shape::words::store_word;
 use crate::subject::{PAGE, area};
 
 const MIB: usize = 1 << 20;

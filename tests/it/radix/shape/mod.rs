@@ -2,7 +2,7 @@
 
 mod aarch64;
 mod riscv;
-mod words;
+pub mod words;
 mod x86_64;
 
 use kernel_vm::backend::radix::{AccessedDirty, Features, Format, Radix};
@@ -16,7 +16,7 @@ use kernel_vm::{
 use super::witness::Witness;
 use crate::subject::{PAGE, area};
 
-pub use words::{change_word, store_word, word};
+pub use words::{change_word, word};
 
 pub const MIB: usize = 1 << 20;
 pub const GIB: usize = 1 << 30;
