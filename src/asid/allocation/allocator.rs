@@ -50,6 +50,7 @@ use super::sync::{AtomicU64, Line, Mutex, Ordering, const_fn, lines};
 /// The flush comes after `satp` as the manual has it for a recycled ASID ('Supervisor Memory-Management Fence
 /// Instruction'). On AArch64 it comes before: two translations of one address under one ASID must never be in a CPU's
 /// reach, not even unused. Until step 3 the CPU walks the space that it leaves, whose number is nobody else's yet.
+/// Where all have ASID 0, it goes to a root in which nothing is before it forgets ([`aarch64`](crate::backend::aarch64)).
 ///
 /// A bit may leave the mask when the space is not in the register of that CPU and that CPU has forgotten everything
 /// under the ASID, or everything, since; keeping it costs interrupts only.

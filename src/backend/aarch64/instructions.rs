@@ -1,7 +1,7 @@
 //! The instructions: `TTBR0_EL1`, `TTBR1_EL1`, `TLBI` and the barriers around it. All the assembly there is.
 //!
-//! Each of them is for EL1. After the Arm Architecture Reference Manual for A-profile, 'TLB maintenance instructions' and
-//! 'Ordering and completion of TLB maintenance instructions'.
+//! Each of them is for EL1. After the Arm Architecture Reference Manual for A-profile, 'TLB maintenance instructions'
+//! and 'Ordering and completion of TLB maintenance instructions'.
 #![expect(unsafe_code, reason = "registers and invalidations are assembly")]
 
 use core::arch::asm;
@@ -28,10 +28,12 @@ pub unsafe fn activate(ttbr: Ttbr) {
 
 /// Makes this CPU translate the upper half as `ttbr` says (`TTBR1_EL1`), from the next instruction on.
 ///
-/// Earlier stores to the page table are seen by its walks. Nothing is invalidated.
+/// Earlier stores to the page table are seen by its walks. Nothing is invalidated. A boot table with larger leaves is
+/// left in another way: [the module](super) says how.
 ///
 /// # Safety
-/// As [`activate`], for the upper half and TCR_EL1.T1SZ. The code that runs now is mostly there.
+/// - As [`activate`], for the upper half and TCR_EL1.T1SZ. The code that runs now is mostly there.
+/// - No address has leaves of different sizes in both page tables, unless the CPU has forgotten the former's.
 pub unsafe fn activate_kernel(ttbr: Ttbr) {
     // SAFETY: the caller promises that what runs next finds its code and its memory.
     unsafe {
@@ -45,6 +47,15 @@ pub fn current() -> Ttbr {
     let bits;
     // SAFETY: reading the register changes nothing.
     unsafe { asm!("mrs {}, ttbr0_el1", out(reg) bits, options(nomem, nostack, preserves_flags)) };
+    Ttbr::from_bits(bits)
+}
+
+/// The value of this CPU's `TTBR1_EL1`.
+#[must_use]
+pub fn current_kernel() -> Ttbr {
+    let bits;
+    // SAFETY: reading the register changes nothing.
+    unsafe { asm!("mrs {}, ttbr1_el1", out(reg) bits, options(nomem, nostack, preserves_flags)) };
     Ttbr::from_bits(bits)
 }
 
@@ -89,14 +100,21 @@ pub fn dsb_ish() {
     unsafe { asm!("dsb ish", options(nostack, preserves_flags)) };
 }
 
+/// Waits until earlier `TLBI`s that reach [this CPU](Cpus::This) alone are complete (`DSB NSH`).
+pub fn dsb_nsh() {
+    // SAFETY: a barrier changes nothing.
+    unsafe { asm!("dsb nsh", options(nostack, preserves_flags)) };
+}
+
 /// Lets this CPU fetch its next instruction anew, as the page tables are now (`ISB`).
 pub fn isb() {
     // SAFETY: a barrier changes nothing.
     unsafe { asm!("isb", options(nostack, preserves_flags)) };
 }
 
-/// Forgets translations, and is complete only after a [`dsb_ish`]. Stores to page tables must be ordered before by
-/// [`dsb_ishst`]; this CPU itself also wants an [`isb`] at the end. So one pair of barriers does for many pages.
+/// Forgets translations, and is complete only after a [`dsb_ish`], or a [`dsb_nsh`] for this CPU alone. Stores to page
+/// tables must be ordered before by [`dsb_ishst`]; this CPU itself also wants an [`isb`] at the end. So one pair of
+/// barriers does for many pages.
 ///
 /// ```
 /// # #[cfg(target_arch = "aarch64")]

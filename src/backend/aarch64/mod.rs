@@ -10,15 +10,41 @@
 //! |---|---|
 //! | MAIR_EL1: 0 is Normal write-back (0xff), 1 and 3 Normal non-cacheable (0x44), 2 Device-nGnRE (0x04) | leaves say these numbers; 3 is for write-combining |
 //! | TCR_EL1: TG0, TG1 of 4 KiB; SH inner, walks write-back; IPS as wide as the CPU's addresses | tables are read as they are written |
+//! | TCR_EL1.A1, TBI0, TBI1 and DS = 0; AS = 1 where ID_AA64MMFR0_EL1.ASIDBits says 16 | TTBR0_EL1 has the ASID; addresses are whole, and descriptors as here |
 //! | TCR_EL1.HA and HD = 1, where accessed and dirty bits are `Hardware`; else 0 | see below |
 //! | [`Features::physical_bits`](crate::backend::radix::Features) as ID_AA64MMFR0_EL1.PARange says | address bits above must be 0 |
 //! | SCTLR_EL1.WXN = 0 | else what may be written cannot be executed |
 //! | SCTLR_EL1.SPAN = 0, PSTATE.PAN = 1 | the kernel does not touch user pages by accident; without PAN it may |
 //!
-//! Every edit of a live descriptor breaks it, flushes, and only then makes another: `TLBI` with `DSB ISH` and `ISB`, in
-//! the platform's [`flush`](crate::Tlb::flush). [`made_valid`](crate::Tlb::made_valid) wants `DSB ISHST` and `ISB`: a
-//! walk may else read a descriptor of before. [`fence`](crate::Tlb::fence) is a `TLBI VAE1` of this CPU: a descriptor
-//! that forbade an access may be cached, and one that is not valid is not.
+//! # What the hooks do
+//!
+//! | hook | instructions |
+//! |---|---|
+//! | [`flush`](crate::Tlb::flush) | `DSB ISHST`, behind which the [ASID](crate::AsidSlot::asid) is read; `TLBI` of all CPUs; `DSB ISH`; `ISB` |
+//! | [`made_valid`](crate::Tlb::made_valid) | `DSB ISHST`; `ISB`: a walk may else read a descriptor of before. A leaf that allowed less may be cached: `TLBI VAALE1` of this CPU saves it a fault |
+//! | [`fence`](crate::Tlb::fence) | `TLBI VALE1` of this CPU; `DSB NSH`; `ISB`. One that is not valid is not cached |
+//! | [`made_code`](crate::Tlb::made_code) | `DC CVAU` of each line; `DSB ISH`; `IC IALLUIS`; `DSB ISH`; `ISB`. Other CPUs come to the code by an `ISB` or an `ERET` |
+//!
+//! A flush of few pages takes VALE1IS for each; with [`tables`](crate::Flush::tables) VAE1IS, which goes for pointers,
+//! too: the ranges name an address of each table that has gone. One of many pages takes ASIDE1IS. Global orders take
+//! VAALE1IS, VAAE1IS and VMALLE1IS.
+//!
+//! No interrupt is sent, and no mask of CPUs kept. An entry that is valid now may still fault once on another CPU that
+//! walked a little too early (unless there is FEAT_ETS2). A kernel that maps memory in its own half for other CPUs lets
+//! such a fault be tried again.
+//!
+//! # Another space, another table
+//!
+//! Two translations of one address must not meet in a CPU. So where [`Activation::flush`](crate::Activation) is set,
+//! the order is Arm's own: [`activate`] a root in which nothing is, under ASID 0; `TLBI VMALLE1`, `DSB NSH`, `ISB`; and
+//! only then `activate` the space.
+//!
+//! Likewise the kernel's table takes the place of a boot table whose leaves have other sizes. Code that runs in the
+//! lower half lets `TTBR1_EL1` be a root in which nothing is, with the same three instructions, and then the kernel's.
+//!
+//! # Break before make
+//!
+//! Every edit of a live descriptor breaks it, flushes, and only then makes another.
 //!
 //! A large leaf that is split is broken meanwhile: its addresses lead nowhere until the flush has returned, and that is
 //! one flush beside the verb's own. So the kernel's code, its stacks, and the bytes that
@@ -61,7 +87,8 @@ use crate::backend::radix::Radix;
 
 #[cfg(any(target_arch = "aarch64", doc))]
 pub use instructions::{
-    Cpus, Invalidate, activate, activate_kernel, current, dsb_ish, dsb_ishst, isb, tlbi,
+    Cpus, Invalidate, activate, activate_kernel, current, current_kernel, dsb_ish, dsb_ishst,
+    dsb_nsh, isb, tlbi,
 };
 pub use ttbr::Ttbr;
 pub use word::Aarch64Format;

@@ -1,4 +1,4 @@
-//! The instructions: `CR3`, `invlpg` and `invpcid`. All the assembly there is.
+//! The instructions: `CR3`, `CR4.PGE`, `invlpg` and `invpcid`. All the assembly there is.
 //!
 //! Each of them is for ring 0, and faults elsewhere. They serialize: stores to page tables before them are seen by
 //! later translations of this CPU (SDM, 'Invalidation of TLBs and Paging-Structure Caches').
@@ -41,6 +41,28 @@ pub fn current() -> Cr3 {
 pub fn invlpg(addr: VirtAddr) {
     // SAFETY: translations are only looked up again.
     unsafe { asm!("invlpg [{}]", in(reg) addr.get(), options(nostack, preserves_flags)) };
+}
+
+/// Forgets all translations under every PCID, global ones too, and all pointers: turns CR4.PGE over, and back. For CPUs
+/// without [`invpcid`].
+///
+/// No interrupt handler may change CR4 meanwhile.
+pub fn toggle_global() {
+    const PGE: u64 = 1 << 7;
+    // SAFETY: translations are only looked up again, and CR4 is as before then.
+    unsafe {
+        asm!(
+            "mov {before}, cr4",
+            "mov {other}, {before}",
+            "xor {other}, {pge}",
+            "mov cr4, {other}",
+            "mov cr4, {before}",
+            before = out(reg) _,
+            other = out(reg) _,
+            pge = const PGE,
+            options(nostack),
+        );
+    }
 }
 
 /// What [`invpcid`] forgets (SDM, 'INVPCID—Invalidate Process-Context Identifier').

@@ -57,7 +57,7 @@ use crate::backend::radix::Radix;
 
 pub use cr3::Cr3;
 #[cfg(any(target_arch = "x86_64", doc))]
-pub use instructions::{Invalidate, activate, current, invlpg, invpcid};
+pub use instructions::{Invalidate, activate, current, invlpg, invpcid, toggle_global};
 pub use word::X86_64Format;
 
 /// An x86-64 page table with four levels in frames of platform `P`: leaves of 4 KiB, 2 MiB and, where the

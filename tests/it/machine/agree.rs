@@ -12,9 +12,10 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::junk::{Junk, Word};
-use super::mmu::{Mmu, POLICIES, machine, sayable};
+use super::mmu::{Mmu, POLICIES, machine, sayable, stale};
 use crate::model::{Model, PAGES, Page, addr};
 use crate::ops::{Op, op};
+use crate::subject::{PAGE, area, map};
 
 const ALL: [Access; 3] = [Access::Read, Access::Write, Access::Execute];
 
@@ -101,6 +102,51 @@ fn read_both_ways_with<F: Mmu>(ops: &[Op], seed: u64, policy: AccessedDirty) {
     for elsewhere in [0, 1 << 30, 1 << 38, 1 << 47, 1 << 56, usize::MAX] {
         agree(&machine, space.backend(), VirtAddr::new(elsewhere), policy);
     }
+}
+
+/// A leaf of 1 GiB, and then one page out of it.
+fn agree_on_a_gib<F: Mmu>() {
+    const GIB: usize = 1 << 30;
+    let machine = machine::<F>(16, 1, F::cpus());
+    let features = Features::new().with_gib_leaves(true);
+    let backend = Radix::<F, _>::with_features(machine.clone(), features).unwrap();
+    let mut space = VirtualMemoryManager::new(backend);
+    F::run(machine.cpu(9), space.root_page_table(), Asid::new(0));
+    let rights = Permissions::READ | Permissions::WRITE;
+    space
+        .add_memory_map(map(4 * GIB, 8 << 30, GIB, rights))
+        .unwrap();
+    space.populate(area(4 * GIB, GIB)).unwrap();
+    assert_eq!(
+        machine.frames().frames_in_use(),
+        F::LEVELS - 2,
+        "no table below the leaf"
+    );
+    let look = |backend: &Radix<F, _>| {
+        for at in [
+            4 * GIB - 1,
+            4 * GIB,
+            4 * GIB + 0x123_4567,
+            5 * GIB - 1,
+            5 * GIB,
+        ] {
+            agree(&machine, backend, VirtAddr::new(at));
+        }
+    };
+    look(space.backend());
+    space.unmap(area(4 * GIB + 0x123_4000, PAGE)).unwrap();
+    look(space.backend());
+    assert_eq!(stale::<F>(&machine), None);
+    F::stop(machine.cpu(9));
+}
+
+#[test]
+fn the_walker_and_the_machine_agree_on_a_leaf_of_a_gib() {
+    agree_on_a_gib::<Sv39Format>();
+    agree_on_a_gib::<Sv48Format>();
+    agree_on_a_gib::<Sv57Format>();
+    agree_on_a_gib::<X86_64Format<4>>();
+    agree_on_a_gib::<X86_64Format<5>>();
 }
 
 proptest! {

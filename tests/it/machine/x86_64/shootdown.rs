@@ -80,6 +80,23 @@ fn global_pages_go_under_every_pcid() {
 }
 
 #[test]
+fn without_pcids_every_space_is_the_current_one() {
+    for (pages, fences) in [(3, 3), (65, 1)] {
+        let tables = Tables::new();
+        let entry = tables.write(PAGE, 0, OLD | BITS);
+        let cpu = tables.cpu(0);
+        cpu.prefetch(VirtAddr::new(PAGE));
+        write(&tables.machine, entry, NEW | BITS);
+        let ranges = [area(PAGE, pages << 12)];
+        let before = tables.machine.calls(Call::Fence);
+        let flush = Flush::leaves(tables.root, &ranges).under(Asid::new(7));
+        tables.machine.flush(&flush.with_tables());
+        assert_eq!(tables.machine.calls(Call::Fence) - before, fences);
+        assert_eq!(loads(cpu, PAGE), [Ok(NEW)]);
+    }
+}
+
+#[test]
 fn what_became_valid_needs_nothing() {
     let tables = stale(1, 0);
     let ranges = [area(PAGE, 0x1000)];
