@@ -130,7 +130,7 @@ fn agree_on_a_gib<F: Mmu>() {
             5 * GIB - 1,
             5 * GIB,
         ] {
-            agree(&machine, backend, VirtAddr::new(at));
+            agree(&machine, backend, VirtAddr::new(at), AccessedDirty::Preset);
         }
     };
     look(space.backend());
@@ -147,6 +147,8 @@ fn the_walker_and_the_machine_agree_on_a_leaf_of_a_gib() {
     agree_on_a_gib::<Sv57Format>();
     agree_on_a_gib::<X86_64Format<4>>();
     agree_on_a_gib::<X86_64Format<5>>();
+    agree_on_a_gib::<Aarch64Format<4>>();
+    agree_on_a_gib::<Aarch64Format<3>>();
 }
 
 proptest! {
