@@ -116,8 +116,8 @@ pub trait Tlb {
 
     /// Tells CPUs that the frames in `area` are about to become executable somewhere. The default does nothing.
     ///
-    /// Instruction caches must see the bytes of these frames before the hook returns: on RISC-V by `fence.i` on every
-    /// hart (Zifencei), on AArch64 by `DC CVAU` and `IC IVAU` of each line. x86-64's see every store, and leave it out.
+    /// Instruction caches must see the bytes of these frames before the hook returns. On RISC-V that takes `fence.i` on
+    /// every hart (Zifencei), on AArch64 `DC CVAU` and `IC IVAU` of each line. x86-64's see every store.
     fn made_code(&self, area: MemoryArea<PhysAddr>) {
         let _ = area;
     }

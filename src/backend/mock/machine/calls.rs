@@ -9,8 +9,10 @@ pub enum Call {
     Flush,
     /// [`Tlb::made_valid`](crate::Tlb::made_valid) of the machine, with all of its fences.
     MadeValid,
-    /// One fence on one CPU, whoever asked for it: an `sfence.vma`; on x86-64 an `invlpg`, an `invpcid`, or a write of
-    /// CR4 that forgets everything, and no write of CR3; on Arm a `TLBI`, which may be for all CPUs.
+    /// One fence on one CPU, whoever asked for it.
+    ///
+    /// That is an `sfence.vma` on RISC-V, and on Arm a `TLBI`, which may be for all CPUs. On x86-64 it is an `invlpg`, an
+    /// `invpcid`, or a write of CR4 that forgets everything; a write of CR3 is none.
     Fence,
     /// One barrier for walks and invalidations, which is Arm's `DSB`, whoever asked for it.
     Barrier,

@@ -37,7 +37,7 @@ impl Cpu<'_, AArch64> {
     /// and serves again when this is cleared; hardware may use it meanwhile.
     ///
     /// A kernel sets it, or lets `TTBR0_EL1` lead to an empty table, while it invalidates an ASID that it is about to give
-    /// to another space: else old and new translations could be in reach at once.
+    /// to another space. Else old and new translations could be in reach at once.
     pub fn set_epd0(&self, epd0: bool) {
         self.set(|registers| registers.epd0 = epd0);
     }

@@ -35,9 +35,9 @@ const FEW: usize = 64;
 
 /// RISC-V CPUs with these extensions.
 ///
-/// For a [`Flush`], and likewise for entries that became valid, a CPU forgets page by page where pages are few, no
-/// tables went, and the pages are canonical in the mode that it runs in now. Otherwise it forgets everything under the
-/// flush's ASID.
+/// For a [`Flush`], a CPU forgets page by page where pages are few, no tables went, and the pages are canonical in the
+/// mode that it runs in now. Otherwise it forgets everything under the flush's ASID. Entries that became valid are
+/// forgotten likewise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct RiscV {
     extensions: Extensions,
