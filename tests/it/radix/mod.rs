@@ -20,6 +20,7 @@ macro_rules! on_riscv {
     };
 }
 
+mod absent;
 mod allocators;
 mod display;
 mod exchange;
