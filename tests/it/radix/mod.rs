@@ -24,6 +24,7 @@ mod absent;
 mod allocators;
 mod display;
 mod exchange;
+mod extremes;
 mod failing;
 mod flushes;
 mod golden;
