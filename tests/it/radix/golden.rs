@@ -16,7 +16,6 @@ on_riscv! {
     pointers_say_where_the_next_table_is_and_that_they_are_valid
     leaves_stand_in_the_level_of_their_size
     permissions_are_bits_1_to_4_at_every_level
-    no_leaf_is_larger_than_a_gigapage
     accessed_and_dirty_are_preset_or_left_to_who_sets_them
     setting_accessed_sets_what_the_access_wants_and_no_more
     hidden_leaves_are_not_valid_and_come_back_word_for_word
@@ -24,9 +23,7 @@ on_riscv! {
     memory_types_are_refused_where_the_machine_has_none
     leaves_of_the_kernel_half_are_global_and_pointers_are_not
     the_ends_of_both_halves_have_the_first_and_the_last_words
-    what_lies_between_the_halves_is_refused
     the_highest_page_number_fills_bits_10_to_53
-    an_address_of_57_bits_is_refused
     owned_leaves_and_their_pointers_use_a_bit_that_is_softwares
 }
 
@@ -80,15 +77,6 @@ fn permissions_are_bits_1_to_4_at_every_level<F: Shape>() {
         make(&mut table, Edit::Protect(area(size, size), permissions));
         assert_eq!(last(&table, size), 0x3000_0000 | low, "after a protect");
     }
-}
-
-fn no_leaf_is_larger_than_a_gigapage<F: Shape>() {
-    let mut table = table::<F>(AccessedDirty::Preset);
-    let top = (512 * GIB).min(F::LAST_LOW / 2 + 1);
-    make(&mut table, Edit::Map(run(top, top as u64, top, RW)));
-    let sizes = table.populated(area(top, top)).map(|run| run.area.size());
-    assert_eq!(sizes.collect::<Vec<_>>(), vec![GIB; top / GIB]);
-    assert_eq!(table.platform().in_use(), F::DEPTH - 2);
 }
 
 fn accessed_and_dirty_are_preset_or_left_to_who_sets_them<F: Shape>() {
@@ -236,31 +224,6 @@ fn the_ends_of_both_halves_have_the_first_and_the_last_words<F: Shape>() {
     table.check_invariants().unwrap();
 }
 
-fn what_lies_between_the_halves_is_refused<F: Shape>() {
-    let mut table = table::<F>(AccessedDirty::Preset);
-    let low = F::LAST_LOW - 0xfff;
-    for (start, size) in [
-        (low, 2 * PAGE),
-        (low + PAGE, PAGE),
-        (F::FIRST_HIGH - PAGE, PAGE),
-        (F::FIRST_HIGH - PAGE, 2 * PAGE),
-    ] {
-        let refused = Err(MapError::OutOfRange {
-            area: area(start, size),
-        });
-        let edits = [
-            Edit::Map(run(start, 0x1000, size, READ)),
-            Edit::Unmap(area(start, size)),
-            Edit::Protect(area(start, size), READ),
-        ];
-        assert_eq!(edits.map(|edit| table.edit(edit, ASID)), [refused; 3]);
-    }
-    for addr in [F::LAST_LOW + 1, F::FIRST_HIGH - 1] {
-        assert_eq!(table.entry(VirtAddr::new(addr)), Entry::Empty);
-        assert_eq!(table.translate(VirtAddr::new(addr)), None);
-    }
-}
-
 fn the_highest_page_number_fills_bits_10_to_53<F: Shape>() {
     let golden = [
         0x003f_ffff_ffff_fcc3,
@@ -271,24 +234,6 @@ fn the_highest_page_number_fills_bits_10_to_53<F: Shape>() {
         let words = words_of::<F>(size, (1 << 56) - size as u64, READ);
         assert_eq!(words.last(), Some(&word), "{:x}", words.last().unwrap());
     }
-}
-
-fn an_address_of_57_bits_is_refused<F: Shape>() {
-    let mut table = table::<F>(AccessedDirty::Preset);
-    for (size, first) in [
-        (PAGE, 1 << 56),
-        (2 * PAGE, (1 << 56) - 0x1000),
-        (2 * MIB, 1 << 56),
-        (PAGE, 1 << 63),
-    ] {
-        let run = run(size, first, size, READ);
-        let area = run.pmarea().unwrap();
-        assert_eq!(
-            table.edit(Edit::Map(run), ASID),
-            Err(MapError::PhysOutOfRange { area })
-        );
-    }
-    assert_eq!(table.platform().in_use(), 1);
 }
 
 fn owned_leaves_and_their_pointers_use_a_bit_that_is_softwares<F: Shape>() {

@@ -20,9 +20,11 @@ macro_rules! on_riscv {
     };
 }
 
+mod absent;
 mod allocators;
 mod display;
 mod exchange;
+mod extremes;
 mod failing;
 mod flushes;
 mod golden;
