@@ -3,7 +3,7 @@
 mod reader;
 #[path = "../../../../tests/it/radix/sequences.rs"]
 mod sequences;
-#[expect(dead_code, unused_imports, reason = "other tests ask for more")]
+#[expect(dead_code, reason = "other tests ask for more")]
 #[path = "../../../../tests/it/radix/shape/mod.rs"]
 mod shape;
 #[path = "../../../../tests/it/radix/steps.rs"]
