@@ -166,6 +166,77 @@ fn nothing_is_mapped_where_something_was_before_that_is_flushed() {
     }
 }
 
+/// A CPU may still have what a leaf was before it was hidden.
+#[test]
+fn nothing_is_mapped_where_a_leaf_was_hidden_before_that_is_flushed() {
+    for size in [PAGE, LARGE] {
+        let mut table = table();
+        let beside = area(size + 8 * LARGE, size);
+        for run in [
+            run(size, 0x4000_0000, size),
+            run(beside.start().get(), 0x6000_0000, size),
+        ] {
+            table.edit(Edit::Map(run), ASID).unwrap();
+        }
+        let new = run(size, 0x8000_0000, size);
+        let hide = Edit::Protect(new.area, Permissions::empty());
+        let edits = [hide, Edit::Unmap(new.area), Edit::Map(new)];
+        let mut reserved = table.reserve(edits.into_iter()).unwrap();
+        let mut out = Retired::new();
+        table.protect(new.area, Permissions::empty(), &mut reserved, &mut out);
+        table.unmap(new.area, &mut reserved, &mut out);
+        assert!(out.entries(), "its entry waits");
+        table.map_exclusive(new, &mut reserved);
+        assert_eq!(table.entry(new.area.start()), Entry::Busy);
+        table.retire(out, ASID);
+        table.map_exclusive(new, &mut reserved);
+        assert_eq!(table.entry(new.area.start()), Entry::Leaf(new));
+        table.unreserve(reserved);
+        table.check_invariants().unwrap();
+    }
+}
+
+/// A CPU may still have what was at the place that was moved from.
+#[test]
+fn nothing_is_mapped_where_a_leaf_was_moved_from_before_that_is_flushed() {
+    for policy in [AccessedDirty::Preset, AccessedDirty::Hardware] {
+        for is_owned in [false, true] {
+            let features = Features::new().with_accessed_dirty(policy);
+            let mut table = Table::with_features(Platform::new(64), features).unwrap();
+            let (from, to) = (area(PAGE, PAGE), area(64 * LARGE, PAGE));
+            if is_owned {
+                let frame = table.platform().alloc().unwrap();
+                let edit = Edit::Map(run(PAGE, frame.addr().get(), PAGE));
+                let mut reserved = table.reserve([edit].into_iter()).unwrap();
+                let installed = table.install(from.start(), frame, attributes(RW), &mut reserved);
+                installed.unwrap();
+                table.unreserve(reserved);
+            } else {
+                let page = run(PAGE, 0x4000_0000, PAGE);
+                table.edit(Edit::Map(page), ASID).unwrap();
+            }
+            let new = run(PAGE, 0x8000_0000, PAGE);
+            let edits = [Edit::Shift { from, to }, Edit::Unmap(from), Edit::Map(new)];
+            let mut reserved = table.reserve(edits.into_iter()).unwrap();
+            let mut out = Retired::new();
+            table.shift(from, to, &mut reserved, &mut out);
+            table.unmap(from, &mut reserved, &mut out);
+            assert!(out.entries(), "{policy:?} {is_owned}");
+            table.map_exclusive(new, &mut reserved);
+            assert_eq!(table.entry(from.start()), Entry::Busy);
+            table.retire(out, ASID);
+            table.map_exclusive(new, &mut reserved);
+            assert_eq!(table.entry(from.start()), Entry::Leaf(new));
+            assert!(matches!(table.entry(to.start()), Entry::Leaf(_)));
+            table.unreserve(reserved);
+            table.check_invariants().unwrap();
+            let all = area(0, 1 << 40);
+            table.edit(Edit::Unmap(all), ASID).unwrap();
+            assert_eq!(table.platform().frames.frames_in_use(), 1, "the root");
+        }
+    }
+}
+
 #[test]
 fn who_meets_a_broken_page_looks_again() {
     let mut table = table();

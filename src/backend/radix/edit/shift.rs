@@ -4,6 +4,7 @@
 //! then into the new. Physical memory may have two, so it is mapped at the new place, and the caller unmaps the old.
 //! Where the MMU sets bits meanwhile, the old leaves are taken out at once, and the new ones catch up with those bits.
 
+use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::{Relaxed, Release};
 
 use super::moved::Relocation;
@@ -11,6 +12,7 @@ use super::used::Used;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::backend::radix::entry::format::Format;
+use crate::backend::radix::entry::retired::moved;
 use crate::backend::radix::entry::transition::mark::mark;
 use crate::backend::radix::memory::Radix;
 use crate::backend::radix::reservation::reserved::Reserved;
@@ -51,10 +53,11 @@ impl<F: Format, P: Platform> Radix<F, P> {
         // Before it is anywhere else: hooks are called in between, and should one panic, no two leaves own the frame.
         let leaf = place.swap(0, Relaxed);
         let bits = (leaf & F::OWNED) | Used::of::<F>(leaf).bits();
-        if !self.map_alone(run, bits, reserved) {
+        if self.map_alone(run, bits, reserved) {
+            let area = MemoryArea::block(from, run.area.size());
+            leave::<F>(place, leaf, area, changed);
+        } else {
             place.store(leaf, Release);
-        } else if leaf & F::VALID != 0 {
-            changed.leaves(MemoryArea::block(from, run.area.size()));
         }
     }
 
@@ -79,16 +82,27 @@ impl<F: Format, P: Platform> Radix<F, P> {
     fn take_used(&self, old: MemoryArea, changed: &mut Changed) -> Used {
         let mut used = Used::default();
         for leaf in self.leaves(old) {
-            let is_valid = leaf.word & F::VALID != 0;
             if leaf.whole != leaf.run.area {
                 used = used | Used::possible::<F>(leaf.run.attributes.permissions);
                 continue;
             }
-            if is_valid {
-                changed.leaves(leaf.whole);
-            }
-            used = used | Used::of::<F>(leaf.place.swap(0, Relaxed));
+            let old = leaf.place.swap(0, Relaxed);
+            leave::<F>(leaf.place, old, leaf.whole, changed);
+            used = used | Used::of::<F>(old);
         }
         used
+    }
+}
+
+/// Notes that the leaf of `area` has gone from `place`, which is empty now. Nothing may be made there before the flush
+/// where the format breaks before it makes, so a word stays that waits for it.
+fn leave<F: Format>(place: &AtomicU64, leaf: u64, area: MemoryArea, changed: &mut Changed) {
+    if leaf & F::VALID != 0 {
+        changed.leaves(area);
+    }
+    let left = moved::<F>(leaf);
+    if left != 0 {
+        place.store(left, Relaxed);
+        changed.entries(area);
     }
 }

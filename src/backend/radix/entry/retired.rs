@@ -4,7 +4,7 @@
 //! or table, which is given back when the flush has returned. No list of them is kept anywhere else.
 
 use super::format::Format;
-use super::word::Word;
+use super::word::{Word, is_leaf};
 use crate::addr::PhysAddr;
 
 /// The word that stays behind when `word`, at `level`, is taken out: 0 where nothing waits for the flush.
@@ -31,8 +31,19 @@ pub(crate) fn retired_leaf<F: Format>(leaf: u64) -> u64 {
 }
 
 /// Whether a leaf leaves a retired word behind. It does while it owns a frame that the MMU may still reach, or where
-/// nothing may be made in its place before the flush ([`Format::BREAK_BEFORE_MAKE`]).
+/// nothing may be made in its place before the flush ([`Format::BREAK_BEFORE_MAKE`]). That holds for a hidden leaf, too:
+/// a CPU may have it as it was before it was hidden.
 #[inline]
 pub(crate) const fn waits<F: Format>(leaf: u64) -> bool {
-    leaf & F::OWNED != 0 || F::BREAK_BEFORE_MAKE && leaf & F::VALID != 0
+    leaf & F::OWNED != 0 || F::BREAK_BEFORE_MAKE && is_leaf::<F>(leaf)
+}
+
+/// The word that stays where a leaf was moved from, which was valid or hidden: the frame is another leaf's now.
+#[inline]
+pub(crate) fn moved<F: Format>(leaf: u64) -> u64 {
+    if F::BREAK_BEFORE_MAKE {
+        retired_leaf::<F>(leaf) & !F::OWNED
+    } else {
+        0
+    }
 }
