@@ -22,8 +22,8 @@ pub use retired::Retired;
 /// flush at once wait for each other for ever. A hook must not call back into the same address space.
 ///
 /// The page table was changed by plain stores: whatever makes another CPU flush must order them before. On
-/// RISC-V it is a `fence` before the interrupt is sent (SBI's remote fences do so themselves), on x86-64 the store that
-/// sends it, on AArch64 a `DSB ISHST`.
+/// RISC-V it is a `fence` before the interrupt is sent (SBI's remote fences do so themselves), on x86-64 an `mfence` (an
+/// xAPIC is sent to by a store, which does without; an x2APIC is not), on AArch64 a `DSB ISHST`.
 ///
 /// *For who calls it:* when [`flush`](Self::flush) returns, no CPU uses a translation of the named ranges that was
 /// cached before the call. Frames are reused only after that.
@@ -107,7 +107,7 @@ pub trait Tlb {
     /// This CPU forgets what `stale` names, and no other need: an access has faulted here although the page table
     /// allows it, so this CPU had cached less. The default is [`flush`](Self::flush), which does more than it must.
     ///
-    /// On RISC-V: `sfence.vma`, with the words of [`flush`](Self::flush) on tables and addresses. On AArch64: `TLBI VAE1`,
+    /// On RISC-V: `sfence.vma`, with the words of [`flush`](Self::flush) on tables and addresses. On AArch64: `TLBI VALE1`,
     /// `DSB NSH` and `ISB`. On x86-64 nothing: the fault itself has invalidated the leaf (SDM, 'Operations that Invalidate
     /// TLBs and Paging-Structure Caches').
     fn fence(&self, stale: &Flush<'_>) {
@@ -117,7 +117,8 @@ pub trait Tlb {
     /// Tells CPUs that the frames in `area` are about to become executable somewhere. The default does nothing.
     ///
     /// Instruction caches must see the bytes of these frames before the hook returns. On RISC-V that takes `fence.i` on
-    /// every hart (Zifencei), on AArch64 `DC CVAU` and `IC IVAU` of each line. x86-64's see every store.
+    /// every hart (Zifencei), on AArch64 `DC CVAU` of each line and `IC IALLUIS`, with a `DSB ISH` behind each. x86-64's see every
+    /// store.
     fn made_code(&self, area: MemoryArea<PhysAddr>) {
         let _ = area;
     }

@@ -15,3 +15,4 @@ mod random_edits;
 mod subject;
 mod tree;
 mod x86_64;
+mod x86_64_machine;

@@ -38,19 +38,20 @@ use super::sync::{AtomicU64, Line, Mutex, Ordering, const_fn, lines};
 /// | | the register | to forget everything | to forget under an ASID |
 /// |---|---|---|---|
 /// | RISC-V | `satp` | `sfence.vma` without operands | `sfence.vma` with it |
-/// | x86-64 | `CR3`, [keeping](crate::backend::x86_64::Cr3::keeping) | `invpcid` of everything; without it, CR4.PGE cleared and set | `invpcid`; `invlpg` on a CPU that is in the space |
+/// | x86-64 | `CR3`, [keeping](crate::backend::x86_64::Cr3::keeping) | `invpcid` of all spaces; without PCIDs, the write of `CR3` has done it | `invpcid`; `invlpg` on a CPU that is in the space |
 /// | AArch64 | `TTBR0_EL1`, behind a `DSB` | `TLBI VMALLE1`, `DSB`, `ISB` | `TLBI` of the inner shareable domain and `DSB ISH`: it reaches all CPUs, and no mask is needed |
 ///
 /// Either the one who flushes sees the bit and the number, or the one who switches walks tables that have been
-/// changed: the two fences see to that. Writing the register does not do their work: it neither orders anything nor
-/// forgets anything (Privileged, 'Supervisor Address Translation and Protection Register'). But a CPU only walks the
-/// tables that its register names, so it has cached nothing of a space before the first step 3. On AArch64 a fence does
-/// not order walks, which is why the `DSB`s stand there.
+/// changed: the two fences see to that. Writing the register does not do their work. On RISC-V and
+/// AArch64 it neither orders anything nor forgets anything (Privileged, 'Supervisor Address Translation and Protection
+/// Register'); on x86-64 it comes too late. But a CPU only walks the tables that its register names, so it has cached
+/// nothing of a space before the first step 3. On AArch64 a fence does not order walks, which is why the `DSB`s stand
+/// there.
 ///
 /// The flush comes after `satp` as the manual has it for a recycled ASID ('Supervisor Memory-Management Fence
 /// Instruction'). On AArch64 it comes before: two translations of one address under one ASID must never be in a CPU's
-/// reach, not even unused. Until step 3 the CPU walks the space that it leaves, whose number is nobody else's yet.
-/// Where all have ASID 0, it goes to a root in which nothing is before it forgets ([`aarch64`](crate::backend::aarch64)).
+/// reach, not even unused. Where all spaces have ASID 0, the CPU also leaves the old one first, for a root in which
+/// nothing is; where they have numbers, that does no harm ([`aarch64`](crate::backend::aarch64)).
 ///
 /// A bit may leave the mask when the space is not in the register of that CPU and that CPU has forgotten everything
 /// under the ASID, or everything, since; keeping it costs interrupts only.

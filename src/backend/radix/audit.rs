@@ -58,7 +58,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
                     (below.filled > 0 || may_be_empty) && is_marked
                 }
                 (Word::Leaf(leaf), _) => {
-                    let fits = level <= F::HIGHEST_LEAF && F::addr(leaf).is_aligned(span(level));
+                    let fits = level <= F::highest_leaf(self.features())
+                        && F::addr(leaf).is_aligned(span(level));
                     fits && (level == 0 || leaf & F::OWNED == 0)
                 }
                 (Word::RetiredTable(_) | Word::RetiredLeaf(_), _) => self.owed.is_any(),

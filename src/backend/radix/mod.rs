@@ -36,7 +36,7 @@
 //! | `&self` | leaf, hidden | leaf of another frame | [`exchange`](crate::backend::Paging::exchange): a valid leaf goes through a retired word and its flush |
 //! | `&mut self` | leaf, hidden | hidden, leaf | `protect` |
 //! | `&mut self` | leaf, hidden | empty | `unmap`, if nothing waits for the flush; `shift`, of a page with a frame of the page table's own |
-//! | `&mut self` | leaf, hidden | retired | `unmap`, if its frame is the page table's own, or the format breaks before it makes |
+//! | `&mut self` | leaf, hidden | retired | `unmap`, if its frame is the page table's own; `unmap` and `shift`, if the format breaks before it makes |
 //! | `&mut self` | leaf, hidden | pointer | any edit that wants a part of a large leaf |
 //! | `&mut self` | pointer | retired pointer | any edit that leaves its table empty |
 //! | `&mut self` | retired pointer | pointer | `map_exclusive`, `shift`: the table is emptied, filled and put back |
@@ -85,7 +85,7 @@
 //! | a leaf in the place of one that its own verb has taken out (where `BREAK_BEFORE_MAKE` is not set) | the verb's flush is yet to come, and covers both; until then either may be used |
 //! | marks in pointers, of owned leaves below, and accessed and dirty bits that are carried over to leaves just made | the MMU ignores the first; who has cached a leaf without the second sets them again ('Virtual Address Translation Process') |
 //! | permissions that are as before | no entry has changed |
-//! | a hidden leaf that is unmapped, moved or given other permissions that hide it | it was not valid: no translation was cached ('Addressing and Memory Protection') |
+//! | a hidden leaf that is unmapped, moved or given other permissions that hide it | it is not valid, and no CPU caches it. What it was before is flushed for the verb that hid it |
 //! | words that wait for a flush, when their frames are given back | they were made invalid before that flush |
 //! | a page table that is dropped empty, with nothing to retire | its leaves were flushed when they went |
 //!

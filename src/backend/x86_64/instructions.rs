@@ -1,7 +1,7 @@
 //! The instructions: `CR3`, `CR4.PGE`, `invlpg` and `invpcid`. All the assembly there is.
 //!
-//! Each of them is for ring 0, and faults elsewhere. They serialize: stores to page tables before them are seen by
-//! later translations of this CPU (SDM, 'Invalidation of TLBs and Paging-Structure Caches').
+//! Each of them is for ring 0, and faults elsewhere. Stores to page tables that this CPU has made before are seen by
+//! its later translations (SDM, 'Invalidation of TLBs and Paging-Structure Caches').
 #![expect(unsafe_code, reason = "registers and invalidations are assembly")]
 
 use core::arch::asm;
@@ -78,7 +78,7 @@ pub enum Invalidate {
     Spaces,
 }
 
-/// Forgets translations, and pointers that are cached under the same PCID. Needs a CPU that has the instruction
+/// Forgets translations, and the pointers that were cached on the way to them under the same PCIDs. Needs a CPU that has the instruction
 /// (CPUID.(7, 0):EBX bit 10); others fault.
 pub fn invpcid(what: Invalidate) {
     let (kind, pcid, addr) = match what {

@@ -3,6 +3,10 @@
 //! [`X86_64`] has four levels of tables and addresses of 48 bits, [`X86_64La57`] five and 57 bits. Which of them a CPU
 //! walks is CR4.LA57's to say, set before long mode is entered.
 //!
+//! Fields and rules are those of Intel's Software Developer's Manual, volume 3: '4-Level Paging and 5-Level Paging',
+//! 'Access Rights', 'Accessed and Dirty Flags', 'Paging and Memory Typing' and 'Caching Translation Information'. AMD's
+//! volume 2 has them in 'Long-Mode Page Translation', 'Page-Protection Checks' and 'Translation-Lookaside Buffer'.
+//!
 //! # What the kernel sets up
 //!
 //! | | why |
@@ -16,6 +20,17 @@
 //! | its entry 1 write-combining (IA32_PAT), where [`Features::memory_types`] is set | after a reset it is write-through |
 //! | [`Features::physical_bits`] as CPUID.80000008H:EAX says | address bits above are reserved |
 //! | [`Features::gib_leaves`] as CPUID.80000001H:EDX\[26\] says | elsewhere PS is reserved in such entries |
+//! | CR4.PCIDE = 1, for ASIDs (CPUID.01H:ECX\[17\]) | to be set while CR3 has PCID 0, in long mode |
+//!
+//!
+//! # What the hooks do
+//!
+//! | hook | instructions |
+//! |---|---|
+//! | [`flush`](crate::Tlb::flush) | `invlpg` of each page, where the CPU is in the space or the order is global; [`invpcid`] of another PCID. Pointers of the PCID go with either. Of many pages: `invpcid`, or `CR3` written; of global ones, or where tables of all spaces went: `invpcid` of everything, or [`toggle_global`] |
+//! | [`made_valid`](crate::Tlb::made_valid) | nothing: that nothing is there is not cached |
+//! | [`fence`](crate::Tlb::fence) | nothing: the fault has invalidated what it came of |
+//! | [`made_code`](crate::Tlb::made_code) | nothing; other CPUs come to the code by an instruction that serializes |
 //!
 //! # Permissions
 //!
@@ -39,9 +54,15 @@
 //!
 //! # What is not there
 //!
-//! Protection keys and shadow stacks. On Intel CPUs that have the L1 terminal fault,
-//! entries that are not present keep the address of their frame: user programs could read it speculatively. Such a
-//! kernel flushes the L1 cache on its way to user mode, or gives hidden memory back.
+//! Protection keys and shadow stacks.
+//!
+//! On Intel CPUs that have the L1 terminal fault, hidden and retired words keep the address of their frame, and are not
+//! present. User programs could read it speculatively while it is in the L1 cache. Such a kernel flushes that cache on
+//! its way to user mode, keeps a core's threads to one space, and gives hidden memory back.
+//!
+//! On CPUs that have Meltdown, both halves below one root let programs read the kernel's. A kernel of two roots a space
+//! makes the second by itself. On those whose instruction TLB must not hit a page in two sizes, code of the kernel does
+//! not lie in a large leaf that a verb splits.
 //!
 //! [`MapError::WidensPermissions`]: crate::MapError::WidensPermissions
 //! [`Features::memory_types`]: crate::backend::radix::Features::memory_types

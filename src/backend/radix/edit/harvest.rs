@@ -69,7 +69,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
         for part in self.canonical(area) {
             let mut changed = Changed::default();
             let leaves = self.leaves(part);
-            for leaf in leaves.filter(|leaf| leaf.word & F::ACCESSED != 0) {
+            for leaf in leaves.filter(|leaf| F::marks(leaf.word) & F::ACCESSED != 0) {
                 if clears && leaf.word & F::VALID != 0 {
                     changed.leaves(leaf.whole);
                 }

@@ -94,6 +94,6 @@ fn rewrite_each<F: Format>(words: &[AtomicU64], allowed: Allowed, seen: &mut See
 fn rewrite_shared<F: Format>(words: &[AtomicU64], allowed: Allowed, seen: &mut Seen) {
     for word in words {
         let old = rewrite::<F>(word, allowed);
-        seen.note::<F>(old, old ^ allowed.in_word::<F>(old));
+        seen.note::<F>(old, (old ^ allowed.in_word::<F>(old)) & !F::KEPT);
     }
 }

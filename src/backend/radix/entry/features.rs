@@ -8,15 +8,17 @@ pub enum AccessedDirty {
     /// crate.
     #[default]
     Preset,
-    /// The MMU, whenever it likes (RISC-V's Svadu). Edits then read and write an entry in one step, so that no bit is
+    /// The MMU, whenever it likes (RISC-V's Svadu, Arm's FEAT_HAFDBS, every x86-64). Edits then read and write an entry in one step, so that no bit is
     /// lost, which costs several times as much.
     Hardware,
-    /// The kernel: the MMU faults on a clear bit (RISC-V's Svade), and the kernel's handler calls
+    /// The kernel: the MMU faults on a clear bit (RISC-V's Svade, Arm; no x86-64), and the kernel's handler calls
     /// [`Paging::touch`](crate::backend::Paging::touch).
     Software,
 }
 
-/// The abilities of the MMU at hand, as the kernel has found them out. The default is right on every MMU.
+/// The abilities of the MMU at hand, as the kernel has found them out.
+///
+/// The default is right on every MMU, as long as all memory lies where its physical addresses reach.
 ///
 /// A page table is told of them once, when it is made. They never change afterwards, so each edit may rest on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,7 +43,7 @@ impl Default for Features {
 }
 
 impl Features {
-    /// Features that are right on every MMU: the default. O(1).
+    /// The default. O(1).
     #[must_use]
     pub const fn new() -> Self {
         Self {
