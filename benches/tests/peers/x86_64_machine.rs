@@ -51,6 +51,11 @@ fn page(number: usize) -> Page {
     Page::containing_address(x86_64::VirtAddr::new((number * PAGE) as u64))
 }
 
+/// What pointers allow: left to itself, the peer takes what the first page below was allowed.
+const POINTER: PageTableFlags = PageTableFlags::PRESENT
+    .union(PageTableFlags::WRITABLE)
+    .union(PageTableFlags::USER_ACCESSIBLE);
+
 /// What the peer was asked to map a page to.
 type Asked = Option<(u64, PageTableFlags)>;
 
@@ -106,7 +111,9 @@ fn edit(
     match asked {
         None if is_mapped => {
             // SAFETY: nobody uses the memory behind the page.
-            let mapped = unsafe { table.map_to(page(number), frame(at), flags, frames) };
+            let mapped = unsafe {
+                table.map_to_with_table_flags(page(number), frame(at), flags, POINTER, frames)
+            };
             mapped.unwrap().ignore();
             *asked = Some((at, flags));
         }
@@ -133,9 +140,11 @@ fn our_machine_reads_what_the_x86_64_crate_maps() {
         let random = &mut Random(seed);
         let mut frames = Writer(HostFrames::new(64));
         let root = frames.alloc();
-        let at = frames.frame_to_pointer(frame(root.get()));
+        let top = frames.frame_to_pointer(frame(root.get()));
         // SAFETY: the table is ours, and outlives its borrow.
-        let mut table = unsafe { MappedPageTable::new(&mut *at, frames.clone()) };
+        let top = unsafe { &mut *top };
+        // SAFETY: all tables are frames of these.
+        let mut table = unsafe { MappedPageTable::new(top, frames.clone()) };
         // SAFETY: no CPU stores, and none walks while the peer writes a table.
         let machine = unsafe { Machine::with_architecture(frames.0.clone(), seed, X86_64::new()) };
         let cpu = machine.cpu(0);
