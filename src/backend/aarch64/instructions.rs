@@ -28,12 +28,13 @@ pub unsafe fn activate(ttbr: Ttbr) {
 
 /// Makes this CPU translate the upper half as `ttbr` says (`TTBR1_EL1`), from the next instruction on.
 ///
-/// Earlier stores to the page table are seen by its walks. Nothing is invalidated. A boot table with larger leaves is
-/// left in another way: [the module](super) says how.
+/// Earlier stores to the page table are seen by its walks. Nothing is invalidated. A boot table with other leaves
+/// for an address that both map is left in another way: [the module](super) says how.
 ///
 /// # Safety
 /// - As [`activate`], for the upper half and TCR_EL1.T1SZ. The code that runs now is mostly there.
-/// - No address has leaves of different sizes in both page tables, unless the CPU has forgotten the former's.
+/// - No address has leaves in both page tables that differ in address, size, memory type or scope, unless the CPU has
+///   forgotten the former's.
 pub unsafe fn activate_kernel(ttbr: Ttbr) {
     // SAFETY: the caller promises that what runs next finds its code and its memory.
     unsafe {

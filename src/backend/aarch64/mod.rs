@@ -45,8 +45,8 @@
 //! only then `activate` the space.
 //!
 //! Likewise the kernel's table takes the place of a boot table whose leaves have another address, size, memory type or
-//! scope for an address that both map. Code that runs in the
-//! lower half lets `TTBR1_EL1` be a root in which nothing is, with the same three instructions, and then the kernel's.
+//! scope for an address that both map. Code that runs in the lower half lets `TTBR1_EL1` be a root in which nothing is,
+//! with the same three instructions, and then the kernel's.
 //!
 //! # Break before make
 //!
