@@ -1,6 +1,7 @@
 //! Before there is a heap: maps in static nodes, tables in static frames.
 //!
-//! `cargo run --no-default-features --example no_heap`
+//! `RUSTFLAGS="--cfg kernel_vm_no_alloc" cargo run --no-default-features --example no_heap` builds the library without
+//! `alloc`.
 
 use std::{cell::Cell, error::Error, ptr, ptr::NonNull};
 

@@ -192,6 +192,11 @@ impl<P: Tlb> Tlb for Counted<P> {
         self.inner.flush(flush);
     }
 
+    #[inline]
+    fn cpu(&self) -> usize {
+        self.inner.cpu()
+    }
+
     fn made_valid(&self, made: &Flush<'_>) {
         self.inner.made_valid(made);
     }

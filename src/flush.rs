@@ -5,12 +5,16 @@
 //! 2. [`PageTableBackend::retire`](crate::backend::PageTableBackend::retire) makes one [`Flush`] of all notes;
 //! 3. the platform's [`Tlb::flush`] reaches every CPU that may have cached a translation, and waits for it;
 //! 4. only then frames and tables go back to the allocator, and pieces of maps to the caller.
+//!
+//! A deferred verb ends behind the first step: [`settle`](crate::VirtualMemoryManager::settle) does the others, while
+//! other CPUs go on.
 
 mod order;
 mod retired;
 
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
+use crate::this_cpu;
 
 pub use order::Flush;
 pub use retired::Retired;
@@ -65,8 +69,9 @@ pub use retired::Retired;
 pub trait Tlb {
     /// Makes every CPU that may have cached a translation named by `flush` forget it, and waits until all have.
     ///
-    /// Called at most once a verb, after the page table was changed and before any frame is given back. A move onto
-    /// pages that the space owns flushes those first, by a call of its own. Where entries must be broken before others
+    /// Called at most once a verb, after the page table was changed and before any frame is given back. What deferred
+    /// verbs have left is flushed by a call of its own, before the next verb or by `settle`. A move onto pages that the
+    /// space owns flushes those first, too. Where entries must be broken before others
     /// are made (AArch64), any move onto pages does so, and each large leaf that is split takes one more call.
     ///
     /// | | the order to a CPU | with an address it covers | global leaves |
@@ -114,6 +119,17 @@ pub trait Tlb {
         self.flush(stale);
     }
 
+    /// The number of the CPU that this is, from 0 on: by it, CPUs that look up or fault in one space at once keep apart
+    /// what they remember of it. O(1), and called by every lookup.
+    ///
+    /// A wrong number, or one that is another CPU's by the time that it is used, costs time and nothing else. The default
+    /// guesses by the stack that this runs on, so two CPUs may have one number by chance. Their lookups then go as slowly
+    /// as if one CPU did all of them. A kernel knows better: by `tp`, `GS` or `TPIDR_EL1`.
+    #[inline]
+    fn cpu(&self) -> usize {
+        this_cpu::guess()
+    }
+
     /// Tells CPUs that the frames in `area` are about to become executable somewhere. The default does nothing.
     ///
     /// Instruction caches must see the bytes of these frames before the hook returns. On RISC-V that takes `fence.i` on
@@ -127,6 +143,11 @@ pub trait Tlb {
 impl<P: Tlb + ?Sized> Tlb for &P {
     fn flush(&self, flush: &Flush<'_>) {
         (**self).flush(flush);
+    }
+
+    #[inline]
+    fn cpu(&self) -> usize {
+        (**self).cpu()
     }
 
     fn made_valid(&self, made: &Flush<'_>) {
@@ -145,6 +166,11 @@ impl<P: Tlb + ?Sized> Tlb for &P {
 impl<F, T: Tlb> Tlb for (F, T) {
     fn flush(&self, flush: &Flush<'_>) {
         self.1.flush(flush);
+    }
+
+    #[inline]
+    fn cpu(&self) -> usize {
+        self.1.cpu()
     }
 
     fn made_valid(&self, made: &Flush<'_>) {

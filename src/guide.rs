@@ -29,6 +29,7 @@ page!(kernel_half);
 page!(asids);
 page!(locks);
 page!(testing);
+page!(test_your_platform);
 page!(new_architecture);
 page!(architecture, "../ARCHITECTURE.md");
 page!(contributing, "../CONTRIBUTING.md");

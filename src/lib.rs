@@ -11,6 +11,8 @@ the documentation of the crate with that feature; the examples on these pages ne
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod addr;
 mod area;
@@ -31,6 +33,7 @@ mod frame;
 mod free_search;
 #[cfg(all(feature = "alloc", any(doc, doctest)))]
 pub mod guide;
+pub mod lock;
 mod manager;
 mod map;
 mod permissions;
@@ -39,6 +42,10 @@ mod place;
 mod platform;
 #[cfg(feature = "alloc")]
 mod shared_pages;
+mod sync;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod this_cpu;
 mod tree;
 mod violation;
 
@@ -59,8 +66,8 @@ pub use fork::{ForkError, Inherit};
 pub use frame::{AllocatorId, FRAME_SIZE, Frame, FrameAllocator, ShareError};
 pub use free_search::FreeSearch;
 pub use manager::{
-    Answer, Chunk, ChunkMut, Cleaned, Evicted, Refused, RemovedMaps, Stop, Stopped, Ticket,
-    Unrestored, Unsupplied, VirtualMemoryManager,
+    Answer, Chunk, ChunkMut, Cleaned, Evicted, Refused, RemovedMaps, Settled, Stop, Stopped,
+    Ticket, Unrestored, Unsupplied, VirtualMemoryManager,
 };
 pub use map::{Backing, MapRef, Payload, VirtualMemoryMap};
 pub use permissions::{Access, Permissions};

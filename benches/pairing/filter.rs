@@ -15,6 +15,11 @@ impl Filter {
         parts.len() == 0 || parts.any(|part| name.contains(part))
     }
 
+    /// Whether one of the parts is all of `name`.
+    pub(super) fn names(&self, name: &str) -> bool {
+        self.parts.iter().any(|part| part == name)
+    }
+
     /// As the command line has it.
     pub(super) fn arguments(&self) -> &[String] {
         &self.parts

@@ -9,6 +9,9 @@ use crate::workload::Workload;
 
 const SIZES: [usize; 5] = [16, 64, 256, 1024, 16_384];
 
+/// Between those, for who names them in full: no size has a way of its own.
+const BETWEEN: [usize; 3] = [24, 96, 200];
+
 /// From how many maps on short rounds would measure cold caches.
 const LARGE: usize = 16_384;
 
@@ -26,9 +29,10 @@ const GROUPS: [(&str, Duty, u64); 8] = [
 
 pub(super) fn for_each(filter: &Filter, with: &mut impl FnMut(Pair<'_>)) {
     for (group, duty, watched) in GROUPS {
-        for size in SIZES {
+        for size in SIZES.into_iter().chain(BETWEEN) {
             let name = format!("{group}/{size}");
-            if !filter.takes(&name) {
+            let is_asked_for = filter.names(&name) || SIZES.contains(&size) && filter.takes(&name);
+            if !is_asked_for {
                 continue;
             }
             let stores = Stores::new(size);

@@ -47,4 +47,9 @@ impl Tlb for Paged {
     fn flush(&self, flush: &Flush<'_>) {
         Frames.flush(flush);
     }
+
+    #[inline]
+    fn cpu(&self) -> usize {
+        Frames.cpu()
+    }
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::trace::Trace;
+use kernel_vm::testing::Trace;
 
 /// Where the traces are that come with the crate.
 const BUNDLED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data");

@@ -1,20 +1,10 @@
-//! Replays recorded Linux processes, and compares each with what Linux had in the end. `--help` says how to call it.
+//! Replays recorded Linux processes, and compares each with what Linux had in the end, by
+//! `kernel_vm::testing`. `--help` says how to call it.
 
 mod arguments;
-mod check;
-mod compare;
-mod failure;
 mod figures;
 mod files;
-mod leaf;
-mod line;
-mod plan;
-mod record;
-mod replay;
 mod report;
-mod trace;
-mod trace_error;
-mod view;
 
 use std::env;
 use std::error::Error;
@@ -28,13 +18,11 @@ use kernel_vm::backend::mock::{HostFrames, MockBackend};
 use kernel_vm::backend::sv39::Sv39;
 use kernel_vm::backend::x86_64::X86_64;
 
+use kernel_vm::testing::{Checked, Trace};
+
 use arguments::{Arguments, Backend};
-use check::Checked;
-use failure::Failure;
 use figures::Figures;
-use replay::Replay;
-use report::Report;
-use trace::Trace;
+use report::{Report, replay};
 
 /// How to call the program.
 const USAGE: &str = "\
@@ -134,15 +122,15 @@ fn try_replay(file: &Path, arguments: &Arguments) -> Result<Answer, Box<dyn Erro
     let trace = files::read(file)?;
     match arguments.backend {
         Backend::Sv39 => {
-            let backend = Sv39::new(HostFrames::new(FRAMES)).map_err(Failure::Populate)?;
+            let backend = Sv39::new(HostFrames::new(FRAMES))?;
             answer(&trace, backend, arguments.maps)
         }
         Backend::X86_64 => {
-            let backend = X86_64::new(HostFrames::new(FRAMES)).map_err(Failure::Populate)?;
+            let backend = X86_64::new(HostFrames::new(FRAMES))?;
             answer(&trace, backend, arguments.maps)
         }
         Backend::Aarch64 => {
-            let backend = Aarch64::new(HostFrames::new(FRAMES)).map_err(Failure::Populate)?;
+            let backend = Aarch64::new(HostFrames::new(FRAMES))?;
             answer(&trace, backend, arguments.maps)
         }
         Backend::Mock => answer(&trace, MockBackend::new(), arguments.maps),
@@ -150,9 +138,9 @@ fn try_replay(file: &Path, arguments: &Arguments) -> Result<Answer, Box<dyn Erro
 }
 
 fn answer<B: Figures>(trace: &Trace, backend: B, maps: bool) -> Result<Answer, Box<dyn Error>> {
-    let replay = Replay::new(trace, backend)?;
+    let (replay, time) = replay(trace, backend)?;
     Ok(Answer {
-        verdict: Report::of(&replay, trace).map_err(Into::into),
+        verdict: Report::of(&replay, trace, time).map_err(Into::into),
         maps: if maps {
             replay.space.to_string()
         } else {

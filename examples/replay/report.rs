@@ -1,13 +1,27 @@
 //! The answer, one line a trace.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::check::{Checked, check};
-use super::failure::Failure;
+use kernel_vm::testing::{Broken, Checked, Replay, Trace};
+
 use super::figures::Figures;
-use super::replay::Replay;
-use super::trace::Trace;
+
+/// Replays `trace` as a process that touches every page at once. Answers how long its calls took, too, without what came
+/// before the first.
+///
+/// # Errors
+/// A call that is refused.
+pub(crate) fn replay<B: Figures>(
+    trace: &Trace,
+    backend: B,
+) -> Result<(Replay<'_, B>, Duration), Broken> {
+    let mut replay = Replay::new(trace, backend)?;
+    replay.populate_all()?;
+    let start = Instant::now();
+    replay.run(|space, area| Ok(space.populate(area)?))?;
+    Ok((replay, start.elapsed()))
+}
 
 /// What a trace that replays well has to tell.
 #[derive(Clone, Copy, Debug)]
@@ -25,16 +39,20 @@ impl Report {
     ///
     /// # Errors
     /// The first thing that is not as it should be.
-    pub(crate) fn of<B: Figures>(replay: &Replay<B>, trace: &Trace) -> Result<Self, Failure> {
-        let checked = check(replay, trace)?;
+    pub(crate) fn of<B: Figures>(
+        replay: &Replay<'_, B>,
+        trace: &Trace,
+        time: Duration,
+    ) -> Result<Self, Broken> {
+        let checked = replay.check()?;
         let backend = replay.space.backend();
         Ok(Self {
-            calls: trace.calls.len(),
+            calls: trace.len(),
             maps: replay.space.memory_maps().count(),
             checked,
             table_frames: backend.table_frames(),
             flushes: backend.flushes(),
-            time: replay.time,
+            time,
         })
     }
 

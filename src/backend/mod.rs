@@ -1,13 +1,11 @@
 //! The contract between the manager and an MMU's page tables, and the page tables that keep it.
 //!
 //! [`PageTableBackend`] is the contract. [`radix`] keeps it for tables of 512 words, in the formats of [`sv39`],
-//! [`sv48`], [`sv57`], [`x86_64`] and [`aarch64`]. Only they need 64-bit addresses, and only the mocks and the contract's checks need a heap.
+//! [`sv48`], [`sv57`], [`x86_64`] and [`aarch64`]. Only they need 64-bit addresses, and only the mocks need a heap.
 
 #[cfg(target_pointer_width = "64")]
 pub mod aarch64;
 mod check;
-#[cfg(feature = "alloc")]
-pub mod contract;
 mod lost;
 #[cfg(feature = "alloc")]
 pub mod mock;

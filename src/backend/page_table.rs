@@ -8,6 +8,7 @@ use crate::backend::run::{Entry, Run};
 use crate::error::MapError;
 use crate::flush::Retired;
 use crate::permissions::Permissions;
+use crate::this_cpu;
 use crate::violation::Violation;
 
 /// A change to a page table, as [`PageTableBackend::reserve`] is told of it.
@@ -42,13 +43,14 @@ pub enum Edit {
 /// [`Tlb`](crate::Tlb)); the manager calls the rest. A backend used without a manager obeys the same rules: every edit
 /// is reserved first, and every [`Retired`] is given to `retire` before the kernel relies on its memory being gone.
 ///
-/// *For backend authors.* The laws are these; `backend::contract` checks them:
+/// *For backend authors.* The laws are these; the suites of `testing`, a feature, check them:
 /// - Areas are page-aligned, and lie inside one of [`ranges`](Self::ranges): `reserve` refuses others, and so do the
 ///   checks that the manager makes first ([`check_edit`](crate::backend::check_edit)).
 /// - No edit panics, not even one that was not reserved. `map` then leaves pages out; `unmap` and `protect` may take
 ///   out more than they were asked for, never less. That is safe: the page table is a cache of the maps.
 /// - `&self` methods may run on many CPUs at once. They only turn empty entries into leaves; tables are never removed
-///   or replaced by them. `&mut self` methods have the page table to themselves (the MMU aside).
+///   or replaced by them, but for those that [`settle`](Self::settle) gives back. `&mut self` methods have the page
+///   table to themselves (the MMU aside).
 /// - A leaf without permissions ([`Permissions::allow_any`] is false) is *hidden*: invalid to the MMU, but it keeps
 ///   its address, and `protect` makes it valid again.
 /// - The page table itself keeps in mind the changes of `unmap`, `protect` and `shift`. A [`Retired`] that is dropped
@@ -72,6 +74,10 @@ pub trait PageTableBackend: Sized {
     /// The size of a page in bytes, a power of two.
     const PAGE_SIZE: usize;
 
+    /// Whether [`settle`](Self::settle) settles. Where it does not, as by default, a manager
+    /// [retires](Self::retire) deferred edits at once.
+    const SETTLES: bool = false;
+
     /// The addresses that can be mapped: page-aligned, ascending, and no two touch, so that no map joins across. O(1).
     fn ranges(&self) -> &[MemoryArea];
 
@@ -88,6 +94,11 @@ pub trait PageTableBackend: Sized {
     /// Normal memory is never refused for its type. Permissions that no page table can have are refused before, by
     /// every backend alike ([`check_edit`](crate::backend::check_edit)).
     fn supports(&self, attributes: Attributes) -> Result<(), MapError>;
+
+    /// The number of the CPU that this is, as [`Tlb::cpu`](crate::Tlb::cpu) has it. O(1). The default guesses.
+    fn cpu(&self) -> usize {
+        this_cpu::guess()
+    }
 
     /// The entry of the page that holds `addr`, whatever `addr` is. O(levels).
     fn entry(&self, addr: VirtAddr) -> Entry;
@@ -190,6 +201,20 @@ pub trait PageTableBackend: Sized {
     /// `retired` need not tell of all of it. The flush is under `asid`, unless there is more than it tells: then under
     /// every ASID, as an earlier verb may have had another.
     fn retire(&mut self, retired: Retired, asid: Asid);
+
+    /// Retires as [`retire`](Self::retire) does, while other CPUs look and map: flushes, waits, and only then gives
+    /// memory back. Costs as `retire`. The default does nothing: see [`SETTLES`](Self::SETTLES).
+    ///
+    /// This is the one method that takes tables away under `&self`. It may: a table that waits was taken out under `&mut
+    /// self`, and whoever has come since has found it busy. Entries that wait become empty, and no others change, not
+    /// even those that a `&self` method of another CPU has busy. Any number of CPUs may be at it at once: each frame is
+    /// given back once, when every flush that it waits for has returned.
+    ///
+    /// Until it returns, all that waits stays owed: should a hook panic, the next call, or the next `retire`, begins
+    /// anew. It cannot take back what a verb left by a panic has half done; that is left to `retire`.
+    fn settle(&self, retired: &Retired, asid: Asid) {
+        let _ = (retired, asid);
+    }
 
     /// Walks the whole page table and checks all that must hold between verbs. `O(entries)`.
     ///

@@ -29,7 +29,8 @@ use crate::platform::Platform;
 /// - `protect` never lets an owned leaf be written that could not be: its frame may have other owners. The next write
 ///   faults, and decides. A leaf that could be written before, and shall be now, stays so.
 /// - An owned frame leaves under `&self` only by `exchange`, which refuses one that is not
-///   [counted](crate::FrameAllocator::counts). So [`hold`](Self::hold) may do without a reference there.
+///   [counted](crate::FrameAllocator::counts), or by [`settle`](PageTableBackend::settle), when its page was unmapped
+///   under `&mut self`. So [`hold`](Self::hold) may do without a reference there.
 pub trait Paging: PageTableBackend {
     /// The kernel's side: where frames come from, and who must forget.
     type Platform: Platform;

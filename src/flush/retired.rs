@@ -169,14 +169,21 @@ impl Retired {
     }
 }
 
-/// The page table's own notes, which outlive those of a verb. Page-table formats need 64-bit pointers.
-#[cfg(target_pointer_width = "64")]
+/// Notes that outlive those of a verb: a page table's own, and a space's on its deferred verbs.
 impl Retired {
-    /// Notes that all translations have changed, and that tables may have been taken out.
+    /// Notes that all translations have changed, and that tables may have been taken out. For page-table formats, which
+    /// need 64-bit pointers.
+    #[cfg(target_pointer_width = "64")]
     pub(crate) fn note_everything(&mut self) {
         self.everything = true;
         self.tables = true;
         self.ranges.clear();
+    }
+
+    /// Whether translations in `area` may have changed.
+    pub(crate) fn concerns(&self, area: MemoryArea) -> bool {
+        let ranges = self.ranges();
+        ranges.is_none_or(|ranges| ranges.iter().any(|range| range.overlaps(&area)))
     }
 
     /// Forgets all notes.

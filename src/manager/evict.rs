@@ -78,6 +78,7 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
         }
         self.epoch = self.epoch.wrapping_add(1);
         self.backend.unreserve(none);
+        let hint = self.hints.of(self.backend.cpu());
         let Self {
             backend,
             tree,
@@ -86,7 +87,7 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
         } = self;
         backend.retire_into(out, *asid, |start, Replaced { frame, dirty }| {
             // Only pages of such maps were taken out, so there is one.
-            if let Some(map) = tree.find(start) {
+            if let Some(map) = tree.find(start, || hint) {
                 sink(Evicted {
                     map,
                     page: MemoryArea::block(start, B::PAGE_SIZE),

@@ -39,7 +39,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         new: MemoryArea,
         more: MemoryArea,
     ) -> Result<(), MapError> {
-        let last = self.tree.find(old.end());
+        let last = self.find(old.end());
         let is_last_anonymous = |map: &MapRef<'_, T>| {
             map.backing() == Backing::Anonymous && map.vmarea().end() == old.end()
         };

@@ -27,6 +27,9 @@ pub enum Answer<'a, T> {
     },
     /// The page table allowed the access already, or another CPU is at this page: go back to the program. This CPU had
     /// cached less, and has forgotten that.
+    ///
+    /// The other CPU may be in a flush that waits for this one: a loop that tries again with interrupts off must serve
+    /// shootdowns.
     Spurious {
         /// The page.
         page: MemoryArea,
@@ -122,6 +125,7 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
             NotAtOnce::OutOfFrames => Err(FaultError::OutOfFrames { needed: 1 }.into()),
             NotAtOnce::Lost(lost) => Err(self.give_back(lost)),
         };
+        let found = found.and_then(|entry| self.settle_at(page, entry).ok_or(Unresolved::Raced));
         let done = found.and_then(|entry| match decide(map, entry, access) {
             Step::Ask => Ok(None),
             Step::Look => Err(Unresolved::Raced),
@@ -191,7 +195,7 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
         access: Access,
         privilege: Privilege,
     ) -> Result<MapRef<'_, T>, FaultError> {
-        let map = self.tree.find(vaddr);
+        let map = self.find(vaddr);
         let map = map.ok_or_else(|| FaultError::NotMapped {
             hole: self.hole_at(vaddr),
         })?;

@@ -51,7 +51,8 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         self.asid
     }
 
-    /// Tags the space: flushes name this ASID from now on. O(1).
+    /// Tags the space: flushes name this ASID from now on. O(1). What deferred verbs have left is settled before, under
+    /// the old one.
     ///
     /// Translations that were cached under the old one are the caller's to flush. Where ASIDs are handed out by an
     /// `AsidAllocator`, its slot knows the number, and flushes ask that instead.
@@ -62,7 +63,8 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// space.set_asid(Asid::new(7));
     /// assert_eq!(space.asid().get(), 7);
     /// ```
-    pub const fn set_asid(&mut self, asid: Asid) {
+    pub fn set_asid(&mut self, asid: Asid) {
+        self.settle_first();
         self.asid = asid;
     }
 }

@@ -48,10 +48,11 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
         self.recover();
         check_area(&self.backend, area)?;
         let mut out = Retired::new();
+        let hint = self.hints.of(self.backend.cpu());
         let Self { backend, tree, .. } = self;
         backend.take_accessed(area, &mut out, |run| {
             // No leaf is anywhere else than in a map.
-            if let Some(map) = tree.find(run.area.start()) {
+            if let Some(map) = tree.find(run.area.start(), || hint) {
                 sink(map, run.area);
             }
         });

@@ -56,6 +56,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
             check_area(&self.backend, area).map_err(|_| Violation::Unmappable { area })?;
         }
         self.tree.audit()?;
+        self.deferred.audit()?;
         self.backend.check_invariants()?;
         let mut leaves = self
             .backend
@@ -71,10 +72,8 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         if self.unfinished.concerns(area).is_some() {
             return Ok(());
         }
-        let map = self
-            .tree
-            .find(area.start())
-            .filter(|map| map.vmarea().contains_area(area));
+        let map = self.find(area.start());
+        let map = map.filter(|map| map.vmarea().contains_area(area));
         let map = map.ok_or(Violation::Stray { area })?;
         let leads = match map.backing() {
             Backing::Physical => map.translate(area.start()) == Some(leaf.first),

@@ -26,6 +26,13 @@ mod unmap;
 
 mod remove;
 
+// The same, with the flush left for later.
+mod unmap_deferred;
+
+mod protect_deferred;
+
+mod settle;
+
 // Maps change where they are, or move.
 mod protect;
 
@@ -73,10 +80,15 @@ mod invariants;
 mod hardware;
 
 // Values that verbs answer, and the steps that verbs share.
+mod deferred;
 mod display;
 mod grow;
+#[cfg(all(test, loom))]
+#[cfg(feature = "alloc")]
+mod interleavings;
 mod recover;
 mod refused;
+mod settling;
 mod steps;
 mod unfinished;
 
@@ -87,5 +99,6 @@ pub use handle_fault::Answer;
 pub use refused::Refused;
 pub use remove::RemovedMaps;
 pub use restore::Unrestored;
+pub use settling::Settled;
 pub use space::VirtualMemoryManager;
 pub use supply::{Ticket, Unsupplied};

@@ -72,6 +72,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
 
     /// Writes the entries of these runs, or none of them.
     fn populate_runs<I: Iterator<Item = Run>>(&self, runs: impl Fn() -> I) -> Result<(), MapError> {
+        self.settle_beside();
         let mut reserved = self.backend.reserve(runs().map(Edit::Map))?;
         runs().for_each(|run| self.backend.map(run, &mut reserved));
         self.backend.unreserve(reserved);

@@ -32,8 +32,9 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     /// Pages before `at` are there, and [`Stopped`] says why no further: [`Stop::Refused`] with
     /// [`FaultError::NotMapped`](crate::FaultError::NotMapped) at a hole, with
     /// [`FaultError::OutOfFrames`](crate::FaultError::OutOfFrames); [`Stop::Fault`] where the kernel is to supply a
-    /// page.
+    /// page, or another CPU is at one that has no entry yet.
     pub fn prefault(&self, area: MemoryArea) -> Result<(), Stopped> {
+        self.settle_beside();
         let mut rest = Some(area);
         while let Some(part) = rest {
             let at = part.start();
@@ -51,7 +52,7 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
 
     fn prefault_page(&self, page: MemoryArea) -> Result<(), Stop> {
         let at = page.start();
-        let permissions = self.tree.find(at).map(|map| map.permissions());
+        let permissions = self.find(at).map(|map| map.permissions());
         let access = match permissions {
             Some(permissions) if permissions.contains(Permissions::WRITE) => Access::Write,
             Some(permissions) if permissions.contains(Permissions::READ) => Access::Read,
@@ -71,8 +72,10 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
             Privilege::Kernel
         };
         match self.handle_fault(at, access, privilege) {
-            Ok(Answer::Resolved { .. } | Answer::Spurious { .. }) => Ok(()),
-            Ok(Answer::NeedsFrame { .. }) => Err(Stop::Fault),
+            Ok(Answer::Resolved { .. }) => Ok(()),
+            // Another CPU is at the page, and need not have come to its end.
+            Ok(Answer::Spurious { .. }) if self.backend.entry(at) != Entry::Empty => Ok(()),
+            Ok(Answer::Spurious { .. } | Answer::NeedsFrame { .. }) => Err(Stop::Fault),
             Err(error) => Err(Stop::Refused(error)),
         }
     }

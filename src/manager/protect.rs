@@ -45,6 +45,18 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// - [`MapError::OutOfFrames`], when a superpage at a border cannot be split.
     pub fn protect(&mut self, area: MemoryArea, permissions: Permissions) -> Result<(), MapError> {
         self.recover();
+        self.protect_then(area, permissions, Self::finish)
+    }
+
+    /// Changes permissions in a space that is recovered, and leaves what follows the edit of the page table to `flush`:
+    /// it is due now, or deferred.
+    #[inline]
+    pub(super) fn protect_then(
+        &mut self,
+        area: MemoryArea,
+        permissions: Permissions,
+        flush: impl FnOnce(&mut Self, B::Reserved, Retired),
+    ) -> Result<(), MapError> {
         let edit = Edit::Protect(area, permissions);
         check_edit(&self.backend, edit)?;
         let change = |_| permissions;
@@ -53,7 +65,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         let mut out = Retired::new();
         self.backend
             .protect(area, permissions, &mut reserved, &mut out);
-        self.finish(reserved, out);
+        flush(self, reserved, out);
         self.tree.protect(area, spot, change);
         self.end();
         Ok(())

@@ -8,13 +8,22 @@ use crate::flush::Retired;
 use crate::map::Payload;
 
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
-    /// Begins a verb: puts right whatever one before it has left. O(1) unless that panicked.
+    /// Begins a verb: settles what deferred verbs have left, and puts right what a panic has. O(1) where there is
+    /// neither.
     #[inline]
     pub(super) fn recover(&mut self) {
+        self.settle_first();
         if self.unfinished != Unfinished::Nothing {
             self.recover_entries();
             self.tree.join_all();
             self.end();
+        }
+    }
+
+    /// Begins a deferred verb: what waits goes on waiting, unless a panic has left something, too.
+    pub(super) fn recover_deferred(&mut self) {
+        if self.unfinished != Unfinished::Nothing || !self.deferred.settling.is_due() {
+            self.recover();
         }
     }
 

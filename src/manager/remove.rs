@@ -37,6 +37,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// # Ok::<(), MapError>(())
     /// ```
     pub fn remove_memory_map(&mut self, index: usize) -> Option<VirtualMemoryMap<T>> {
+        self.settle_first();
         // Maps are not joined here: `index` counts them as they are.
         self.recover_entries();
         let area = self.tree.get(index)?.vmarea();
@@ -63,6 +64,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// # Ok::<(), MapError>(())
     /// ```
     pub fn remove_memory_map_at(&mut self, vaddr: VirtAddr) -> Option<VirtualMemoryMap<T>> {
+        self.settle_first();
         self.recover_entries();
         self.remove_memory_map(self.tree.rank(vaddr)?)
     }
@@ -84,6 +86,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// # Ok::<(), MapError>(())
     /// ```
     pub fn remove_all_memory_maps(&mut self) -> RemovedMaps<'_, T> {
+        self.settle_first();
         let left = match self.unfinished {
             Unfinished::Nothing => Unfinished::Nothing,
             _ => Unfinished::Joins,

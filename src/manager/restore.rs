@@ -70,7 +70,6 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// - [`MapError::Overlap`], also when two of `maps` overlap. Whether one overlaps a map of the space is asked when
     ///   all have come;
     /// - [`MapError::OutOfNodes`], also where adding the maps one by one would find enough.
-    #[expect(clippy::result_large_err, reason = "the error holds what was given")]
     pub fn restore_memory_maps<I>(&mut self, maps: I) -> Result<(), Unrestored<'_, I::IntoIter, T>>
     where
         I: IntoIterator<Item = VirtualMemoryMap<T>>,

@@ -3,7 +3,7 @@
 use super::space::VirtualMemoryManager;
 use super::unfinished::Unfinished;
 use crate::area::MemoryArea;
-use crate::backend::{Edit, PageTableBackend, check_area};
+use crate::backend::{Edit, PageTableBackend, check_area, check_edit};
 use crate::error::MapError;
 use crate::flush::Retired;
 use crate::map::Payload;
@@ -37,6 +37,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// - [`MapError::Misaligned`], [`MapError::MisalignedSize`]: the area is not whole pages;
     /// - [`MapError::OutOfRange`]: the backend cannot map all of it;
     /// - [`MapError::WriteWithoutRead`]: a map would keep WRITE and lose READ, which no entry can say;
+    /// - [`MapError::WidensPermissions`]: a map would keep permissions that entries can only say with others;
     /// - [`MapError::OutOfNodes`], when a map is split;
     /// - [`MapError::OutOfFrames`], when a superpage at a border cannot be split.
     pub fn restrict(&mut self, area: MemoryArea, keep: Permissions) -> Result<(), MapError> {
@@ -44,8 +45,9 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         check_area(&self.backend, area)?;
         let change = |permissions: Permissions| permissions & keep;
         let Self { backend, tree, .. } = self;
-        let edits = losses(tree, area, keep).map(|(part, kept)| Edit::Protect(part, kept));
-        let mut reserved = backend.reserve(edits)?;
+        let edits = || losses(tree, area, keep).map(|(part, kept)| Edit::Protect(part, kept));
+        edits().try_for_each(|edit| check_edit(backend, edit))?;
+        let mut reserved = backend.reserve(edits())?;
         let spot = match tree.reserve_restrict(area, change) {
             Ok(spot) => spot,
             Err(error) => {

@@ -40,7 +40,13 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// ```
     #[must_use]
     pub fn search_memory_map(&self, vaddr: VirtAddr) -> Option<MapRef<'_, T>> {
-        self.tree.find(vaddr)
+        self.find(vaddr)
+    }
+
+    /// As [`search_memory_map`](Self::search_memory_map), with this CPU's hint.
+    #[inline]
+    pub(super) fn find(&self, vaddr: VirtAddr) -> Option<MapRef<'_, T>> {
+        self.tree.find(vaddr, || self.hints.of(self.backend.cpu()))
     }
 
     /// The position, in address order, of the map that holds `vaddr`, or `None` where no map is. O(log n).
@@ -78,7 +84,7 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// ```
     #[must_use]
     pub fn translate_vaddr(&self, vaddr: VirtAddr) -> Option<PhysAddr> {
-        let map = self.tree.find(vaddr)?;
+        let map = self.find(vaddr)?;
         match map.backing() {
             Backing::Physical => map.translate(vaddr),
             Backing::Anonymous | Backing::Provided => match self.backend.entry(vaddr) {

@@ -2,11 +2,12 @@
 
 use core::fmt;
 
+use super::deferred::Deferred;
 use super::unfinished::Unfinished;
 use crate::asid::Asid;
 use crate::backend::PageTableBackend;
 use crate::map::Payload;
-use crate::tree::{Node, Tree};
+use crate::tree::{Hints, Node, Tree};
 
 /// One address space: its maps, its page table and its ASID.
 ///
@@ -30,7 +31,8 @@ use crate::tree::{Node, Tree};
 /// ```
 ///
 /// Verbs that change the layout take `&mut self`. Verbs that look, and [`populate`](Self::populate), take `&self` and
-/// may run on many CPUs at once. There is no lock inside: the kernel brings the one it likes.
+/// may run on many CPUs at once. There is no lock inside: the kernel brings the one it likes. [Deferred](Self::settle)
+/// verbs need it for writing only until the page table is edited, and flush while others read.
 ///
 /// Dropping a space removes all maps, flushes, and gives every frame of the page table back. It must not be active on
 /// any CPU then. It is not `Clone`: two owners of one page table would free it twice.
@@ -61,6 +63,8 @@ use crate::tree::{Node, Tree};
 /// | [`protect`] | as [`unmap`] | as [`unmap`]; not mapped; unknown permissions, write without read |
 /// | [`restrict`] | as [`protect`] | as [`unmap`]; write without read |
 /// | [`remap`] | as [`unmap`] | as [`unmap`]; not mapped; cannot grow; moves onto itself |
+/// | [`unmap_deferred`], [`protect_deferred`] | as the verb, without its flush | as the verb; out of nodes |
+/// | [`settle`] | O(tables taken out + frames), one flush | another CPU is at it |
 /// | [`unmap_into`], [`replace_memory_map_into`], [`remap_into`] | as the verb | as the verb |
 /// | [`populate`], [`populate_all`] | O(log n + touched) | misaligned, out of range; out of frames; unfinished, after a panic |
 /// | [`map`] | as [`add_memory_map`] and [`populate`] | as both: all or nothing |
@@ -91,6 +95,9 @@ use crate::tree::{Node, Tree};
 ///   flushes twice: [`remap`] onto pages whose frames the page table owns, as those must be gone first. Where
 ///   the format [breaks before it makes](crate::backend::radix::Format::BREAK_BEFORE_MAKE), each large leaf that is
 ///   split costs one more.
+/// - What deferred verbs have left is the space's own. All other verbs that take `&mut self` settle first, but for
+///   [`set_fault_around`](Self::set_fault_around) and [`allow_heap`]: by a flush before their own. So do [`populate`],
+///   [`prefault`], and a fault where something waits.
 /// - [`translate_vaddr`] and [`search_memory_map`] never disagree: maps do not overlap.
 /// - Maps that have become one are joined: adjacent, physically contiguous, with the same permissions, sharing and
 ///   memory type, and with payloads that join.
@@ -112,6 +119,9 @@ use crate::tree::{Node, Tree};
 /// [`remove_all_memory_maps`]: Self::remove_all_memory_maps
 /// [`protect`]: Self::protect
 /// [`restrict`]: Self::restrict
+/// [`unmap_deferred`]: Self::unmap_deferred
+/// [`protect_deferred`]: Self::protect_deferred
+/// [`settle`]: Self::settle
 /// [`remap`]: Self::remap
 /// [`remap_into`]: Self::remap_into
 /// [`populate`]: Self::populate
@@ -172,10 +182,14 @@ pub struct VirtualMemoryManager<B: PageTableBackend, T: Payload = ()> {
     pub(super) backend: B,
     /// The maps: ordered, disjoint, and joined where they can be.
     pub(super) tree: Tree<T>,
+    /// Where lookups were answered last. Edits leave them alone, and lookups check them.
+    pub(super) hints: Hints,
     /// The ASID that flushes name.
     pub(super) asid: Asid,
     /// Work that a verb has left behind when a panic ended it.
     pub(super) unfinished: Unfinished,
+    /// What deferred verbs have left to be settled. Below the page table, so that a payload is dropped behind it.
+    pub(super) deferred: Deferred<T>,
     /// How many edits of entries there were: tickets of before are stale. It never comes round.
     pub(super) epoch: u64,
     /// How many bytes of physical memory a fault maps.
@@ -237,8 +251,10 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         Self {
             backend,
             tree: Tree::new(),
+            hints: Hints::new(),
             asid: Asid::new(0),
             unfinished: Unfinished::Nothing,
+            deferred: Deferred::new(),
             epoch: 0,
             fault_around: B::PAGE_SIZE,
         }
@@ -249,9 +265,9 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// It is for early boot, when the heap itself must still be mapped. O(nodes), cannot fail; the nodes are the
     /// space's for good.
     ///
-    /// One node holds up to 62 maps. Two nodes hold no more: maps in two nodes need a third node above them. From three
-    /// nodes on, one is above the others. Each of the others holds 61 maps where maps are added in address order, and
-    /// about 45 where they come in random order.
+    /// One node holds up to 78 maps. Two nodes hold no more: maps in two nodes need a third node above them. From three
+    /// nodes on, one is above the others. Each of the others holds 77 maps where maps are added in address order, and
+    /// about 58 where they come in random order.
     ///
     /// ```
     /// # use kernel_vm::{backend::mock::NoPageTable, *};
@@ -282,8 +298,10 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         Self {
             backend,
             tree: Tree::fixed(nodes),
+            hints: Hints::new(),
             asid: Asid::new(0),
             unfinished: Unfinished::Nothing,
+            deferred: Deferred::new(),
             epoch: 0,
             fault_around: B::PAGE_SIZE,
         }
@@ -311,9 +329,34 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     }
 }
 
+#[cfg(all(test, feature = "alloc", target_has_atomic = "64", not(loom)))]
+impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
+    /// How many nodes the maps are in.
+    pub(crate) fn nodes(&self) -> usize {
+        self.tree.nodes()
+    }
+
+    /// Whether deferred verbs wait.
+    pub(crate) fn waits(&self) -> bool {
+        self.deferred.settling.is_due()
+    }
+
+    /// Tells `words` of the maps and their tree, and of what was deferred. The page table has a digest of its own.
+    pub(crate) fn digest(
+        &self,
+        words: &mut alloc::vec::Vec<u64>,
+        content: impl Fn(crate::map::MapRef<'_, T>) -> u64,
+    ) {
+        self.tree.digest(words, content);
+        words.push(u64::from(self.deferred.settling.is_due()));
+        words.push(u64::from(self.deferred.settling.is_any()));
+    }
+}
+
 impl<B: PageTableBackend, T: Payload> Drop for VirtualMemoryManager<B, T> {
-    /// Without maps and with nothing unfinished, the page table is empty.
+    /// Without maps, and with nothing deferred or unfinished, the page table is empty.
     fn drop(&mut self) {
+        self.settle_first();
         if self.tree.len() > 0 || self.unfinished != Unfinished::Nothing {
             drop(self.remove_all_memory_maps());
         }

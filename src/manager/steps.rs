@@ -60,6 +60,15 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         self.backend.unreserve(left);
         self.backend.retire(out, self.asid);
     }
+
+    /// Ends an edit of the page table as [`finish`](Self::finish) does, and leaves the rest of it to
+    /// [`settle`](Self::settle): whoever has cached a translation reaches the memory until then.
+    pub(super) fn defer(&mut self, left: B::Reserved, out: &Retired) {
+        self.epoch = self.epoch.wrapping_add(1);
+        // Before a hook can panic: from here on it is known that something waits.
+        self.deferred.add(out);
+        self.backend.unreserve(left);
+    }
 }
 
 /// The entries that `map` is to have, as one run; `None` where its memory comes page by page.

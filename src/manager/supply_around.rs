@@ -47,7 +47,7 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
         mut neighbour: impl FnMut(u64) -> Option<Frame>,
     ) -> Result<Done, Unsupplied> {
         let done = self.supply(ticket, frame)?;
-        let Some(map) = self.tree.find(ticket.page.start()) else {
+        let Some(map) = self.find(ticket.page.start()) else {
             return Ok(done);
         };
         for page in self.pages_around(map.vmarea(), ticket.page) {

@@ -3,8 +3,8 @@
 //! A map that moves, or whose neighbours are cut away, keeps its content: only the area beside it changes.
 
 use super::backing::Backing;
+use super::facts::Facts;
 use super::payload::Payload;
-use crate::attributes::Attributes;
 use crate::permissions::Permissions;
 
 /// The facts about a map that do not depend on its virtual addresses, and its payload.
@@ -13,12 +13,8 @@ pub(crate) struct Content<T> {
     /// The physical address of the first byte, or its offset in the kernel's object; the others follow in order. 0 for
     /// anonymous memory.
     pub(super) first: u64,
-    /// The kind of memory, which says what `first` means.
-    pub(super) backing: Backing,
-    /// The permissions and the memory type.
-    pub(super) attributes: Attributes,
-    /// The kernel's word on sharing, which the crate keeps and compares.
-    pub(super) is_shared: bool,
+    /// The kind of memory, which says what `first` means; permissions, memory type, and the kernel's word on sharing.
+    pub(super) facts: Facts,
     /// The kernel's own data.
     pub(super) payload: T,
 }
@@ -26,12 +22,12 @@ pub(crate) struct Content<T> {
 impl<T> Content<T> {
     /// The accesses that the map allows.
     pub(crate) const fn permissions(&self) -> Permissions {
-        self.attributes.permissions
+        self.facts.permissions()
     }
 
     /// Replaces the permissions; the memory type stays.
     pub(crate) const fn set_permissions(&mut self, permissions: Permissions) {
-        self.attributes.permissions = permissions;
+        self.facts = self.facts.allowing(permissions);
     }
 }
 
@@ -40,19 +36,17 @@ impl<T> Content<T> {
     pub(super) fn with_payload<U>(&self, payload: U) -> Content<U> {
         Content {
             first: self.first,
-            backing: self.backing,
-            attributes: self.attributes,
-            is_shared: self.is_shared,
+            facts: self.facts,
             payload,
         }
     }
 
     /// The address or offset of the byte `offset` bytes behind the first; `None` where that would overflow.
     pub(super) fn first_behind(&self, offset: u64) -> Option<u64> {
-        match self.backing {
-            Backing::Physical | Backing::Provided => self.first.checked_add(offset),
-            Backing::Anonymous => Some(0),
+        if self.facts.is(Backing::Anonymous) {
+            return Some(0);
         }
+        self.first.checked_add(offset)
     }
 }
 

@@ -38,7 +38,7 @@ impl<'a, T> MapRef<'a, T> {
     /// The kind of memory behind the map.
     #[must_use]
     pub const fn backing(self) -> Backing {
-        self.content.backing
+        self.content.facts.backing()
     }
 
     /// The physical memory that backs the map; see [`VirtualMemoryMap::pmarea`](super::VirtualMemoryMap::pmarea).
@@ -51,34 +51,34 @@ impl<'a, T> MapRef<'a, T> {
     /// [provided](Backing::Provided). O(1).
     #[must_use]
     pub fn offset_of(self, vaddr: VirtAddr) -> Option<u64> {
-        match self.content.backing {
-            Backing::Provided => self.behind(vaddr),
-            Backing::Physical | Backing::Anonymous => None,
+        if self.content.facts.is(Backing::Provided) {
+            return self.behind(vaddr);
         }
+        None
     }
 
     /// The accesses that the map allows, and to whom.
     #[must_use]
     pub const fn permissions(self) -> Permissions {
-        self.content.attributes.permissions
+        self.content.facts.permissions()
     }
 
     /// The memory type: how the hardware caches and orders accesses.
     #[must_use]
     pub const fn memory_type(self) -> MemoryType {
-        self.content.attributes.memory_type
+        self.content.facts.memory_type()
     }
 
     /// Permissions and memory type together, as a page-table entry has them.
     #[must_use]
     pub const fn attributes(self) -> Attributes {
-        self.content.attributes
+        self.content.facts.attributes()
     }
 
     /// Whether the kernel said that the map is shared.
     #[must_use]
     pub const fn is_shared(self) -> bool {
-        self.content.is_shared
+        self.content.facts.is_shared()
     }
 
     /// The kernel's own data, for as long as the space is borrowed.
@@ -89,20 +89,20 @@ impl<'a, T> MapRef<'a, T> {
 
     /// The physical address of the map's first byte, if its memory is physical.
     pub(crate) const fn first(self) -> Option<PhysAddr> {
-        match self.content.backing {
-            Backing::Physical => Some(PhysAddr::new(self.content.first)),
-            Backing::Anonymous | Backing::Provided => None,
+        if self.content.facts.is(Backing::Physical) {
+            return Some(PhysAddr::new(self.content.first));
         }
+        None
     }
 
     /// The physical address that `vaddr` leads to; `None` outside the map, or unless its memory is
     /// [physical](Backing::Physical): of other memory the page table alone knows. O(1), and no look at the page table.
     #[must_use]
     pub fn translate(self, vaddr: VirtAddr) -> Option<PhysAddr> {
-        match self.content.backing {
-            Backing::Physical => self.behind(vaddr).map(PhysAddr::new),
-            Backing::Anonymous | Backing::Provided => None,
+        if self.content.facts.is(Backing::Physical) {
+            return self.behind(vaddr).map(PhysAddr::new);
         }
+        None
     }
 
     fn behind(self, vaddr: VirtAddr) -> Option<u64> {
@@ -116,19 +116,23 @@ impl<T: Payload> MapRef<'_, T> {
     /// [`VirtualMemoryMap::can_join`](super::VirtualMemoryMap::can_join).
     #[must_use]
     pub fn can_join(self, right: MapRef<'_, T>) -> bool {
-        self.permissions() == right.permissions() && self.continues_in(right)
+        self.content.facts == right.content.facts && self.leads_on_in(right)
     }
 
     /// Whether `right` would continue this map if both had the same permissions. O(1), and one [`Payload::can_join`]
     /// when all else agrees.
+    pub(crate) fn continues_in(self, right: MapRef<'_, T>) -> bool {
+        self.content.facts.allowing(right.permissions()) == right.content.facts
+            && self.leads_on_in(right)
+    }
+
+    /// Whether `right` continues this map's addresses, memory and payload.
     ///
     /// The last test but one refuses two maps that cover all 2^64 bytes together: no area has that size.
-    pub(crate) fn continues_in(self, right: MapRef<'_, T>) -> bool {
+    #[inline]
+    fn leads_on_in(self, right: MapRef<'_, T>) -> bool {
         self.vmarea.next() == Some(right.vmarea.start())
-            && self.content.backing == right.content.backing
             && self.content.first_behind(self.vmarea.size() as u64) == Some(right.content.first)
-            && self.attributes().allowing(right.permissions()) == right.attributes()
-            && self.content.is_shared == right.content.is_shared
             && self.vmarea.hull(right.vmarea).is_ok()
             && self
                 .content
@@ -157,10 +161,10 @@ impl<T> fmt::Debug for MapRef<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MapRef")
             .field("vmarea", &self.vmarea)
-            .field("backing", &self.content.backing)
+            .field("backing", &self.content.facts.backing())
             .field("first", &format_args!("{:#x}", self.content.first))
-            .field("attributes", &self.content.attributes)
-            .field("is_shared", &self.content.is_shared)
+            .field("attributes", &self.content.facts.attributes())
+            .field("is_shared", &self.content.facts.is_shared())
             .finish_non_exhaustive()
     }
 }

@@ -6,6 +6,7 @@
 
 mod backing;
 mod content;
+mod facts;
 mod map_ref;
 mod payload;
 mod virtual_memory_map;

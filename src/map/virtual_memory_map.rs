@@ -4,6 +4,7 @@ use core::fmt;
 
 use super::backing::Backing;
 use super::content::Content;
+use super::facts::Facts;
 use super::map_ref::MapRef;
 use super::payload::Payload;
 use crate::addr::{PhysAddr, VirtAddr};
@@ -146,9 +147,11 @@ impl VirtualMemoryMap {
         }
         let content = Content {
             first,
-            backing,
-            attributes: Attributes::new(permissions, MemoryType::Normal),
-            is_shared,
+            facts: Facts::new(
+                backing,
+                Attributes::new(permissions, MemoryType::Normal),
+                is_shared,
+            ),
             payload: (),
         };
         Ok(Self { vmarea, content })
@@ -168,7 +171,7 @@ impl<T> VirtualMemoryMap<T> {
     /// Replaces the memory type. The rest of the map stays. O(1).
     #[must_use]
     pub fn with_memory_type(mut self, memory_type: MemoryType) -> Self {
-        self.content.attributes.memory_type = memory_type;
+        self.content.facts = self.content.facts.with_memory_type(memory_type);
         self
     }
 
@@ -190,7 +193,7 @@ impl<T> VirtualMemoryMap<T> {
     /// The kind of memory behind the map. O(1).
     #[must_use]
     pub const fn backing(&self) -> Backing {
-        self.content.backing
+        self.content.facts.backing()
     }
 
     /// The physical memory that backs the map, of the virtual area's size. `None` for maps that are backed otherwise.
@@ -203,25 +206,25 @@ impl<T> VirtualMemoryMap<T> {
     /// The accesses that the map allows, and to whom.
     #[must_use]
     pub const fn permissions(&self) -> Permissions {
-        self.content.attributes.permissions
+        self.content.facts.permissions()
     }
 
     /// The memory type: how the hardware caches and orders accesses.
     #[must_use]
     pub const fn memory_type(&self) -> MemoryType {
-        self.content.attributes.memory_type
+        self.content.facts.memory_type()
     }
 
     /// Permissions and memory type together, as a page-table entry has them.
     #[must_use]
     pub const fn attributes(&self) -> Attributes {
-        self.content.attributes
+        self.content.facts.attributes()
     }
 
     /// Whether the kernel said that the map is shared.
     #[must_use]
     pub const fn is_shared(&self) -> bool {
-        self.content.is_shared
+        self.content.facts.is_shared()
     }
 
     /// The kernel's own data.

@@ -24,13 +24,12 @@ impl<T> Leaf<T> {
         let wrong = wrong(self.low(), self.high());
         let fail = |holds: bool| if holds { Ok(()) } else { Err(wrong) };
         fail(self.len() > 0 && self.has_room_for(0))?;
-        fail((0..self.len()).all(|at| self.start(at) <= self.end(at)))?;
-        for at in 1..self.len() {
-            if self.end(at - 1) >= self.start(at) {
-                return Err(Violation::Unordered {
-                    left: self.area(at - 1),
-                    right: self.area(at),
-                });
+        fail(self.areas().all(|map| map.start() <= map.end()))?;
+        let mut rights = self.areas().skip(1);
+        let pairs = self.areas().zip(&mut rights);
+        for (left, right) in pairs {
+            if left.end() >= right.start() {
+                return Err(Violation::Unordered { left, right });
             }
         }
         fail(self.is_sound())

@@ -13,7 +13,6 @@
 //! ```
 
 use super::leaf::Leaf;
-use super::max_gap::pair;
 use super::room::Relief;
 use super::spot::Spot;
 use super::store::Tree;
@@ -53,12 +52,7 @@ impl<T: Payload> Tree<T> {
 
     /// Takes the first map of the tree out; `None` when there is none. O(log n).
     pub(crate) fn take_front(&mut self) -> Option<VirtualMemoryMap<T>> {
-        self.edit(0, |leaf, _| {
-            let old = leaf.gap_before(1);
-            let first = leaf.remove_at(0);
-            leaf.update_max_gap((old, 0), (0, 0));
-            first
-        })?
+        self.edit(0, |leaf, _| leaf.remove_at(0))?
     }
 
     /// Takes the first map that has a byte in `area` out, cut at the borders of `area`. O(log n).
@@ -108,15 +102,9 @@ impl<T: Payload> Leaf<T> {
             return high;
         }
         if low < start && end < last {
-            let middle = self.punch(at, area);
-            // One gap has come, of the area's size, and none has gone: the map filled it.
-            self.update_max_gap((0, 0), (area.size(), 0));
-            middle.into_iter().for_each(sink);
+            self.punch(at, area).into_iter().for_each(sink);
         } else if low >= start && last == end {
-            let old = self.gaps_at(at);
-            let whole = self.remove_at(at);
-            self.update_max_gap(old, (self.gap_before(at), 0));
-            whole.into_iter().for_each(sink);
+            self.remove_at(at).into_iter().for_each(sink);
         } else {
             self.cut_from(at, area, sink);
         }
@@ -135,39 +123,14 @@ impl<T: Payload> Leaf<T> {
         sink: &mut impl FnMut(VirtualMemoryMap<T>),
     ) {
         let (start, end) = (area.start().get(), area.end().get());
-        // The maps at `from..to` lie inside whole. The map before them may lose its tail, the map behind its head.
-        let from = first + usize::from(self.start(first) < start);
-        let mut to = from;
-        while to < self.len() && self.end(to) <= end {
-            to += 1;
+        let mut at = first;
+        if self.start(at) < start {
+            self.cut_tail(at, start).into_iter().for_each(&mut *sink);
+            at = self.after(at);
         }
-        let before = self.gap_before(first);
-        let old = match to - first {
-            0 => (before, 0),
-            1 => pair(before, self.gap_before(to)),
-            // Of three gaps and more, only the largest is looked for: two of them may be as large.
-            _ => {
-                let largest = self.max_gap_in(first..to + 1);
-                (largest, largest)
-            }
-        };
-        if first < from {
-            self.cut_tail(first, start).into_iter().for_each(&mut *sink);
+        at = self.drain_through(at, end, &mut *sink);
+        if self.start(at) <= end && self.has(at) {
+            self.cut_head(at, end + 1).into_iter().for_each(sink);
         }
-        if to == from + 1 {
-            self.remove_at(from).into_iter().for_each(&mut *sink);
-        } else {
-            self.drain(from..to, &mut *sink);
-        }
-        if from < self.len() && self.start(from) <= end {
-            self.cut_head(from, end + 1).into_iter().for_each(sink);
-        }
-        // All gaps in the area are one gap now; a map that stays at `first` has a gap before it as well.
-        let after = if first == from {
-            (self.gap_before(from), 0)
-        } else {
-            self.gaps_at(first)
-        };
-        self.update_max_gap(old, after);
     }
 }

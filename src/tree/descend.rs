@@ -82,7 +82,7 @@ impl<T> Tree<T> {
                         .or(before);
                     node = inner.child(at)?;
                 }
-                NodeKind::Leaf(leaf) => match leaf.lower_bound(addr).checked_sub(1) {
+                NodeKind::Leaf(leaf) => match leaf.before(leaf.lower_bound(addr)) {
                     Some(left) => return leaf.get(left),
                     None => return before.and_then(last),
                 },
@@ -116,7 +116,7 @@ fn last<T>(mut node: &Node<T>) -> Option<MapRef<'_, T>> {
     loop {
         match &node.0 {
             NodeKind::Inner(inner) => node = inner.child(inner.len().checked_sub(1)?)?,
-            NodeKind::Leaf(leaf) => return leaf.get(leaf.len().checked_sub(1)?),
+            NodeKind::Leaf(leaf) => return leaf.get(leaf.last()?),
             NodeKind::Spare(_) => return None,
         }
     }

@@ -9,9 +9,7 @@ impl<T: Payload> Tree<T> {
     /// Nothing may be in the way. Takes no node. O(log n).
     pub(crate) fn extend(&mut self, last: VirtAddr, end: VirtAddr) {
         self.edit(last.get(), |leaf, at| {
-            let old = leaf.gap_before(at + 1);
             leaf.set_end(at, end.get());
-            leaf.update_max_gap((old, 0), (leaf.gap_before(at + 1), 0));
         });
         if let Some(next) = end.checked_add(1) {
             self.join_at(next);

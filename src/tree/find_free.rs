@@ -67,20 +67,15 @@ impl FreeSearch {
 
     /// The area between two maps of `node`. A gap at the window's border counts for the part inside.
     fn inside<T>(&self, node: &Node<T>) -> Option<MemoryArea> {
-        let (start, end) = (self.within.start().get(), self.within.end().get());
         match &node.0 {
             NodeKind::Leaf(leaf) => {
-                // The gaps that overlap the window: one before each map from the window's start to its end.
-                let range = leaf.lower_bound(start).max(1)..leaf.lower_bound(end) + 1;
-                let wide = leaf
-                    .spans(range)
-                    .filter(|&(end, start)| start - end > self.size);
+                let wide = leaf.gaps_of(leaf.lines_in(self.within), self.size);
                 self.first(wide, |(end, start)| self.between(end + 1, start - 1))
             }
             NodeKind::Inner(inner) => {
                 // The copies in this node decide which children are read at all.
                 let wide = inner
-                    .max_gaps_in(inner.search(start)..inner.search(end) + 1)
+                    .max_gaps_in(inner.children_in(self.within))
                     .filter(|&(_, gap)| gap >= self.size);
                 self.first(wide, |(at, _)| self.at_child(inner, at))
             }

@@ -6,26 +6,30 @@ use core::sync::atomic::{AtomicU8, AtomicUsize};
 use super::path::Path;
 use crate::area::MemoryArea;
 
-/// How many hints a tree has, so that as many CPUs can remember a hit each.
-const HINTS: usize = 4;
+/// How many pairs of hints a space has. A pair takes two cache lines side by side, which CPUs fetch together.
+///
+/// These are half a KiB in every space, beside the three frames of its smallest page table. With fewer, more CPUs of a
+/// large machine share a hint; with more, many small processes pay for what few large ones need.
+const PAIRS: usize = 4;
+
+/// How many hints there are, so that as many CPUs can remember a hit each.
+const HINTS: usize = 2 * PAIRS;
 
 /// How many misses in a row are remembered after a hit.
 const TRUST: u8 = 3;
 
-/// The least distance between the stacks of two CPUs, as a power of two of bytes.
-const STACK_BITS: u32 = 14;
-
 /// The last hits. A hint is only ever a guess: whoever follows it checks that the map it finds there holds the address,
 /// so edits need not care, and a mixture of two hints does no harm.
 ///
-/// There are a few of them, each on a cache line of its own, and a lookup picks one by the address of its stack. So
-/// CPUs that look up at once seldom write to one line, without a lock, a CPU's number or `&mut`. The choice is a guess:
-/// two CPUs may share a hint, and a deep call may pick another.
-pub(super) struct Hints([Hint; HINTS]);
+/// There are a few of them, each on a cache line of its own, and a lookup takes that of the CPU it runs on. So CPUs
+/// that look up at once seldom write to one line, without a lock or `&mut`. Where the number of a CPU is a guess, or
+/// there are more CPUs than hints, two CPUs may share one: that costs time and nothing else.
+#[repr(align(128))]
+pub(crate) struct Hints([Hint; HINTS]);
 
 /// One hint: the bounds of a map as they were when a lookup found it, and the path to it.
 #[repr(align(64))]
-pub(super) struct Hint {
+pub(crate) struct Hint {
     /// The first byte of the map.
     start: AtomicUsize,
     /// The size of the map in bytes, less one.
@@ -39,21 +43,17 @@ pub(super) struct Hint {
 
 impl Hints {
     /// Hints that no lookup has set. They cover the byte at address 0, and lead to the first map.
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self([const { Hint::new() }; HINTS])
     }
 
-    /// The hint for whoever runs on this stack.
+    /// The hint of the CPU with this number. CPUs share a pair only from the fifth on, and a hint from the ninth on: a
+    /// line that is fetched because its neighbour was costs lookups up to a tenth, a hint that two CPUs write costs
+    /// half.
     #[inline]
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "a remainder of the number of hints"
-    )]
-    pub(super) fn mine(&self) -> &Hint {
-        let here = 0_u8;
-        let stack = core::ptr::from_ref(&here).addr() >> STACK_BITS;
-        // All bits count: stacks lie at multiples of anything from 16 KiB to 8 MiB.
-        &self.0[(stack.wrapping_mul(0x9e37_79b9) >> 27) % HINTS]
+    #[expect(clippy::indexing_slicing, reason = "less than the number of hints")]
+    pub(crate) const fn of(&self, cpu: usize) -> &Hint {
+        &self.0[cpu % PAIRS * 2 + cpu / PAIRS % 2]
     }
 }
 

@@ -7,17 +7,17 @@
 //! - each child has a map at least, and all children are equally high;
 //! - `highs` at a position is below `lows` at the next;
 //! - `max_gaps` at 0 has no gap before it: that one belongs to a node above, or to none;
-//! - `count` and `max_gap` are the sum and the largest of the arrays, so the node above reads no array.
+//! - `count` is the sum of `counts`, and `line_gaps` are the largest of eight gaps each: the node above reads few values.
 
 use core::ops::Range;
 
 use arrayvec::ArrayVec;
 
-use super::keys::{self, Keys};
-use super::max_gap::MaxGap;
+use super::keys::{self, Keys, LINE};
 use super::owned::Owned;
 use super::size::{INNER, INNER_LINES};
 use super::summary::{Summarize, Summary};
+use crate::area::MemoryArea;
 
 /// Up to INNER children of type `N` in address order, and the facts by which a descent chooses among them.
 ///
@@ -34,8 +34,8 @@ pub(super) struct Inner<N: 'static> {
     counts: [usize; INNER],
     /// The children, whose memory the node owns.
     children: ArrayVec<Owned<N>, INNER>,
-    /// The largest of `max_gaps`.
-    max_gap: MaxGap,
+    /// The largest of each line of `max_gaps`.
+    line_gaps: [usize; INNER_LINES],
     /// The sum of `counts`.
     count: usize,
 }
@@ -49,7 +49,7 @@ impl<N: Summarize> Inner<N> {
             max_gaps: [0; INNER],
             counts: [0; INNER],
             children: ArrayVec::new_const(),
-            max_gap: MaxGap::new(),
+            line_gaps: [0; INNER_LINES],
             count: 0,
         }
     }
@@ -61,8 +61,8 @@ impl<N: Summarize> Inner<N> {
     }
 
     /// The largest gap between two maps of the subtree, in bytes. O(1).
-    pub(super) const fn max_gap(&self) -> usize {
-        self.max_gap.get()
+    pub(super) fn max_gap(&self) -> usize {
+        self.line_gaps.iter().copied().fold(0, usize::max)
     }
 
     /// How many maps the subtree has. O(1).
@@ -112,6 +112,24 @@ impl<N: Summarize> Inner<N> {
         self.max_gaps.get(at).copied().unwrap_or(0)
     }
 
+    /// The positions of the children whose gaps overlap `window`, inside them or before them. A window that reaches past all
+    /// maps needs no search on that side.
+    #[inline]
+    pub(super) fn children_in(&self, window: MemoryArea) -> Range<usize> {
+        let (start, end) = (window.start().get(), window.end().get());
+        let first = if start <= self.low() {
+            0
+        } else {
+            self.search(start)
+        };
+        let behind = if self.high() <= end {
+            self.len()
+        } else {
+            self.search(end) + 1
+        };
+        first..behind
+    }
+
     /// The positions in `range` that have a child, each with the largest gap inside or before that child.
     #[inline]
     pub(super) fn max_gaps_in(
@@ -121,11 +139,6 @@ impl<N: Summarize> Inner<N> {
         let range = range.start..range.end.min(self.len());
         let gaps = self.max_gaps.get(range.clone()).unwrap_or_default();
         range.zip(gaps.iter().copied())
-    }
-
-    /// The largest gap inside or before each child.
-    pub(super) fn max_gaps(&self) -> &[usize] {
-        self.max_gaps.get(..self.len()).unwrap_or_default()
     }
 
     /// How many maps each child has: their partial sums are ranks.
@@ -164,6 +177,7 @@ impl<N: Summarize> Inner<N> {
             keys::insert(&mut self.lows, at, [usize::MAX], len);
             keys::insert(&mut self.max_gaps, at, [0], len);
             keys::insert(&mut self.counts, at, [0], len);
+            self.measure_all();
             self.refresh(at);
         } else {
             debug_assert!(false, "no room was made for a child");
@@ -183,7 +197,7 @@ impl<N: Summarize> Inner<N> {
         if let Some(gap) = self.child(at).map(|child| child.summary().max_gap) {
             self.set_max_gap(at, gap);
         }
-        self.max_gap = MaxGap::of(self.scan_max_gap());
+        self.measure_all();
         Some(child)
     }
 
@@ -225,7 +239,8 @@ impl<N: Summarize> Inner<N> {
 
     /// Whether the keys and the largest gap agree with the node's own arrays. For audits.
     pub(super) fn is_sound(&self) -> bool {
-        self.highs.is_sound(self.len()) && self.max_gap.is_sound(self.max_gaps().iter().copied())
+        let lines = self.max_gaps.chunks(LINE).map(largest);
+        self.highs.is_sound(self.len()) && lines.eq(self.line_gaps)
     }
 
     /// Sets the largest gap of the child at `at`, from the largest gap `inside` it and the gap before it. The node's
@@ -239,23 +254,23 @@ impl<N: Summarize> Inner<N> {
                 .saturating_sub(1),
             None => 0,
         };
-        let new = inside.max(between);
-        let Some(gap) = self.max_gaps.get_mut(at) else {
-            return;
-        };
-        let old = core::mem::replace(gap, new);
-        // The usual case: an edit below has not changed the child's largest gap.
-        if old == new {
-            return;
+        if let Some(gap) = self.max_gaps.get_mut(at) {
+            *gap = inside.max(between);
         }
-        let mut gap = self.max_gap;
-        gap.update((old, 0), (new, 0), || self.scan_max_gap());
-        self.max_gap = gap;
+        let line = at - at % LINE;
+        if let (Some(gaps), Some(place)) = (
+            self.max_gaps.get(line..line + LINE),
+            self.line_gaps.get_mut(at / LINE),
+        ) {
+            *place = largest(gaps);
+        }
     }
 
-    /// The largest gap of all children, by a scan. The gaps of children that are not there are 0.
-    fn scan_max_gap(&self) -> usize {
-        self.max_gaps.iter().copied().fold(0, usize::max)
+    /// Makes the largest gap of each line true again. O(1).
+    fn measure_all(&mut self) {
+        let lines = self.max_gaps.chunks(LINE).map(largest);
+        let places = self.line_gaps.iter_mut();
+        places.zip(lines).for_each(|(place, gap)| *place = gap);
     }
 
     /// Moves the children from `at` on to the front of `right`, which has room. O(1) for each child that moves.
@@ -282,4 +297,10 @@ impl<N: Summarize> Inner<N> {
             self.refresh(at);
         }
     }
+}
+
+/// The largest of some gaps; those of children that are not there are 0.
+#[inline]
+fn largest(gaps: &[usize]) -> usize {
+    gaps.iter().copied().fold(0, usize::max)
 }

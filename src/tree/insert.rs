@@ -4,7 +4,7 @@
 //! before may take it at its end. Only then is room made, by nodes that were set aside.
 
 use super::leaf::Leaf;
-use super::node::NodeKind;
+use super::node::{Node, NodeKind};
 use super::room::Relief;
 use super::store::Tree;
 use crate::error::MapError;
@@ -29,23 +29,22 @@ impl<T: Payload> Tree<T> {
     /// Adds a map that the leaf of its address has not taken.
     ///
     /// # Errors
-    /// The errors of [`add`](Self::add). Without nodes, the leaf before may still take the map.
+    /// The errors of [`add`](Self::add).
     #[cold]
     fn add_elsewhere(
         &mut self,
         map: VirtualMemoryMap<T>,
     ) -> Result<(), (MapError, VirtualMemoryMap<T>)> {
+        // No node is needed where the map goes to the end of the leaf before, so that is tried first.
+        let mut new = Some(map);
+        self.insert_before(&mut new);
+        let Some(map) = new else { return Ok(()) };
         match self.reserve_insert(map.vmarea()) {
             Ok(()) => {
                 self.insert(map, Relief::Redistribute);
                 Ok(())
             }
-            Err(error) => {
-                // No node is needed where the map goes to the end of the leaf before, so that is tried as well.
-                let mut new = Some(map);
-                self.insert_before(&mut new);
-                new.map_or(Ok(()), |map| Err((error, map)))
-            }
+            Err(error) => Err((error, map)),
         }
     }
 
@@ -72,7 +71,16 @@ impl<T: Payload> Tree<T> {
         let Some(area) = new.as_ref().map(VirtualMemoryMap::vmarea) else {
             return;
         };
-        let edges = self.edit(area.start().get(), |leaf, at| leaf.insert_joined(new, at));
+        let start = area.start().get();
+        if let Some(Node(NodeKind::Leaf(leaf))) = self.root.as_deref_mut() {
+            // A single leaf: there is no map elsewhere to join with, and no node above to be kept true.
+            leaf.insert_joined(new, leaf.lower_bound(start));
+            return;
+        }
+        let edges = self.edit(start, |leaf, at| {
+            let at = leaf.insert_joined(new, at)?;
+            Some(leaf.edges(at))
+        });
         self.join_edges(area, edges.flatten());
     }
 
@@ -89,7 +97,8 @@ impl<T: Payload> Tree<T> {
         let before = is_first.then(|| self.predecessor(start)).flatten();
         if let Some(before) = before.map(MapRef::vmarea) {
             let edges = self.edit(before.end().get(), |leaf, at| {
-                leaf.insert_joined(new, at + 1)
+                let at = leaf.insert_joined(new, leaf.after(at))?;
+                Some(leaf.edges(at))
             });
             self.join_edges(area, edges.flatten());
         }
@@ -115,7 +124,3 @@ impl<T> Tree<T> {
         self.edit(start, |leaf, at| leaf.insert_apart(at, map));
     }
 }
-
-impl<T> Leaf<T> {}
-
-impl<T: Payload> Leaf<T> {}

@@ -78,7 +78,7 @@ impl<'a, T> Iterator for Iter<'a, T> {
         loop {
             if let Some((leaf, at)) = &mut self.leaf {
                 if let Some(map) = leaf.get(*at) {
-                    *at += 1;
+                    *at = leaf.after(*at);
                     self.left = self.left.saturating_sub(1);
                     return Some(map);
                 }

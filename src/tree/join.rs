@@ -11,6 +11,7 @@
 //! Backward is for a leaf A above FULL. Both remove one map, and let the other grow over it: between the two edits the
 //! removed map's memory belongs to no map, but no foreign code runs in between.
 
+use super::leaf::Leaf;
 use super::store::Tree;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
@@ -74,9 +75,7 @@ impl<T: Payload> Tree<T> {
     fn join_forward(&mut self, left: MemoryArea, right: MemoryArea) {
         let gone = self.take_at(right);
         self.edit(left.end().get(), |leaf, at| {
-            let old = leaf.gap_before(at + 1);
             leaf.set_end(at, right.end().get());
-            leaf.update_max_gap((old, 0), (leaf.gap_before(at + 1), 0));
         });
         drop(gone);
     }
@@ -87,12 +86,10 @@ impl<T: Payload> Tree<T> {
             // The left map's content stays: its payload is the one that grows. The right map's leaves with `content`.
             let (area, mut content) = map.into_parts();
             self.edit(right.start().get(), |leaf, at| {
-                let old = leaf.gap_before(at);
                 leaf.set_start(at, area.start().get());
                 if let Some(place) = leaf.content_mut(at) {
                     core::mem::swap(place, &mut content);
                 }
-                leaf.update_max_gap((old, 0), (leaf.gap_before(at), 0));
                 content
             })
         });
@@ -101,10 +98,6 @@ impl<T: Payload> Tree<T> {
 
     /// Removes the map whose area is `area`.
     fn take_at(&mut self, area: MemoryArea) -> Option<VirtualMemoryMap<T>> {
-        self.edit(area.start().get(), |leaf, at| {
-            let (old, gone) = (leaf.gaps_at(at), leaf.remove_at(at));
-            leaf.update_max_gap(old, (leaf.gap_before(at), 0));
-            gone
-        })?
+        self.edit(area.start().get(), Leaf::remove_at)?
     }
 }

@@ -43,12 +43,6 @@ impl<const B: usize> Keys<B> {
         line * LINE + below(&self.lines[line], addr)
     }
 
-    /// The answer of [`search`](Self::search) for a node with no more than one line in use: the pilot is not read.
-    #[inline]
-    pub(super) fn search_first_line(&self, addr: usize) -> usize {
-        self.lines.first().map_or(0, |line| below(line, addr))
-    }
-
     /// All keys in order, those behind the length as well.
     #[inline]
     pub(super) fn all(&self) -> &[usize] {
@@ -104,13 +98,17 @@ impl<const B: usize> Keys<B> {
     }
 }
 
-/// How many keys are less than `addr`, the last one not counted. A sum: no branch depends on a key.
+/// How many keys are less than `addr`, the last one not counted. No branch depends on a key.
 #[inline]
-fn below<const N: usize>(keys: &[usize; N], addr: usize) -> usize {
-    keys.iter()
-        .take(N - 1)
-        .map(|&key| usize::from(key < addr))
-        .sum()
+pub(super) fn below(keys: &[usize], addr: usize) -> usize {
+    let (line, more) = keys.split_at(keys.len().min(LINE).saturating_sub(1));
+    let mut below = line.iter().map(|&key| usize::from(key < addr)).sum();
+    // A sum of eight is a population count to the compiler, which it takes pains to do with vectors. So of more keys
+    // than seven, the others are a choice each.
+    for (number, &key) in (LINE..keys.len()).zip(more) {
+        below = if key < addr { number } else { below };
+    }
+    below
 }
 
 /// Inserts `new` at `at` into the first `len` of `values`. Without room, nothing changes.

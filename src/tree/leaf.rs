@@ -1,44 +1,53 @@
-//! A leaf: maps in address order, their ends apart from the rest.
+//! A leaf: maps in address order, in lines that have free slots of their own.
 //!
-//! The methods here keep ends and records in step. The largest gap is the caller's to keep true, by
-//! [`update_max_gap`](Leaf::update_max_gap): an edit of several steps looks at its gaps once, before and after.
+//! ```text
+//! halves     0         1          0         1         ..
+//! pilot    0x4fff    0x8fff     0xefff    0xefff    MAX     last key of each half of a line: a search compares a half
+//! lines   |A| |B| . |C| | | .  |D|E| | . | | | | .   ..     16 slots; an edit moves maps of one line at most
+//! gaps          0x3000               0x1000          0      the largest gap before a map of the line
+//! ```
 //!
-//! Positions that have no map read as a map at the last address: `start` and `end` answer `usize::MAX`. So a caller may
-//! ask for the position behind the last map, as a search answers it, and compares without a test for the length.
+//! A position is a line and a slot in it, as one number: `line × SLOTS + slot`. Maps that follow each other need not have
+//! positions that do: [`after`](Leaf::after) and [`before`](Leaf::before) lead from one to the next. Lines in use come
+//! first, and each has a map in its first slot. An insert may move maps to other positions, and answers where the new
+//! map is. A removal moves none of the maps before it.
 //!
-//! Payloads may panic when they split or are dropped. No method drops a payload, or asks it, before ends and records
-//! agree; guards see to those that hand maps to foreign code.
-
-use core::ops::Range;
+//! The position behind the last map reads as a map at the last address: `start` and `end` answer `usize::MAX`. So a
+//! caller may ask for it, as a search answers it, and compares without a test for the length.
+//!
+//! Payloads may panic when they split or are dropped. No method drops a payload, or asks it, before the leaf is in
+//! order; guards see to those that hand maps to foreign code.
 
 use arrayvec::ArrayVec;
 
-use super::keys::{Keys, LINE};
-use super::max_gap::{MaxGap, Pair, pair};
-use super::size::{FULL, LEAF, LEAF_LINES};
+use super::keys::{LINE, below};
+use super::line::{BEHIND, Line, Mask, next, previous};
+use super::size::{FULL, HALVES, LEAF, LEAF_LINES, SLOTS};
 use crate::area::MemoryArea;
 use crate::error::MapError;
-use crate::map::{Content, MapRef, Payload, VirtualMemoryMap};
+use crate::map::{Content, MapRef, Payload};
 
 /// Up to LEAF maps in address order, disjoint. Between edits there are FULL at most.
 ///
-/// Position `at` of `ends` and of `records` is about one map. All addresses are the first or last byte of a map, both
-/// included, so a map that ends at the last address is nothing special.
+/// All addresses are the first or last byte of a map, both included, so a map that ends at the last address is nothing
+/// special. Lines that are not in use read as maps at the last address.
 pub(super) struct Leaf<T> {
-    /// The last byte of each map: the keys of a search, which reads nothing else.
-    ends: Keys<LEAF_LINES>,
-    /// The first byte and the content of each map.
-    records: ArrayVec<Record<T>, LEAF>,
-    /// The largest gap between two maps of this leaf, in bytes.
-    max_gap: MaxGap,
-}
-
-/// A map without its last byte, which is a key of the leaf.
-struct Record<T> {
-    /// The first byte.
-    start: usize,
-    /// The facts that do not depend on the map's addresses, and the payload.
-    content: Content<T>,
+    /// The last key of each half of a line, which leads a search to the half.
+    pub(super) pilot: [[usize; HALVES]; LEAF_LINES],
+    /// The last byte of each map, by slots: the keys of a search, which reads no more of a leaf until it has a slot.
+    pub(super) ends: [[usize; SLOTS]; LEAF_LINES],
+    /// The first byte of each map.
+    pub(super) starts: [[usize; SLOTS]; LEAF_LINES],
+    /// What else is known of each map, for the lines that were in use once.
+    pub(super) contents: ArrayVec<Option<Content<T>>, LEAF>,
+    /// The largest gap before a map of each line, and behind another map of the leaf, in bytes.
+    pub(super) gaps: [usize; LEAF_LINES],
+    /// Which slots of each line are in use.
+    pub(super) masks: [Mask; LEAF_LINES],
+    /// How many maps there are.
+    pub(super) len: u8,
+    /// How many lines are in use.
+    pub(super) used: u8,
 }
 
 impl<T> Leaf<T> {
@@ -46,9 +55,14 @@ impl<T> Leaf<T> {
     #[inline(always)]
     pub(super) const fn new() -> Self {
         Self {
-            ends: Keys::new(),
-            records: ArrayVec::new_const(),
-            max_gap: MaxGap::new(),
+            pilot: [[usize::MAX; HALVES]; LEAF_LINES],
+            ends: [[usize::MAX; SLOTS]; LEAF_LINES],
+            starts: [[usize::MAX; SLOTS]; LEAF_LINES],
+            contents: ArrayVec::new_const(),
+            gaps: [0; LEAF_LINES],
+            masks: [0; LEAF_LINES],
+            len: 0,
+            used: 0,
         }
     }
 
@@ -61,47 +75,115 @@ impl<T> Leaf<T> {
     /// How many maps the leaf has.
     #[inline]
     pub(super) fn len(&self) -> usize {
-        self.records.len()
+        usize::from(self.len)
     }
 
-    /// The largest gap between two maps of the leaf, in bytes. O(1).
-    pub(super) const fn max_gap(&self) -> usize {
-        self.max_gap.get()
-    }
-
-    /// The position of the first map that does not end before `addr`. When all do, the answer is the length, or the
-    /// last position of a leaf at its capacity. O(1), without a branch.
+    /// The position of the first map that does not end before `addr`. When all do, the answer is a position without a
+    /// map, or the last position of a leaf at its capacity. O(1), without a branch.
     ///
     /// A lookup can do with that: it checks that the map there holds `addr`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn search(&self, addr: usize) -> usize {
-        self.ends.search(addr)
+        let half = below(self.pilot.as_flattened(), addr) * LINE;
+        let keys = self.ends.as_flattened().get(half..half + LINE);
+        half + below(keys.unwrap_or_default(), addr)
     }
 
-    /// The position of the first map that does not end before `addr`; the length when all do. A map at `addr` is, or
-    /// would be inserted, there. O(1).
+    /// The position of the first map that does not end before `addr`; one without a map when all do. A map at `addr`
+    /// is, or would be inserted, there. O(1).
     #[inline]
     pub(super) fn lower_bound(&self, addr: usize) -> usize {
         let at = self.search(addr);
-        if self.end(at) < addr {
-            self.len()
-        } else {
-            at.min(self.len())
+        if self.end(at) < addr { LEAF } else { at }
+    }
+
+    /// Which slots are in use in the line of `at`.
+    #[inline]
+    pub(super) fn mask(&self, at: usize) -> Mask {
+        self.masks.get(at / SLOTS).copied().unwrap_or(0)
+    }
+
+    /// Whether there is a map at `at`.
+    #[inline]
+    pub(super) fn has(&self, at: usize) -> bool {
+        self.mask(at) >> (at % SLOTS) & 1 == 1
+    }
+
+    /// The position of the map behind the one at `at`; one without a map behind the last.
+    #[inline]
+    pub(super) fn after(&self, at: usize) -> usize {
+        let line = at - at % SLOTS;
+        line + next(self.mask(at), at % SLOTS + 1).min(SLOTS)
+    }
+
+    /// The position of the map before `at`, where a map is or would be inserted; `None` for the first.
+    #[inline]
+    pub(super) fn before(&self, at: usize) -> Option<usize> {
+        if let Some(slot) = previous(self.mask(at), at % SLOTS) {
+            return Some(at - at % SLOTS + slot);
         }
+        let line = (at / SLOTS).checked_sub(1)? * SLOTS;
+        Some(line + previous(self.mask(line), BEHIND)?)
+    }
+
+    /// Whether the map at `at` is the first of the leaf, and whether it is the last.
+    #[inline]
+    pub(super) fn edges(&self, at: usize) -> (bool, bool) {
+        (at == 0, !self.has(self.after(at)))
+    }
+
+    /// The position of the last map.
+    #[inline]
+    pub(super) fn last(&self) -> Option<usize> {
+        self.before(usize::from(self.used) * SLOTS)
+    }
+
+    /// How many maps come before position `at`.
+    pub(super) fn rank(&self, at: usize) -> usize {
+        let count = |mask: Mask| mask.count_ones() as usize;
+        let lines = self.masks.iter().take(at / SLOTS);
+        let here = self.mask(at) & ((1 << (at % SLOTS)) - 1);
+        lines.copied().map(count).sum::<usize>() + count(here)
+    }
+
+    /// The position of the map with `rank` maps before it; one without a map when there are not that many.
+    pub(super) fn nth(&self, rank: usize) -> usize {
+        self.positions().nth(rank).unwrap_or(LEAF)
+    }
+
+    /// The positions of all maps, in order.
+    fn positions(&self) -> impl Iterator<Item = usize> {
+        (0..LEAF).filter(|&at| self.has(at))
+    }
+
+    /// The areas of all maps, in order.
+    pub(super) fn areas(&self) -> impl Iterator<Item = MemoryArea> {
+        self.positions().map(|at| self.area(at))
     }
 
     /// The first byte of the map at `at`; `usize::MAX` when there is none.
     #[inline]
     pub(super) fn start(&self, at: usize) -> usize {
-        self.records
-            .get(at)
-            .map_or(usize::MAX, |record| record.start)
+        let start = self.starts.as_flattened().get(at);
+        start.copied().unwrap_or(usize::MAX)
     }
 
     /// The last byte of the map at `at`; `usize::MAX` when there is none.
     #[inline]
     pub(super) fn end(&self, at: usize) -> usize {
-        self.ends.get(at).unwrap_or(usize::MAX)
+        let end = self.ends.as_flattened().get(at);
+        end.copied().unwrap_or(usize::MAX)
+    }
+
+    /// The last byte of the map before `at`, in a line that is in use. For the first map of all, the answer leaves no gap.
+    ///
+    /// A free slot reads as an empty map behind the one before it, so the slot before is asked, in use or not.
+    #[inline]
+    pub(super) fn end_before(&self, at: usize) -> usize {
+        match at.checked_sub(1) {
+            Some(before) => self.end(before),
+            None => self.start(0).wrapping_sub(1),
+        }
     }
 
     /// The first byte of the first map.
@@ -110,10 +192,11 @@ impl<T> Leaf<T> {
         self.start(0)
     }
 
-    /// The last byte of the last map.
+    /// The last byte of the last map; `usize::MAX` when there is none.
     #[inline]
     pub(super) fn high(&self) -> usize {
-        self.end(self.len().saturating_sub(1))
+        // The last slot of the last line, in use or not, reads so; without a line there is no such position.
+        self.end((usize::from(self.used) * SLOTS).wrapping_sub(1))
     }
 
     /// The area of the map at `at`.
@@ -122,26 +205,41 @@ impl<T> Leaf<T> {
         MemoryArea::bounds(self.start(at), self.end(at))
     }
 
+    /// The content of the map at `at`.
+    #[inline]
+    fn content(&self, at: usize) -> Option<&Content<T>> {
+        self.contents.get(at)?.as_ref()
+    }
+
+    /// The content of the map at `at`, to be changed.
+    #[inline]
+    pub(super) fn content_mut(&mut self, at: usize) -> Option<&mut Content<T>> {
+        self.contents.get_mut(at)?.as_mut()
+    }
+
+    /// The line of this number, to be changed; `None` for one that was not in use yet. Whoever changes it keeps the pilot
+    /// and the gaps true.
+    #[inline]
+    pub(super) fn line(&mut self, line: usize) -> Option<Line<'_, T>> {
+        let slots = line * SLOTS..(line + 1) * SLOTS;
+        Some(Line {
+            ends: self.ends.get_mut(line)?,
+            starts: self.starts.get_mut(line)?,
+            contents: self.contents.get_mut(slots)?.try_into().ok()?,
+            mask: self.masks.get_mut(line)?,
+        })
+    }
+
     /// The map at `at`.
     #[inline]
     pub(super) fn get(&self, at: usize) -> Option<MapRef<'_, T>> {
-        let record = self.records.get(at)?;
-        let area = MemoryArea::bounds(record.start, self.end(at));
-        Some(MapRef::new(area, &record.content))
+        self.view_at(at, self.area(at))
     }
 
     /// The map at `at` as it would be at `area`: for a look at a map before it grows.
     #[inline]
     pub(super) fn view_at(&self, at: usize, area: MemoryArea) -> Option<MapRef<'_, T>> {
-        Some(MapRef::new(area, &self.records.get(at)?.content))
-    }
-
-    /// Whether the keys are in order and the largest gap is true. For audits.
-    pub(super) fn is_sound(&self) -> bool {
-        self.ends.is_sound(self.len())
-            && self
-                .max_gap
-                .is_sound((1..self.len()).map(|at| self.gap_before(at)))
+        Some(MapRef::new(area, self.content(at)?))
     }
 
     /// Checks that no map of the leaf has a byte in `area`, whose start is or would be at position `at`.
@@ -150,7 +248,7 @@ impl<T> Leaf<T> {
     /// [`MapError::Overlap`] with the first map in the way.
     #[inline]
     pub(super) fn check_free(&self, area: MemoryArea, at: usize) -> Result<(), MapError> {
-        if at < self.len() && self.start(at) <= area.end().get() {
+        if self.start(at) <= area.end().get() && self.has(at) {
             return Err(MapError::Overlap {
                 existing: self.area(at),
             });
@@ -158,259 +256,64 @@ impl<T> Leaf<T> {
         Ok(())
     }
 
-    /// The map that holds `addr`. O(1); a leaf of one line of keys is searched without its pilot.
-    #[inline]
+    /// The map that holds `addr`. O(1), without a branch but for whether there is one.
+    #[inline(always)]
     pub(super) fn find(&self, addr: usize) -> Option<MapRef<'_, T>> {
-        let at = if self.len() <= LINE {
-            self.ends.search_first_line(addr)
-        } else {
-            self.search(addr)
-        };
-        self.find_at(at, addr)
+        self.find_at(self.search(addr), addr)
     }
 
     /// The map at `at`, if it holds `addr`. Any position may be asked for: hints and searches guess.
     #[inline]
     pub(super) fn find_at(&self, at: usize, addr: usize) -> Option<MapRef<'_, T>> {
-        if self.start(at) <= addr && addr <= self.end(at) {
-            self.get(at)
+        let (start, end) = (self.start(at), self.end(at));
+        if start <= addr && addr <= end {
+            self.view_at(at, MemoryArea::bounds(start, end))
         } else {
             None
         }
     }
 
-    /// The bytes between the map at `at` and the map before it in the leaf; 0 for the first map and behind the last.
-    #[inline]
-    pub(super) fn gap_before(&self, at: usize) -> usize {
-        match at.checked_sub(1) {
-            Some(left) if at < self.len() => self
-                .start(at)
-                .saturating_sub(self.end(left))
-                .saturating_sub(1),
-            _ => 0,
-        }
+    /// Whether pilot, lines and gaps agree. For audits.
+    pub(super) fn is_sound(&self) -> bool {
+        let used = usize::from(self.used);
+        let masks = self.masks.iter();
+        self.positions().count() == self.len()
+            && masks.clone().take(used).all(|mask| mask & 1 == 1)
+            && masks.skip(used).all(|&mask| mask == 0)
+            && (0..LEAF).all(|at| self.is_sound_at(at))
+            && self.ends.iter().map(pilots).eq(self.pilot)
+            && (0..LEAF_LINES).all(|line| self.gaps.get(line) == Some(&self.gap_of(line)))
     }
 
-    /// The two addresses around each gap before the maps at `range`: the last byte of the map before, and the first
-    /// byte of the map. A search for free space filters them without looking at records' contents.
-    ///
-    /// The range begins at 1 or later: the first map has no map before it in the leaf.
-    #[inline]
-    pub(super) fn spans(
-        &self,
-        range: Range<usize>,
-    ) -> impl DoubleEndedIterator<Item = (usize, usize)> {
-        let range = range.start..range.end.min(self.len());
-        let before = range.start.saturating_sub(1)..range.end.saturating_sub(1);
-        let ends = self.ends.all().get(before).unwrap_or_default();
-        let records = self.records.get(range).unwrap_or_default();
-        let starts = records.iter().map(|record| record.start);
-        ends.iter().copied().zip(starts)
-    }
-
-    /// The largest of the gaps before the maps at `range`, in bytes. O(range).
-    pub(super) fn max_gap_in(&self, range: Range<usize>) -> usize {
-        range.map(|at| self.gap_before(at)).max().unwrap_or(0)
-    }
-
-    /// The gaps on both sides of the map at `at`, the larger first: those that change when the map does.
-    #[inline]
-    pub(super) fn gaps_at(&self, at: usize) -> Pair {
-        pair(self.gap_before(at), self.gap_before(at + 1))
-    }
-
-    /// Keeps the largest gap true after an edit. `before` and `after` are the two largest of the gaps that it changed.
-    /// O(1), or a scan where neither remembered gap helps ([`MaxGap::update`]).
-    #[inline]
-    pub(super) fn update_max_gap(&mut self, before: Pair, after: Pair) {
-        let mut gap = self.max_gap;
-        gap.update(before, after, || self.scan_max_gap());
-        self.max_gap = gap;
-    }
-
-    /// Makes the largest gap true again by a scan, whatever has changed.
-    pub(super) fn recompute_max_gap(&mut self) {
-        self.max_gap = MaxGap::of(self.scan_max_gap());
-    }
-
-    /// The largest gap in the leaf, by a scan without branches: of each start less the end before, one more than the
-    /// gap.
-    fn scan_max_gap(&self) -> usize {
-        let steps = self
-            .records
-            .iter()
-            .skip(1)
-            .zip(self.ends.all())
-            .map(|(record, end)| record.start.wrapping_sub(*end));
-        steps.fold(1, usize::max) - 1
-    }
-
-    /// Moves the first byte of the map at `at`. The content stays.
-    #[inline]
-    pub(super) fn set_start(&mut self, at: usize, start: usize) {
-        if let Some(record) = self.records.get_mut(at) {
-            record.start = start;
-        }
-    }
-
-    /// Moves the last byte of the map at `at`. The content stays.
-    #[inline]
-    pub(super) fn set_end(&mut self, at: usize, end: usize) {
-        self.ends.set(at, end);
-    }
-
-    /// The content of the map at `at`, to be changed.
-    #[inline]
-    pub(super) fn content_mut(&mut self, at: usize) -> Option<&mut Content<T>> {
-        self.records.get_mut(at).map(|record| &mut record.content)
-    }
-
-    /// Inserts a map at `at`. The caller has made room; without room, the map would be dropped.
-    #[inline]
-    pub(super) fn insert_at(&mut self, at: usize, area: MemoryArea, content: Content<T>) {
-        let len = self.len();
-        let start = area.start().get();
-        if at <= len
-            && self
-                .records
-                .try_insert(at, Record { start, content })
-                .is_ok()
-        {
-            self.ends.insert(at, [area.end().get()], len);
+    /// Whether a slot in use has a map, and a free one reads as it should. For audits.
+    fn is_sound_at(&self, at: usize) -> bool {
+        let (start, end) = (self.start(at), self.end(at));
+        let reads = if at / SLOTS < usize::from(self.used) {
+            self.has(at) || end == self.end_before(at) && start == end.wrapping_add(1)
         } else {
-            debug_assert!(false, "no room was made for a map");
-        }
-    }
-
-    /// Inserts two maps at `at`, and shifts the ends once. The caller has made room for both.
-    #[inline]
-    pub(super) fn insert_two_at(&mut self, at: usize, maps: [(MemoryArea, Content<T>); 2]) {
-        let len = self.len();
-        let ends = maps.each_ref().map(|(area, _)| area.end().get());
-        let [left, right] = maps.map(|(area, content)| Record {
-            start: area.start().get(),
-            content,
-        });
-        let inserted = len + 2 <= LEAF
-            && self.records.try_insert(at, right).is_ok()
-            && self.records.try_insert(at, left).is_ok();
-        debug_assert!(inserted, "no room was made for two maps");
-        if inserted {
-            self.ends.insert(at, ends, len);
-        }
-    }
-
-    /// Removes the map at `at`.
-    #[inline]
-    pub(super) fn remove_at(&mut self, at: usize) -> Option<VirtualMemoryMap<T>> {
-        let (end, len) = (self.end(at), self.len());
-        let Record { start, content } = self.records.pop_at(at)?;
-        self.ends.remove(at..at + 1, len);
-        let area = MemoryArea::bounds(start, end);
-        Some(VirtualMemoryMap::from_parts(area, content))
-    }
-
-    /// Removes the last map of a leaf that is in no tree any more. Its largest gap is left as it was.
-    #[inline]
-    pub(super) fn pop(&mut self) -> Option<VirtualMemoryMap<T>> {
-        let end = self.high();
-        let Record { start, content } = self.records.pop()?;
-        self.ends.remove(self.len()..self.len() + 1, self.len() + 1);
-        let area = MemoryArea::bounds(start, end);
-        Some(VirtualMemoryMap::from_parts(area, content))
-    }
-
-    /// Removes the maps at `range`, and hands them to `sink` in order. When `sink` panics, the maps that it has not got
-    /// are dropped, and the leaf is in order.
-    pub(super) fn drain(&mut self, range: Range<usize>, mut sink: impl FnMut(VirtualMemoryMap<T>)) {
-        let len = self.len();
-        let ends = Leftover {
-            ends: &mut self.ends,
-            range: range.clone(),
-            len,
+            start == usize::MAX && end == usize::MAX
         };
-        for (at, record) in (range.start..).zip(self.records.drain(range)) {
-            let end = ends.ends.get(at).unwrap_or(usize::MAX);
-            let area = MemoryArea::bounds(record.start, end);
-            sink(VirtualMemoryMap::from_parts(area, record.content));
-        }
-    }
-
-    /// Moves the maps from `at` on to the front of `right`, which has room. Both largest gaps are scanned.
-    pub(super) fn move_tail(&mut self, at: usize, right: &mut Self) {
-        let mut to = 0;
-        self.drain(at..self.len(), |map| {
-            let (area, content) = map.into_parts();
-            right.insert_at(to, area, content);
-            to += 1;
-        });
-        self.recompute_max_gap();
-        right.recompute_max_gap();
-    }
-
-    /// Moves the first `count` maps to the end of `left`, which has room. Both largest gaps are scanned.
-    pub(super) fn move_head(&mut self, count: usize, left: &mut Self) {
-        let mut at = left.len();
-        self.drain(0..count.min(self.len()), |map| {
-            let (area, content) = map.into_parts();
-            left.insert_at(at, area, content);
-            at += 1;
-        });
-        self.recompute_max_gap();
-        left.recompute_max_gap();
+        reads && self.content(at).is_some() == self.has(at)
     }
 }
 
 impl<T: Payload> Leaf<T> {
-    /// Whether the map at `at` continues the map before it, so that both are to be one.
+    /// Whether the map at `at` and the next are to be one.
     #[inline]
-    pub(super) fn joins(&self, at: usize) -> bool {
-        let Some(left) = at.checked_sub(1) else {
-            return false;
-        };
+    pub(super) fn joins_next(&self, at: usize) -> bool {
+        let next = self.after(at);
         // Most neighbours lie apart: the rest of them is not even read.
-        self.start(at) == self.end(left).wrapping_add(1)
-            && match (self.get(left), self.get(at)) {
+        self.start(next) == self.end(at).wrapping_add(1)
+            && match (self.get(at), self.get(next)) {
                 (Some(left), Some(right)) => left.can_join(right),
                 _ => false,
             }
     }
-
-    /// Joins the map at `at` with the map before it, if it continues that.
-    #[inline]
-    pub(super) fn join(&mut self, at: usize) {
-        if self.joins(at) {
-            self.swallow(at..at + 1);
-        }
-    }
-
-    /// Lets the map before `range`, of one or two maps, grow over the maps there.
-    ///
-    /// The maps are dropped last, when the leaf is in order: their payloads may panic.
-    #[inline]
-    pub(super) fn swallow(&mut self, range: Range<usize>) {
-        let (before, len) = (range.start.wrapping_sub(1), self.len());
-        let end = self.end(range.end - 1);
-        let gone: ArrayVec<Record<T>, 2> = self.records.drain(range.clone()).take(2).collect();
-        self.ends.remove(range, len);
-        self.set_end(before, end);
-        drop(gone);
-    }
 }
 
-/// The ends of maps that are leaving by [`Leaf::drain`]. They go when the maps have gone, even by a panic.
-struct Leftover<'a> {
-    /// The leaf's keys, which a sink's maps are still read from.
-    ends: &'a mut Keys<LEAF_LINES>,
-    /// The positions of the maps that leave.
-    range: Range<usize>,
-    /// How many maps the leaf had before.
-    len: usize,
-}
-
-impl Drop for Leftover<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        self.ends.remove(self.range.clone(), self.len);
-    }
+/// The last key of each half of a line.
+#[inline]
+pub(super) const fn pilots(ends: &[usize; SLOTS]) -> [usize; HALVES] {
+    let [_, _, _, _, _, _, _, one, .., other] = ends;
+    [*one, *other]
 }

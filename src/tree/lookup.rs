@@ -15,27 +15,36 @@ use crate::addr::VirtAddr;
 use crate::map::MapRef;
 
 impl<T> Tree<T> {
-    /// The map that holds `addr`. O(log n), with a few loads for each level if a hint is right.
+    /// The map that holds `addr`. O(log n), with a few loads for each level if a hint is right. `hint` answers this CPU's,
+    /// where one is worth it.
+    ///
+    /// A single leaf is searched as quickly without a hint as with one: that is done where the lookup is asked for.
     #[inline]
-    pub(crate) fn find(&self, addr: VirtAddr) -> Option<MapRef<'_, T>> {
-        let addr = addr.get();
-        let root = match &self.root.as_deref()?.0 {
-            NodeKind::Inner(inner) => inner,
-            // A single leaf is searched as quickly without a hint as with one.
-            NodeKind::Leaf(leaf) => return leaf.find(addr),
-            NodeKind::Spare(_) => return None,
-        };
-        let hint = self.hints.mine();
-        if let Some(map) = follow(root, hint, addr) {
-            return Some(map);
+    pub(crate) fn find<'h>(
+        &self,
+        addr: VirtAddr,
+        hint: impl FnOnce() -> &'h Hint,
+    ) -> Option<MapRef<'_, T>> {
+        match &self.root.as_deref()?.0 {
+            NodeKind::Leaf(leaf) => leaf.find(addr.get()),
+            NodeKind::Inner(root) => {
+                let hint = hint();
+                follow(root, hint, addr.get()).or_else(|| find_below(root, hint, addr.get()))
+            }
+            NodeKind::Spare(_) => None,
         }
-        let (map, path) = search(root, addr)?;
-        // Setting a hint writes to a line that other CPUs may read: it is not done for every miss.
-        if hint.miss(addr) {
-            hint.set(map.vmarea(), path);
-        }
-        Some(map)
     }
+}
+
+/// The map below `root` that holds `addr`, where this CPU's hint does not lead to it.
+#[inline(never)]
+fn find_below<'a, T>(root: &'a Inner<Node<T>>, hint: &Hint, addr: usize) -> Option<MapRef<'a, T>> {
+    let (map, path) = search(root, addr)?;
+    // Setting a hint writes to a line that other CPUs may read: it is not done for every miss.
+    if hint.miss(addr) {
+        hint.set(map.vmarea(), path);
+    }
+    Some(map)
 }
 
 /// The map below `root` that `hint` leads to, if that map holds `addr`.

@@ -3,8 +3,8 @@
 //! They go to the pool, not to the heap: a verb of several steps may want them again for its next split.
 //!
 //! ```text
-//! sparse       inner [A 30 maps, B 16 maps, C 60 maps]     B is a quarter full
-//! merged       inner [A 46 maps,            C 60 maps]     46 of 64 is three quarters at most; B's memory is spare
+//! sparse       inner [A 30 maps, B 20 maps, C 70 maps]     B is a quarter full
+//! merged       inner [A 50 maps,            C 70 maps]     50 of 80 is three quarters at most; B's memory is spare
 //! ```
 //!
 //! A node is merged only when an edit has made it sparse, so the cost of a merge falls on the edits that led to it.
@@ -19,6 +19,8 @@ use super::store::Tree;
 /// of a node at most. O(1).
 ///
 /// Not a full node: the next insert would split it again. So a sparse node may stay where both neighbours are fuller.
+#[cold]
+#[inline(never)]
 pub(super) fn merge_sparse<T>(inner: &mut Inner<Node<T>>, at: usize, pool: &mut Pool<T>) {
     let Some((len, capacity)) = inner.child(at).map(|child| (child.len(), child.capacity())) else {
         return;
@@ -62,16 +64,27 @@ impl<T> Tree<T> {
     }
 
     /// Removes the root while it is an empty leaf, or replaces it by its child while it has one only. O(log n).
+    #[inline]
     pub(super) fn collapse_root(&mut self) {
-        while let Some(root) = &mut self.root {
-            let child = match &mut root.0 {
-                NodeKind::Inner(inner) if inner.len() == 1 => inner.remove_at(0),
-                NodeKind::Leaf(leaf) if leaf.len() == 0 => None,
-                _ => return,
-            };
-            let old = core::mem::replace(&mut self.root, child);
-            old.into_iter().for_each(|old| self.pool.give(old));
+        let is_over = |root: &Node<T>| match &root.0 {
+            NodeKind::Inner(inner) => inner.len() == 1,
+            NodeKind::Leaf(leaf) => leaf.len() == 0,
+            NodeKind::Spare(_) => false,
+        };
+        while self.root.as_deref().is_some_and(is_over) {
+            self.replace_root();
         }
+    }
+
+    /// Replaces the root by its first child, or removes it if it is a leaf.
+    #[cold]
+    fn replace_root(&mut self) {
+        let child = match self.root.as_deref_mut() {
+            Some(Node(NodeKind::Inner(inner))) => inner.remove_at(0),
+            _ => None,
+        };
+        let old = core::mem::replace(&mut self.root, child);
+        old.into_iter().for_each(|old| self.pool.give(old));
     }
 }
 

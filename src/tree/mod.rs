@@ -3,10 +3,12 @@
 //! # A leaf and an inner node
 //!
 //! ```text
-//! leaf A  position      0        1        2     3 ..= 63
-//!         ends       0x1fff   0x4fff   0x8fff     MAX     last byte of each map; a search reads these alone
-//!         records    0x1000   0x2000   0x8000      -      first byte of each map, and its content
-//!         max_gap    0x3000                               the largest gap between two maps: 0x5000 to 0x7fff
+//! leaf    slots          0 .. 7   8 .. 15  |  0 .. 7   8 .. 15  |        five lines of 16 slots, some of them free
+//!         pilot          0x4fff   0x8fff   |  0xefff   0xefff   |  MAX   last key of each half of a line
+//!         ends           last byte of each map: a search compares the pilot, then eight of these
+//!         starts         first byte of each map
+//!         contents       what else is known of each map
+//!         gaps               0x3000        |       0x1000       |   0    the largest gap before a map of the line
 //!
 //! inner   position      0        1     2 ..= 31
 //!         highs      0x8fff   0xefff     MAX              last byte of each child's last map; searched as ends are
@@ -14,21 +16,24 @@
 //!         counts          3        2       0              how many maps each child has
 //!         max_gaps   0x3000   0x2000       0              the largest gap inside the child, or before it
 //!         children   leaf A   leaf B       -              where each child is
-//!         max_gap    0x3000                               the largest of max_gaps
+//!         line_gaps  0x3000                               the largest of each eight max_gaps
 //!         count           5                               the sum of counts
 //! ```
 //!
-//! Each field serves one question:
-//! - `ends` and `highs` find an address. They stand in lines of eight keys, one cache line each, and a pilot repeats
-//!   the
+//! Each part serves one question:
+//! - `ends` and `highs` find an address. They stand in lines of eight keys, one cache line each, and a pilot repeats the
 //!   last key of each line. So a search compares the pilot, then one line, without a branch ([`keys`]).
-//! - `records` and `lows` tell whether the map found there begins early enough, and how wide the gap before it is.
+//! - `starts` and `lows` tell whether the map found there begins early enough, and how wide the gap before it is.
+//! - Free slots let an edit move few maps, or none: a map that comes takes a free slot near by ([`line`]).
 //! - `counts` turn an address into a rank, and back: a rank is a position among all maps of the tree.
-//! - `max_gaps` find free space: a subtree whose largest gap is too small is passed over. The gap between two children
-//!   belongs to the right one. `max_gap` remembers the runner-up as well, so most edits need no scan ([`max_gap`]).
+//! - `gaps` and `max_gaps` find free space: lines and subtrees whose largest gap is too small are passed over. The gap
+//!   between two children belongs to the right one.
 //!
-//! A position, unlike a rank, counts inside one node. An inner node keeps copies of facts about its children, so a
-//! descent reads no child that it does not enter. Whoever changes a child has the copy made again (`Inner::refresh`).
+//! A position, unlike a rank, is a place inside one node, and positions of a leaf may have no map. An inner node keeps
+//! copies of facts about its children, so a descent reads no child that it does not enter. Whoever changes a child has
+//! the copy made again (`Inner::refresh`).
+//!
+//! A tree of few maps is one leaf: it has no copies to keep, and lookups take no hint. So a leaf is wide.
 //!
 //! # One cut, step by step
 //!
@@ -52,8 +57,8 @@
 //! # Costs
 //!
 //! For n maps: a lookup, a rank, the map at a rank, a neighbour and a free area are O(log n). An edit is O(log n), and
-//! O(1) more for each map that it touches. A step of an iterator is O(1). A node is of fixed size: shifting its maps,
-//! or scanning its gaps, is O(1) by that measure, and at most 64 elements.
+//! O(1) more for each map that it touches. A step of an iterator is O(1). A node is of fixed size: shifting maps
+//! of one line, or scanning its gaps, is O(1) by that measure, and at most 16 elements.
 //!
 //! # Where nodes come from
 //!
@@ -82,7 +87,6 @@
 
 // The sizes of nodes, and the parts that they are made of.
 mod keys;
-mod max_gap;
 mod size;
 mod summary;
 
@@ -94,6 +98,10 @@ mod heap;
 mod heap;
 mod inner;
 mod leaf;
+mod leaf_edit;
+mod leaf_gaps;
+mod leaf_lines;
+mod line;
 mod node;
 mod owned;
 mod pool;
@@ -109,6 +117,11 @@ mod lookup;
 mod path;
 mod rank;
 mod store;
+
+#[cfg(all(test, feature = "alloc", not(loom)))]
+pub(crate) mod digest;
+#[cfg(test)]
+mod leaf_model;
 
 // Reservations: room for an edit, before anything changes.
 mod needed;
@@ -130,10 +143,13 @@ mod protect;
 mod scratch;
 mod shift;
 mod split_map;
+mod waiting;
 
 pub(crate) use drop_all::drop_all;
+pub(crate) use hint::Hints;
 pub use node::Node;
 pub(crate) use room::Relief;
 pub(crate) use scratch::Scratch;
 pub(crate) use spot::Spot;
 pub(crate) use store::Tree;
+pub(crate) use waiting::Waiting;

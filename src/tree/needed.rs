@@ -17,7 +17,6 @@ use super::size::{FULL, INNER, LEAF};
 use super::store::Tree;
 use crate::area::MemoryArea;
 use crate::error::MapError;
-use crate::map::MapRef;
 
 /// How many maps that come in order find room in a leaf that was split in halves, before the next split.
 const HALF: usize = LEAF / 2 - 1;
@@ -26,15 +25,18 @@ const HALF: usize = LEAF / 2 - 1;
 const INNER_HALF: usize = INNER / 2 - 1;
 
 impl<T> Tree<T> {
-    /// How many nodes it takes at most to add all of `maps` by splits, in address order or the reverse. O(1) for each
-    /// map, and O(log n) for each leaf that one of them belongs to.
+    /// How many nodes it takes at most to add maps at all of `areas`, which ascend, by splits, in address order or the
+    /// reverse. O(1) for each map, and O(log n) for each leaf that one of them belongs to.
     ///
     /// # Errors
     /// [`MapError::Overlap`] with the map of this tree that is in the way of the first that cannot be added.
-    pub(super) fn needed_for(&self, maps: &Self) -> Result<usize, MapError> {
+    pub(super) fn needed_for(
+        &self,
+        areas: impl Iterator<Item = MemoryArea>,
+    ) -> Result<usize, MapError> {
         let last = self.root.as_deref().map(Node::high);
         let (mut needed, mut split) = (0, 0);
-        let mut areas = maps.iter().map(MapRef::vmarea).peekable();
+        let mut areas = areas.peekable();
         while let Some(area) = areas.next() {
             let start = area.start().get();
             let Some((leaf, at)) = self.leaf(start) else {

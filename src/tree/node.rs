@@ -29,10 +29,6 @@ pub struct Node<T: 'static = ()>(pub(super) NodeKind<T>);
 
 /// The three uses of a node's memory. The tag has a byte of its own, so that a lookup needs one comparison to read it.
 #[repr(u8)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a spare node's memory is for a leaf or an inner node"
-)]
 pub(super) enum NodeKind<T: 'static> {
     /// A node in a pool, or about to be used; it links to the next spare node of its pool.
     Spare(Option<Owned<Node<T>>>),
@@ -106,27 +102,27 @@ impl<T> Node<T> {
         }
     }
 
-    /// The position of `addr` in the node: that of a map in a leaf, that of a child in an inner node.
-    pub(super) fn position_for(&self, addr: usize) -> usize {
+    /// How many maps of a leaf, or children of an inner node, come before `addr`.
+    pub(super) fn rank(&self, addr: usize) -> usize {
         match &self.0 {
-            NodeKind::Leaf(leaf) => leaf.lower_bound(addr),
+            NodeKind::Leaf(leaf) => leaf.rank(leaf.lower_bound(addr)),
             NodeKind::Inner(inner) => inner.position_for(addr),
             NodeKind::Spare(_) => 0,
         }
     }
 
-    /// Moves the maps or children from `at` on to the front of `right`: a node of the same kind with room, or a spare
-    /// node, which becomes one of that kind.
-    pub(super) fn split_into(&mut self, at: usize, right: &mut Self) {
-        if matches!(right.0, NodeKind::Spare(_)) {
-            right.0 = match self.0 {
-                NodeKind::Leaf(_) => NodeKind::Leaf(Leaf::new()),
-                _ => NodeKind::Inner(Inner::new()),
-            };
+    /// Moves all maps or children but the first `kept` to the front of `right`: a node of the same kind with room, or a
+    /// spare node, which becomes one of that kind.
+    pub(super) fn split_into(&mut self, kept: usize, right: &mut Self) {
+        // A statement each: a choice between the two would be made on the stack.
+        match (&self.0, &right.0) {
+            (NodeKind::Leaf(_), NodeKind::Spare(_)) => right.0 = NodeKind::Leaf(Leaf::new()),
+            (NodeKind::Inner(_), NodeKind::Spare(_)) => right.0 = NodeKind::Inner(Inner::new()),
+            _ => {}
         }
         match (&mut self.0, &mut right.0) {
-            (NodeKind::Leaf(left), NodeKind::Leaf(right)) => left.move_tail(at, right),
-            (NodeKind::Inner(left), NodeKind::Inner(right)) => left.move_tail(at, right),
+            (NodeKind::Leaf(left), NodeKind::Leaf(right)) => left.move_tail(kept, right),
+            (NodeKind::Inner(left), NodeKind::Inner(right)) => left.move_tail(kept, right),
             _ => {}
         }
     }
@@ -134,8 +130,7 @@ impl<T> Node<T> {
     /// Moves all maps or children to the end of `left`, a node of the same kind with room. The node is empty then.
     pub(super) fn merge_into(&mut self, left: &mut Self) {
         match (&mut self.0, &mut left.0) {
-            // No leaf has more than LEAF maps: all of them move.
-            (NodeKind::Leaf(right), NodeKind::Leaf(left)) => right.move_head(LEAF, left),
+            (NodeKind::Leaf(right), NodeKind::Leaf(left)) => right.move_head(right.len(), left),
             (NodeKind::Inner(right), NodeKind::Inner(left)) => right.merge_into(left),
             _ => {}
         }

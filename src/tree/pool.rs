@@ -46,6 +46,12 @@ impl<T> Pool<T> {
         pool
     }
 
+    /// How many nodes there are.
+    #[cfg(all(test, feature = "alloc", not(loom)))]
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
     /// Fills the pool up to `needed` spare nodes. O(nodes that are missing).
     ///
     /// # Errors

@@ -55,8 +55,16 @@ impl<T: Payload> Tree<T> {
         while let Some(area) = rest {
             let (start, end) = (area.start().get(), area.end().get());
             let spot = core::mem::replace(&mut spot, Spot::Roomy);
-            let span = self.edit_at(spot, start, |leaf, at| leaf.protect(area, at, change));
-            let Some((low, high)) = span else { return };
+            // Before the edit: a leaf that becomes sparse is merged, and may be the only one then.
+            let is_alone = self.is_leaf();
+            let span = self.edit_at(spot, start, |leaf, at| {
+                leaf.protect(area, at, change);
+                (leaf.low(), leaf.high())
+            });
+            // A single leaf has joined what there was to join.
+            let Some((low, high)) = span.filter(|_| !is_alone) else {
+                return;
+            };
             // The leaf's first and last map may have become one with a map of the leaf beside it.
             if start <= low {
                 self.join_at(VirtAddr::new(low));
@@ -70,12 +78,11 @@ impl<T: Payload> Tree<T> {
 }
 
 impl<T: Payload> Leaf<T> {
-    /// Changes the leaf's share of `area`, whose start is or would be at `first`. Answers the leaf's
-    /// first and last byte.
+    /// Changes the leaf's share of `area`, whose start is or would be at `first`.
     ///
     /// Two cases have short ways of their own: an area inside one map, and an area that is one whole map. No gap
     /// changes in any case, so the largest stays.
-    fn protect(&mut self, area: MemoryArea, first: usize, change: impl Change) -> (usize, usize) {
+    fn protect(&mut self, area: MemoryArea, first: usize, change: impl Change) {
         let (start, end) = (area.start().get(), area.end().get());
         let (low, high) = (self.start(first), self.end(first));
         if low < start && end < high {
@@ -91,20 +98,21 @@ impl<T: Payload> Leaf<T> {
         } else {
             self.protect_maps(area, first, change);
         }
-        (self.low(), self.high())
     }
 
     /// Gives the map at `at` its permissions, and joins it with its neighbours.
+    ///
+    /// The payloads of both neighbours are asked before one is swallowed, and dropped when the leaf is in order.
     #[inline]
     fn protect_whole(&mut self, at: usize, change: impl Change) {
         if let Some(content) = self.content_mut(at) {
             set(content, change);
         }
-        let (left, right) = (self.joins(at), self.joins(at + 1));
-        let gone = at + usize::from(!left)..at + 1 + usize::from(right);
-        if !gone.is_empty() {
-            self.swallow(gone);
-        }
+        let left = self.before(at).filter(|&left| self.joins_next(left));
+        let right = self.joins_next(at).then_some(at);
+        let behind = right.and_then(|at| self.swallow_next(at));
+        let here = left.and_then(|left| self.swallow_next(left));
+        drop((here, behind));
     }
 
     /// Changes any part of any number of maps: each map that differs is cut at the borders of `area`,
@@ -112,26 +120,31 @@ impl<T: Payload> Leaf<T> {
     fn protect_maps(&mut self, area: MemoryArea, first: usize, change: impl Change) {
         let (start, end) = (area.start().get(), area.end().get());
         let mut at = first;
-        while at < self.len() && self.start(at) <= end {
+        while self.start(at) <= end && self.has(at) {
             if self
                 .content_mut(at)
                 .is_some_and(|content| changes(change, content.permissions()))
             {
                 // The part before the area stays as it is; the part inside is the next map.
                 if self.start(at) < start {
-                    self.split_map(at, start);
-                    at += 1;
+                    at = self.split_map(at, start).unwrap_or(at);
                 }
                 if self.end(at) > end {
-                    self.split_map(at, end + 1);
+                    let behind = self.split_map(at, end + 1);
+                    at = behind.and_then(|behind| self.before(behind)).unwrap_or(at);
                 }
                 self.content_mut(at)
                     .into_iter()
                     .for_each(|content| set(content, change));
             }
-            at += 1;
+            at = self.after(at);
         }
         // From the last to the first, so that a join does not move the maps that are still to be looked at.
-        (first..=at).rev().for_each(|right| self.join(right));
+        while let Some(left) = self.before(at).filter(|_| self.start(at) >= start) {
+            if self.joins_next(left) {
+                drop(self.swallow_next(left));
+            }
+            at = left;
+        }
     }
 }

@@ -34,7 +34,7 @@ impl<T> Tree<T> {
                     }
                     node = inner.child(at)?;
                 }
-                NodeKind::Leaf(leaf) => return leaf.get(index),
+                NodeKind::Leaf(leaf) => return leaf.get(leaf.nth(index)),
                 NodeKind::Spare(_) => return None,
             }
         }
@@ -51,7 +51,7 @@ impl<T> Tree<T> {
                     before += inner.counts().iter().take(at).sum::<usize>();
                     node = inner.child(at);
                 }
-                NodeKind::Leaf(leaf) => return before + leaf.lower_bound(addr),
+                NodeKind::Leaf(leaf) => return before + leaf.rank(leaf.lower_bound(addr)),
                 NodeKind::Spare(_) => return before,
             }
         }
@@ -71,7 +71,7 @@ impl<T> Tree<T> {
                 }
                 NodeKind::Leaf(leaf) => {
                     let at = leaf.search(addr.get());
-                    return leaf.find_at(at, addr.get()).map(|_| before + at);
+                    return leaf.find_at(at, addr.get()).map(|_| before + leaf.rank(at));
                 }
                 NodeKind::Spare(_) => return None,
             }

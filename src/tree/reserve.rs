@@ -37,8 +37,9 @@ impl<T> Tree<T> {
     pub(crate) fn reserve_cut(&mut self, area: MemoryArea) -> Result<Spot, MapError> {
         let (start, end) = (area.start().get(), area.end().get());
         if let Some((leaf, at, path)) = self.leaf_with_path(start) {
-            let punches = leaf.start(at) < start && end < leaf.end(at);
-            if end < leaf.high() && path.is_whole() && (!punches || leaf.has_room_for(1)) {
+            let is_here = self.is_leaf() || end < leaf.high() && path.is_whole();
+            let has_room = leaf.has_room_for(1) || leaf.start(at) >= start || leaf.end(at) <= end;
+            if is_here && has_room {
                 return Ok(Spot::At(path));
             }
         }
@@ -84,8 +85,10 @@ impl<T> Tree<T> {
         let is_inside = |map: MemoryArea| area.contains_area(map);
         let leaf = self.leaf(border).map(|(leaf, _)| leaf);
         let gone = leaf.map(|leaf| {
-            let inside = (0..leaf.len()).filter(|&at| is_inside(leaf.area(at)));
-            (inside.count(), leaf.len())
+            (
+                leaf.areas().filter(|&map| is_inside(map)).count(),
+                leaf.len(),
+            )
         });
         gone.is_some_and(|(gone, len)| gone > 0 && gone < len)
     }
@@ -122,7 +125,7 @@ impl<T> Tree<T> {
             if fits { 0 } else { splits(FULL + growth) }
         } else {
             // This leaf takes the maps that come. If it may lose all it has, another leaf does, which may be full.
-            let stays = new.end().get() < leaf.high() || at == len;
+            let stays = new.end().get() < leaf.high() || !leaf.has(at);
             let len = if stays { len } else { FULL + 1 };
             let comes = splits(len + growth);
             let cuts = [old, head].map(|area| self.cut_cost(area));

@@ -96,7 +96,7 @@ fn split_child<T>(
     };
     // Maps that come in order fill their leaves, if a leaf is cut at its end or at its start. Where maps of any address
     // may follow, none must meet a leaf that is nearly full: it is cut in halves.
-    let cut = match (&child.0, child.position_for(addr)) {
+    let cut = match (&child.0, child.rank(addr)) {
         (NodeKind::Leaf(_), 0) if relief != Relief::Ascending => 1,
         (NodeKind::Leaf(_), place) if place >= child.len() && relief != Relief::Descending => {
             child.len() - 1

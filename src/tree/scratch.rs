@@ -16,7 +16,7 @@ use super::room::Relief;
 use super::store::Tree;
 use crate::area::MemoryArea;
 use crate::error::MapError;
-use crate::map::{Payload, VirtualMemoryMap};
+use crate::map::{MapRef, Payload, VirtualMemoryMap};
 
 /// Maps on their way into a tree, in as many of its nodes as they take.
 ///
@@ -54,9 +54,7 @@ impl<'a, T: Payload> Scratch<'a, T> {
         let mut map = Some(map);
         self.maps.edit(area.start().get(), |leaf, at| {
             if leaf.has_room_for(1) && leaf.check_free(area, at).is_ok() {
-                map.take()
-                    .into_iter()
-                    .for_each(|map| leaf.insert_apart(at, map));
+                map.take().map(|map| leaf.insert_apart(at, map));
             }
         });
         let Some(map) = map else { return Ok(()) };
@@ -85,7 +83,6 @@ impl<'a, T: Payload> Scratch<'a, T> {
     /// # Errors
     /// All maps come back, and the home tree has not changed: [`MapError::Overlap`] with the home tree's map in the
     /// way; [`MapError::OutOfNodes`].
-    #[expect(clippy::result_large_err, reason = "the error holds what was given")]
     pub(crate) fn add_all(mut self) -> Result<(), (MapError, Self)> {
         if self.home.root.is_none() {
             // The nodes of both trees are of one pool, so the root may change its tree.
@@ -93,7 +90,7 @@ impl<'a, T: Payload> Scratch<'a, T> {
             self.home.join_all();
             return Ok(());
         }
-        let needed = self.home.needed_for(&self.maps);
+        let needed = self.home.needed_for(self.maps.iter().map(MapRef::vmarea));
         if let Err(error) = needed.and_then(|needed| self.home.pool.reserve(needed)) {
             return Err((error, self));
         }

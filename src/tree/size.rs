@@ -2,8 +2,14 @@
 
 use super::keys::LINE;
 
-/// How many lines of keys a leaf has: its pilot fills one cache line itself.
-pub(super) const LEAF_LINES: usize = if cfg!(kernel_vm_small_nodes) { 3 } else { 8 };
+/// How many lines a leaf has. With five, 64 maps leave a fifth of the slots free, and need no node above.
+pub(super) const LEAF_LINES: usize = if cfg!(kernel_vm_small_nodes) { 2 } else { 5 };
+
+/// How many slots a line of a leaf has.
+pub(super) const SLOTS: usize = HALVES * LINE;
+
+/// How many lines of keys a line of a leaf has.
+pub(super) const HALVES: usize = 2;
 
 /// How many lines of keys an inner node has.
 ///
@@ -11,7 +17,7 @@ pub(super) const LEAF_LINES: usize = if cfg!(kernel_vm_small_nodes) { 3 } else {
 pub(super) const INNER_LINES: usize = if cfg!(kernel_vm_small_nodes) { 1 } else { 4 };
 
 /// How many maps a leaf can hold while an edit is under way: its capacity.
-pub(super) const LEAF: usize = LEAF_LINES * LINE;
+pub(super) const LEAF: usize = LEAF_LINES * SLOTS;
 
 /// How many maps a leaf holds at most between edits: two fewer than its capacity.
 ///

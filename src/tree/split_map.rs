@@ -17,40 +17,36 @@ use crate::area::MemoryArea;
 use crate::map::{Content, Payload, VirtualMemoryMap};
 
 impl<T: Payload> Leaf<T> {
-    /// Splits the map at `at` before `addr`, which it holds and does not start with. The caller has made room for one
-    /// map.
+    /// Splits the map at `at` before `addr`, which it holds and does not start with, and answers where the part from
+    /// `addr` on is. The caller has made room for one map; without room, nothing changes.
     #[inline]
-    pub(super) fn split_map(&mut self, at: usize, addr: usize) {
+    pub(super) fn split_map(&mut self, at: usize, addr: usize) -> Option<usize> {
         let (start, end) = (self.start(at), self.end(at));
         debug_assert!(self.len() < LEAF, "no room was made for a split");
         if start < addr && addr <= end && self.len() < LEAF {
-            if let Some(right) = self
-                .content_mut(at)
-                .and_then(|content| content.split_at(addr - start))
-            {
-                self.set_end(at, addr - 1);
-                self.insert_at(at + 1, MemoryArea::bounds(addr, end), right);
-            }
+            let right = self.content_mut(at)?.split_at(addr - start)?;
+            return Some(self.split_at(at, [addr - 1, addr], right));
         }
+        None
     }
 
     /// Splits the map at `at` in three at the borders of `area`, which it exceeds on both sides. Answers the middle's
     /// content. The caller has made room for two maps.
     #[inline]
     pub(super) fn carve(&mut self, at: usize, area: MemoryArea) -> Option<&mut Content<T>> {
-        let parts = self.part(at, area)?;
-        self.set_end(at, area.start().get() - 1);
-        self.insert_two_at(at + 1, parts);
-        self.content_mut(at + 1)
+        let [middle, rest] = self.part(at, area)?;
+        let (start, end) = (area.start().get(), area.end().get());
+        let behind = self.split_at(at, [end, end + 1], rest);
+        let at = self.split_at(self.before(behind)?, [start - 1, start], middle);
+        self.content_mut(at)
     }
 
     /// Takes `area` out of the map at `at`, which exceeds it on both sides, and answers that part. The caller has made
     /// room for one map.
     #[inline]
     pub(super) fn punch(&mut self, at: usize, area: MemoryArea) -> Option<VirtualMemoryMap<T>> {
-        let [(area, middle), (right, rest)] = self.part(at, area)?;
-        self.set_end(at, area.start().get() - 1);
-        self.insert_at(at + 1, right, rest);
+        let [middle, rest] = self.part(at, area)?;
+        self.split_at(at, [area.start().get() - 1, area.end().get() + 1], rest);
         Some(VirtualMemoryMap::from_parts(area, middle))
     }
 
@@ -59,18 +55,18 @@ impl<T: Payload> Leaf<T> {
     ///
     /// If the payload panics on the second split, the part behind becomes a map of the leaf ([`Rest`]).
     #[inline]
-    fn part(&mut self, at: usize, area: MemoryArea) -> Option<[(MemoryArea, Content<T>); 2]> {
-        let (start, end) = (self.start(at), self.end(at));
+    fn part(&mut self, at: usize, area: MemoryArea) -> Option<[Content<T>; 2]> {
+        let start = self.start(at);
         let (first, next) = (area.start().get(), area.end().get() + 1);
         let content = self.content_mut(at)?.split_at(next - start)?;
         let mut rest = Rest {
-            area: MemoryArea::bounds(next, end),
+            start: next,
             content: Some(content),
             leaf: self,
             at,
         };
         let middle = rest.leaf.content_mut(at)?.split_at(first - start)?;
-        Some([(area, middle), (rest.area, rest.content.take()?)])
+        Some([middle, rest.content.take()?])
     }
 
     /// Takes the part from `addr` on out of the map at `at`, which holds `addr` and does not start with it.
@@ -101,7 +97,7 @@ impl<T: Payload> Leaf<T> {
 struct Rest<'a, T> {
     leaf: &'a mut Leaf<T>,
     at: usize,
-    area: MemoryArea,
+    start: usize,
     content: Option<Content<T>>,
 }
 
@@ -109,8 +105,8 @@ impl<T> Drop for Rest<'_, T> {
     #[inline]
     fn drop(&mut self) {
         if let Some(content) = self.content.take() {
-            self.leaf.set_end(self.at, self.area.start().get() - 1);
-            self.leaf.insert_at(self.at + 1, self.area, content);
+            self.leaf
+                .split_at(self.at, [self.start - 1, self.start], content);
         }
     }
 }

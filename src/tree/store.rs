@@ -1,7 +1,6 @@
-//! The tree itself: its root, its spare nodes and its hints. Each verb on it is in a file of its own.
+//! The tree itself: its root and its spare nodes. Each verb on it is in a file of its own.
 
-use super::hint::Hints;
-use super::node::Node;
+use super::node::{Node, NodeKind};
 use super::owned::Owned;
 use super::pool::Pool;
 
@@ -16,8 +15,6 @@ pub(crate) struct Tree<T: 'static> {
     pub(super) root: Option<Owned<Node<T>>>,
     /// The spare nodes, of which reservations ask for more.
     pub(super) pool: Pool<T>,
-    /// Where lookups were answered last. Edits leave them alone, and lookups check them.
-    pub(super) hints: Hints,
 }
 
 impl<T> Tree<T> {
@@ -38,17 +35,19 @@ impl<T> Tree<T> {
 
     /// An empty tree over `pool`.
     const fn with_pool(pool: Pool<T>) -> Self {
-        Self {
-            root: None,
-            pool,
-            hints: Hints::new(),
-        }
+        Self { root: None, pool }
     }
 
     /// Lets a tree with fixed nodes grow on the heap from now on. O(1).
     #[cfg(feature = "alloc")]
     pub(crate) const fn grow(&mut self) {
         self.pool.grows = true;
+    }
+
+    /// Whether all maps are in one leaf. O(1).
+    #[inline]
+    pub(super) fn is_leaf(&self) -> bool {
+        matches!(self.root.as_deref(), Some(Node(NodeKind::Leaf(_))))
     }
 
     /// How many maps the tree has. O(1).

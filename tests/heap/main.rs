@@ -21,7 +21,7 @@ use verbs::{
 };
 
 /// A map, a leaf that is full (of small nodes, and of those of any kernel), a tree of two levels, and one of three.
-const SIZES: [usize; 5] = [1, 22, 62, 700, 3_000];
+const SIZES: [usize; 5] = [1, 30, 78, 700, 3_000];
 
 /// How many positions are tried for those where a verb asks for most.
 const POSITIONS: usize = 64;

@@ -10,14 +10,15 @@ use kernel_vm::backend::sv39::Sv39Format;
 use kernel_vm::backend::sv48::Sv48Format;
 use kernel_vm::backend::sv57::Sv57Format;
 use kernel_vm::backend::x86_64::X86_64Format;
-use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run, contract};
+use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};
+use kernel_vm::testing::{page_table, paging, reservations};
 use kernel_vm::{Attributes, MemoryArea, Permissions, PhysAddr, VirtAddr};
 
 type Mock = MockBackend<HostFrames>;
 
 #[test]
 fn the_mock_keeps_the_laws() {
-    contract::check(MockBackend::new, MockBackend::reservations);
+    page_table(MockBackend::new, MockBackend::reservations).unwrap();
 }
 
 #[test]
@@ -25,9 +26,9 @@ fn the_mock_keeps_the_laws_with_a_platform_and_leaks_nothing() {
     let frames = HostFrames::new(64);
     let make = || MockBackend::with_platform(frames.clone());
     let in_use = |mock: &Mock| mock.reservations() + frames.frames_in_use();
-    contract::check(make, in_use);
-    contract::check_paging(make, in_use);
-    contract::failed_reservations_change_nothing(make, in_use, MockBackend::fail_reservation);
+    page_table(make, in_use).unwrap();
+    paging(make, in_use).unwrap();
+    reservations(make, in_use, MockBackend::fail_reservation).unwrap();
     assert_eq!(frames.frames_in_use(), 0);
 }
 
@@ -60,18 +61,15 @@ fn aarch64_keeps_the_laws_with_four_levels_and_three() {
 
 fn keeps_the_laws<F: Format>() {
     let frames = HostFrames::new(4096);
-    contract::check(|| radix::<F>(&frames), |_| frames.frames_in_use());
-    contract::check_paging(|| radix::<F>(&frames), |_| frames.frames_in_use());
+    page_table(|| radix::<F>(&frames), |_| frames.frames_in_use()).unwrap();
+    paging(|| radix::<F>(&frames), |_| frames.frames_in_use()).unwrap();
     assert_eq!(frames.frames_in_use(), 0);
 }
 
 #[test]
 fn failed_reservations_change_nothing_in_the_mock() {
-    contract::failed_reservations_change_nothing(
-        MockBackend::new,
-        MockBackend::reservations,
-        MockBackend::fail_reservation,
-    );
+    let (in_use, fail) = (MockBackend::reservations, MockBackend::fail_reservation);
+    reservations(MockBackend::new, in_use, fail).unwrap();
 }
 
 #[test]
@@ -87,11 +85,11 @@ fn failed_reservations_change_nothing_in_any_format() {
 
 fn fails_whole<F: Format>() {
     let frames = HostFrames::new(4096);
-    contract::failed_reservations_change_nothing(
-        || radix::<F>(&frames),
-        |_| frames.frames_in_use(),
-        |_, n| frames.fail_alloc(n),
+    let (in_use, fail) = (
+        |_: &_| frames.frames_in_use(),
+        |_: &_, n| frames.fail_alloc(n),
     );
+    reservations(|| radix::<F>(&frames), in_use, fail).unwrap();
     assert_eq!(frames.frames_in_use(), 0);
 }
 

@@ -7,9 +7,10 @@ use kernel_vm::backend::sv39::Sv39Format;
 use kernel_vm::backend::sv48::Sv48Format;
 use kernel_vm::backend::sv57::Sv57Format;
 use kernel_vm::backend::x86_64::X86_64Format;
+use kernel_vm::testing;
 use kernel_vm::{FrameAllocator, MapError, Permissions, VirtualMemoryManager};
 
-use crate::subject::{PAGE, Subject, area, leaves, map};
+use crate::subject::{PAGE, Subject, area, map};
 
 const MIB: usize = 1 << 20;
 const GIB: usize = 1 << 30;
@@ -37,44 +38,14 @@ fn furnished<B: Subject>() -> VirtualMemoryManager<B> {
     space
 }
 
-/// What must be the same after a failure.
-fn snapshot<B: Subject>(
-    space: &VirtualMemoryManager<B>,
-) -> impl PartialEq + std::fmt::Debug + use<B> {
-    space.check_invariants().unwrap();
-    (
-        space.to_string(),
-        leaves(space.backend()),
-        space.backend().in_use(),
-        space.backend().flushes(),
-    )
-}
-
 /// Lets the first, second, … allocation of `verb` fail until none does. Answers how many there were.
 fn fail_each<B: Subject>(name: &str, verb: Verb<B>) -> usize {
-    for n in 1.. {
-        let mut space = furnished::<B>();
-        let before = snapshot(&space);
-        space.backend().fail(n);
-        let answer = verb(&mut space);
-        space.backend().fail(0);
-        match answer {
-            Ok(()) => {
-                space.check_invariants().unwrap();
-                return n - 1;
-            }
-            Err(MapError::OutOfFrames { needed }) => {
-                assert!(needed >= n, "{name}: {needed} needed, the {n}th failed");
-            }
-            Err(error) => panic!("{name}: {error}"),
-        }
-        assert_eq!(snapshot(&space), before, "{name}, allocation {n}");
-        verb(&mut space).unwrap();
-    }
-    unreachable!()
+    let state = |backend: &B| (backend.in_use(), backend.flushes());
+    testing::all_or_nothing(|| Ok(furnished()), state, B::fail, verb)
+        .unwrap_or_else(|broken| panic!("{name}: {broken}"))
 }
 
-fn verbs<B: Subject>() -> [(&'static str, usize, Verb<B>); 9] {
+fn verbs<B: Subject>() -> [(&'static str, usize, Verb<B>); 11] {
     [
         ("unmap part of a megapage", 1, |space| {
             space.unmap(area(GIB + PAGE, PAGE))
@@ -90,6 +61,12 @@ fn verbs<B: Subject>() -> [(&'static str, usize, Verb<B>); 9] {
         }),
         ("protect between two megapages", 2, |space| {
             space.protect(area(GIB + PAGE, 4 * MIB), READ)
+        }),
+        ("unmap between two megapages, deferred", 2, |space| {
+            space.unmap_deferred(area(GIB + PAGE, 2 * MIB))
+        }),
+        ("protect part of a megapage, deferred", 1, |space| {
+            space.protect_deferred(area(GIB + PAGE, PAGE), READ)
         }),
         ("protect nothing new", 0, |space| {
             space.protect(area(GIB + PAGE, PAGE), RW)

@@ -1,6 +1,6 @@
 //! Random operations over a tiny space, done to the model and to the manager at once.
 
-use kernel_vm::{MapError, Permissions, VirtualMemoryManager, VirtualMemoryMap};
+use kernel_vm::{MapError, Permissions, Settled, VirtualMemoryManager, VirtualMemoryMap};
 use proptest::prelude::*;
 
 use crate::model::{Model, PAGES, Page, Span, touch};
@@ -16,6 +16,9 @@ pub enum Op {
     Replace(Span, Page),
     Unmap(Span),
     Protect(Span, Permissions),
+    UnmapDeferred(Span),
+    ProtectDeferred(Span, Permissions),
+    Settle,
     Restrict(Span, Permissions),
     Remap(Span, Span),
     Populate(Span),
@@ -23,6 +26,16 @@ pub enum Op {
     RemoveAllAndRestore,
     RemoveAll,
     FindFree(usize, Span),
+}
+
+impl Op {
+    /// Whether the verb settles what waits, or is the one that does so.
+    pub fn settles(&self) -> bool {
+        !matches!(
+            self,
+            Op::Nothing | Op::UnmapDeferred(_) | Op::ProtectDeferred(..) | Op::FindFree(..)
+        )
+    }
 }
 
 /// A verb, and which allocation in it fails (0: none).
@@ -92,6 +105,10 @@ pub fn op() -> impl Strategy<Value = Op> {
         4 => mapping().prop_map(|(span, page)| Op::Replace(span, page)),
         4 => span().prop_map(Op::Unmap),
         4 => (span(), permissions()).prop_map(|(span, permissions)| Op::Protect(span, permissions)),
+        4 => span().prop_map(Op::UnmapDeferred),
+        4 => (span(), permissions())
+            .prop_map(|(span, permissions)| Op::ProtectDeferred(span, permissions)),
+        3 => Just(Op::Settle),
         3 => (span(), permissions()).prop_map(|(span, keep)| Op::Restrict(span, keep)),
         4 => (span(), span()).prop_map(|(old, new)| Op::Remap(old, new)),
         3 => (span(), page()).prop_map(|(old, first)| {
@@ -135,27 +152,34 @@ impl<B: Subject> Pair<B> {
         if let Op::Add(_, Page { permissions, .. })
         | Op::Replace(_, Page { permissions, .. })
         | Op::Protect(_, permissions)
+        | Op::ProtectDeferred(_, permissions)
         | Op::Restrict(_, permissions) = &mut op
         {
             *permissions = B::sayable(*permissions);
         }
-        touch(self.space.backend(), CPUS, &self.sample);
+        touch(self.space.backend(), CPUS, &self.sample, self.model.waits);
         let (in_use, flushes) = (
             self.space.backend().in_use(),
             self.space.backend().flushes(),
         );
         self.space.backend().fail(fails_at);
+        let waited = self.model.waits;
+        if waited && op.settles() {
+            self.model.settle();
+        }
         let failed = self.apply(&op);
         self.space.backend().fail(0);
+        let is_settled = waited && !self.model.waits;
         if failed {
-            assert_eq!(
-                self.space.backend().in_use(),
-                in_use,
+            let now = self.space.backend().in_use();
+            assert!(
+                now == in_use || is_settled && now < in_use,
                 "a failed verb keeps what it reserved"
             );
         }
         assert!(
-            self.space.backend().flushes() <= flushes + most_flushes(&op, B::BREAKS),
+            self.space.backend().flushes()
+                <= flushes + most_flushes(&op, B::BREAKS) + usize::from(is_settled),
             "more than one flush a verb"
         );
         self.model.compare(&self.space, CPUS, &self.sample);
@@ -199,6 +223,29 @@ impl<B: Subject> Pair<B> {
             Op::Protect(span, permissions) => {
                 let seen = self.space.protect(span.area(), permissions);
                 self.settle(seen, &[], &[], |model| model.protect(span, permissions))
+            }
+            Op::UnmapDeferred(span) => {
+                let seen = self.space.unmap_deferred(span.area());
+                self.settle(seen, &[], &[], |model| {
+                    model.defer(span);
+                    model.unmap(span);
+                    Ok(())
+                })
+            }
+            Op::ProtectDeferred(span, permissions) => {
+                let seen = self.space.protect_deferred(span.area(), permissions);
+                self.settle(seen, &[], &[], |model| {
+                    let old = model.pages.clone();
+                    model.protect(span, permissions)?;
+                    let new = std::mem::replace(&mut model.pages, old);
+                    model.defer(span);
+                    model.pages = new;
+                    Ok(())
+                })
+            }
+            Op::Settle => {
+                assert_eq!(self.space.settle(), Settled::Done);
+                false
             }
             Op::Restrict(span, keep) => {
                 let seen = self.space.restrict(span.area(), keep);
@@ -316,7 +363,8 @@ impl<B: Subject> Pair<B> {
 /// How many flushes `op` may cost, with so many to break leaves.
 fn most_flushes(op: &Op, breaks: usize) -> usize {
     match op {
-        Op::Nothing | Op::Add(..) | Op::Populate(_) | Op::FindFree(..) => 0,
+        Op::Nothing | Op::Add(..) | Op::Populate(_) | Op::FindFree(..) | Op::Settle => 0,
+        Op::UnmapDeferred(_) | Op::ProtectDeferred(..) => breaks,
         _ => 1 + breaks,
     }
 }

@@ -25,6 +25,10 @@ pub trait Subject: PageTableBackend + Sized {
     }
     /// What `cpu` sees at `addr`: through its TLB, where there is one.
     fn look(&self, cpu: usize, addr: VirtAddr, access: Access) -> Option<PhysAddr>;
+    /// Where `cpu` may get to at `addr` while a flush is due: by what it has cached, or by what is there.
+    fn looks(&self, cpu: usize, addr: VirtAddr, access: Access) -> Vec<PhysAddr> {
+        self.look(cpu, addr, access).into_iter().collect()
+    }
     /// The `n`-th allocation or reservation from now on fails; 0 means none.
     fn fail(&self, n: usize);
     /// Frames in use, or reservations that were not given back.

@@ -1,10 +1,14 @@
 //! A space before there is a heap: its maps in static nodes, its page table in static frames.
 //!
-//! Built with `--no-default-features` the library has no `alloc` to reach for; the tests themselves have std.
+//! Built with `--no-default-features` and `--cfg kernel_vm_no_alloc` the library has no `alloc` to reach for; the tests
+//! themselves have std. Without the latter, the suites that our other tests run bring it along.
 #![expect(
     clippy::unwrap_used,
     reason = "a test that fails should stop where it fails"
 )]
+
+#[cfg(all(kernel_vm_no_alloc, feature = "alloc"))]
+compile_error!("this build is to have no heap");
 
 mod platform;
 

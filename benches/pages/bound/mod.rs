@@ -1,5 +1,6 @@
 //! What a kernel's author could write at best for what the benches ask, and no more: words in plain memory, one walk a
-//! leaf table, then one loop over its words. It splits no leaf, reserves nothing, and knows of no other CPU.
+//! leaf table, then one loop over its words. It splits no leaf, reserves nothing, and knows of no other CPU. One page by
+//! itself is checked as this crate checks it: alignment, range, the frame's owner, and whether the table is empty then.
 //!
 //! It looks at every word that it maps over or takes out, and clears every table that it makes. Who knows that a table
 //! is new, or that none of its leaves owns a frame, can do less.
@@ -176,20 +177,43 @@ impl<W: Words> PageTable for Bound<W> {
         Some(W::permissions(word))
     }
 
-    /// Where a page was unmapped by itself, its table is left.
+    /// With the duties of any page table that others call: alignment, range, and a slot that is free.
     #[inline(always)]
     fn map_one(&mut self, page: &Pages) {
-        let slot = self.slot(page.start()).expect("a table");
-        if slot.get() == 0 {
+        let is_right = is_page::<W>(page.start()) && page.first.is_multiple_of(PAGE as u64);
+        let table = self.tables.make(page.start(), 0).expect("no leaf above");
+        let slot = &table[index(page.start(), 0)];
+        if is_right && page.first < PHYSICAL && slot.get() == 0 {
             slot.set(W::leaf(page.first, 0, READ_WRITE));
         }
     }
 
+    /// With alignment, range, the frame's owner, and whether the page was the last of its table.
     #[inline(always)]
     fn unmap_one(&mut self, page: &Pages) {
-        let slot = self.slot(page.start()).expect("a table");
-        slot.set(0);
+        let Some(table) = self.tables.find(page.start(), 0) else {
+            return;
+        };
+        if !is_page::<W>(page.start()) {
+            return;
+        }
+        let word = table[index(page.start(), 0)].replace(0);
+        if W::is_owned(word) {
+            release::<W>(word);
+        }
+        if table.iter().all(|slot| slot.get() == 0) {
+            self.unmap(page);
+        }
     }
+}
+
+/// Behind the last physical address that a word can have.
+const PHYSICAL: u64 = 1 << 56;
+
+/// Whether `addr` is that of a page in the lower half of what the tables span.
+#[inline]
+const fn is_page<W: Words>(addr: usize) -> bool {
+    addr.is_multiple_of(PAGE) && addr < span(W::TOP) * SLOTS / 2
 }
 
 impl<W: Words> Owner for Bound<W> {

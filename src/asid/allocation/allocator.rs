@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::context::Context;
 use super::generation::State;
-use super::sync::{AtomicU64, Line, Mutex, Ordering, const_fn, lines};
+use crate::sync::{AtomicU64, Line, Mutex, Ordering, const_fn, lines};
 
 /// Hands ASIDs to spaces as CPUs switch to them, for up to `CPUS` CPUs.
 ///

@@ -16,7 +16,7 @@ impl Context {
     /// The context of a slot before its first switch, and of a CPU that has yet to flush for this generation.
     ///
     /// Generations begin at 1, so no space has this one. All bits are 0, as in the words that
-    /// [`lines`](super::sync::lines) makes.
+    /// [`lines`](crate::sync::lines) makes.
     pub(super) const NONE: Self = Self(0);
 
     /// The context of a CPU that runs no space: no generation hands it out, and no slot holds it.

@@ -5,8 +5,8 @@ use core::fmt;
 use super::allocator::AsidAllocator;
 use super::context::Context;
 use super::slot::AsidSlot;
-use super::sync::{Line, Ordering, fence};
 use crate::asid::number::Asid;
+use crate::sync::{Line, Ordering, fence};
 
 /// The ASID with which a CPU runs a space, and whether that CPU must flush first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,6 @@ mod context;
 mod cpu;
 mod generation;
 mod slot;
-mod sync;
 
 pub use allocator::AsidAllocator;
 pub use cpu::{Activation, AsidCpu};

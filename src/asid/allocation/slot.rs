@@ -1,8 +1,8 @@
 //! The word in which a space keeps its ASID.
 
 use super::context::Context;
-use super::sync::{AtomicU64, Ordering, const_fn, fence};
 use crate::asid::number::Asid;
+use crate::sync::{AtomicU64, Ordering, const_fn, fence};
 
 /// The ASID of one space, as it changes from rollover to rollover. It stands beside the kernel's lock around the space,
 /// not under it: a context switch reads it, and never touches the manager.

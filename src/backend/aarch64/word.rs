@@ -7,7 +7,7 @@ use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::attributes::{Attributes, MemoryType};
 use crate::backend::radix::{
-    ByPermissions, Features, Format, Sealed, by_permissions, check_code_is_readable,
+    ByPermissions, Features, Format, Sealed, by_permissions, check_code_is_readable, span,
 };
 use crate::error::MapError;
 use crate::permissions::Permissions;
@@ -119,7 +119,7 @@ const fn writable_if_dirty(leaf: u64) -> u64 {
 
 /// The halves: what TTBR0_EL1 translates, and what TTBR1_EL1 does.
 const fn halves(levels: usize) -> [MemoryArea; 2] {
-    let lower = (1 << (12 + 9 * levels)) - 1;
+    let lower = span(levels) - 1;
     [
         MemoryArea::constant(0, lower),
         MemoryArea::constant(!lower, usize::MAX),
@@ -152,6 +152,7 @@ impl<const LEVELS: usize> Format for Aarch64Format<LEVELS> {
     const RETIRED: u64 = Bits::RETIRED.bits();
     const OWNED: u64 = Bits::OWNED.bits();
     const POINTER: u64 = Bits::READ_ONLY.bits();
+    const BROKEN: u64 = Bits::USER.bits();
     const GLOBAL: u64 = 0;
     const LOCAL: u64 = Bits::NOT_GLOBAL.bits();
     const ACCESSED: u64 = Bits::AF.bits();
@@ -183,7 +184,7 @@ impl<const LEVELS: usize> Format for Aarch64Format<LEVELS> {
 
     #[inline]
     fn step(level: usize) -> u64 {
-        1 << (12 + 9 * level)
+        span(level) as u64
     }
 
     #[inline]

@@ -20,10 +20,11 @@ use crate::backend::check::check_edit;
 use crate::backend::page_table::{Edit, PageTableBackend};
 use crate::backend::run::{Entry, Run};
 use crate::error::MapError;
-use crate::flush::Retired;
+use crate::flush::{Retired, Tlb};
 use crate::frame::FRAME_SIZE;
 use crate::permissions::{Access, Permissions};
 use crate::platform::Platform;
+use crate::this_cpu;
 use crate::violation::Violation;
 
 /// The ranges of the mock: two halves of the space, as hardware with canonical addresses has them.
@@ -232,6 +233,8 @@ impl<P: MaybePlatform> PageTableBackend for MockBackend<P> {
 
     const PAGE_SIZE: usize = page::SIZE;
 
+    const SETTLES: bool = true;
+
     fn ranges(&self) -> &[MemoryArea] {
         &RANGES
     }
@@ -249,6 +252,13 @@ impl<P: MaybePlatform> PageTableBackend for MockBackend<P> {
 
     fn supports(&self, _attributes: Attributes) -> Result<(), MapError> {
         Ok(())
+    }
+
+    fn cpu(&self) -> usize {
+        match self.platform.get() {
+            Some(platform) => platform.cpu(),
+            None => this_cpu::guess(),
+        }
     }
 
     fn entry(&self, addr: VirtAddr) -> Entry {
@@ -349,7 +359,11 @@ impl<P: MaybePlatform> PageTableBackend for MockBackend<P> {
     /// Everything is flushed, under every ASID, where owned frames wait and `retired` does not tell of all edits, and
     /// after a hook has panicked.
     fn retire(&mut self, retired: Retired, asid: Asid) {
-        self.settle(&retired, asid);
+        self.settle_told(&retired, asid);
+    }
+
+    fn settle(&self, retired: &Retired, asid: Asid) {
+        self.settle_shared(retired, asid);
     }
 
     /// Checks that each entry is one that a reservation would be granted for, and leads to the frame that it owns.

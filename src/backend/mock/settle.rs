@@ -16,7 +16,7 @@ use crate::permissions::Permissions;
 
 impl<P: MaybePlatform> MockBackend<P> {
     /// As [`PageTableBackend::retire`]. Whatever a hook that panics leaves is left to the next call.
-    pub(super) fn settle(&mut self, retired: &Retired, asid: Asid) {
+    pub(super) fn settle_told(&mut self, retired: &Retired, asid: Asid) {
         self.flush_retired(retired, asid);
         while let Some((_, replaced)) = self.state.get_mut().reap() {
             self.release(replaced);
@@ -34,13 +34,38 @@ impl<P: MaybePlatform> MockBackend<P> {
         let state = self.state.get_mut();
         if state.is_torn || state.told != *retired {
             // Whose frames wait is not known: they are the platform's.
-            return self.settle(retired, asid);
+            return self.settle_told(retired, asid);
         }
         self.flush_retired(retired, asid);
         while let Some((number, replaced)) = self.state.get_mut().reap() {
             sink(page::area(number).start(), replaced);
         }
         self.state.get_mut().is_torn = false;
+    }
+
+    /// As [`PageTableBackend::settle`]. All that waits is owed until the last frame is back. After a panic before,
+    /// everything stays owed to who has the mock to himself.
+    pub(super) fn settle_shared(&self, retired: &Retired, asid: Asid) {
+        let state = self.state.lock();
+        let is_told = state.told == *retired;
+        let is_all = state.is_torn || (!is_told && state.waits());
+        drop(state);
+        if is_all {
+            self.flush(&Flush::everything(self.root()));
+        } else if retired.needs_flush() {
+            self.flush(&retired.flush_under(self.root(), is_told.then_some(asid)));
+        }
+        while let Some(replaced) = self.reap_one() {
+            self.release(replaced);
+        }
+        if is_all || is_told {
+            self.state.lock().told = Retired::new();
+        }
+    }
+
+    /// Takes out the first owned page that waits. The lock is not held any more when its frame is given back.
+    fn reap_one(&self) -> Option<Replaced> {
+        self.state.lock().reap().map(|(_, replaced)| replaced)
     }
 
     /// Flushes what `retired` tells, or everything where frames wait and it does not tell all. The mock counts as torn

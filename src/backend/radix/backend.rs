@@ -26,6 +26,8 @@ impl<F: Format, P: Platform> PageTableBackend for Radix<F, P> {
 
     const PAGE_SIZE: usize = FRAME_SIZE;
 
+    const SETTLES: bool = true;
+
     fn ranges(&self) -> &[MemoryArea] {
         self.ranges.as_slice()
     }
@@ -43,6 +45,11 @@ impl<F: Format, P: Platform> PageTableBackend for Radix<F, P> {
     }
 
     #[inline]
+    fn cpu(&self) -> usize {
+        self.platform().cpu()
+    }
+
+    #[inline]
     fn entry(&self, addr: VirtAddr) -> Entry {
         self.find_entry(addr)
     }
@@ -56,6 +63,9 @@ impl<F: Format, P: Platform> PageTableBackend for Radix<F, P> {
     fn edit(&mut self, edit: Edit, asid: Asid) -> Result<(), MapError> {
         match edit {
             Edit::Map(run) => {
+                if self.owed.is_torn() {
+                    self.settle_torn();
+                }
                 if self.map_one_page(run) {
                     return Ok(());
                 }
@@ -133,6 +143,10 @@ impl<F: Format, P: Platform> PageTableBackend for Radix<F, P> {
 
     fn retire(&mut self, retired: Retired, asid: Asid) {
         self.settle_told(&retired, asid);
+    }
+
+    fn settle(&self, retired: &Retired, asid: Asid) {
+        self.settle_shared(retired, asid);
     }
 
     fn check_invariants(&self) -> Result<(), Violation> {

@@ -256,6 +256,12 @@ impl<F: Format, P: Platform> Radix<F, P> {
         Exclusive(self)
     }
 
+    /// This page table, in the hands of somebody who reads nothing of it but tables that he has unlinked: he has
+    /// emptied the one word that led there, and its flush has returned.
+    pub(super) const fn unlinked(&self) -> Exclusive<'_, F, P> {
+        Exclusive(self)
+    }
+
     /// A new table, one of `needed`. Its content is junk.
     ///
     /// # Errors
@@ -291,7 +297,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
 }
 
 /// A page table that nobody else edits or reads, the MMU aside. It was borrowed as `&mut`, and has been shared out
-/// since to this folder alone.
+/// since to this folder alone. Or tables of it that were [unlinked](Radix::unlinked), which not even the MMU reads.
 pub(super) struct Exclusive<'a, F: Format, P: Platform>(&'a Radix<F, P>);
 
 impl<F: Format, P: Platform> Exclusive<'_, F, P> {
@@ -323,8 +329,9 @@ impl<F: Format, P: Platform> Exclusive<'_, F, P> {
         // SAFETY:
         // - The words are borrowed, and an `AtomicU64` is laid out as a `u64`. A group is aligned to its size, as
         //   tables are to theirs.
-        // - Nobody writes them while this borrow lives, which ends in here: no other CPU edits the page table, and this
-        //   one does nothing else. The MMU sets no bit, for the reason that `alike` gives.
+        // - Nobody writes them while this borrow lives, which ends in here: no other CPU edits the page table, or none
+        //   can reach this table any more, and this one does nothing else. The MMU sets no bit, for the reason that
+        //   `alike` gives.
         let words = unsafe { &*core::ptr::from_ref(group).cast::<[Pair; GROUP / 2]>() };
         let [left, right] = words.iter().fold([0, 0], |[left, right], pair| {
             [left | pair.0[0], right | pair.0[1]]

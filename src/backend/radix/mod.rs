@@ -24,7 +24,7 @@
 //!    │           └─────────┘ ◄─────┼─────────────── │ retired pointer │
 //!    │                             │ map_exclusive  └─────────────────┘
 //!    └─────────────────────────────┴────────────────────────┘
-//!                                  retire, after the flush
+//!                             retire or settle, after the flush
 //! ```
 //!
 //! | borrow | from | to | by |
@@ -33,7 +33,8 @@
 //! | `&self` | empty | pointer | `map`, `install`: the table is filled first, and published with one store |
 //! | `&self` | leaf | used leaf | [`touch`](crate::backend::Paging::touch), or the MMU |
 //! | `&self` | leaf, hidden | leaf that allows more | [`permit`](crate::backend::Paging::permit), for the frame of before |
-//! | `&self` | leaf, hidden | leaf of another frame | [`exchange`](crate::backend::Paging::exchange): a valid leaf goes through a retired word and its flush |
+//! | `&self` | leaf, hidden | leaf of another frame | [`exchange`](crate::backend::Paging::exchange): a valid leaf, or a hidden one while a flush is owed, goes through a retired word and its flush |
+//! | `&self` | retired, retired pointer | empty | `settle`, after the flush: with a compare-and-swap, so one CPU gives the frame back |
 //! | `&mut self` | leaf, hidden | hidden, leaf | `protect` |
 //! | `&mut self` | leaf, hidden | empty | `unmap`, if nothing waits for the flush; `shift`, of a page with a frame of the page table's own |
 //! | `&mut self` | leaf, hidden | retired | `unmap`, if its frame is the page table's own; `unmap` and `shift`, if the format breaks before it makes |
@@ -43,8 +44,9 @@
 //! | `&mut self` | retired, retired pointer | empty | `retire`, after the flush; then the frame goes back |
 //!
 //! A retired word is invalid to the MMU, and keeps the address that a TLB may still have. It is *busy* to all `&self`
-//! methods: [`Entry::Busy`](crate::backend::Entry::Busy). Under `&self` no table is ever taken out, so a CPU may follow
-//! every pointer that it reads.
+//! methods: [`Entry::Busy`](crate::backend::Entry::Busy). So is the leaf that an exchange has *broken*; a bit tells it
+//! from one that waits, and only the CPU that exchanges it ends that. Under `&self` no table is taken out of use, so a
+//! CPU may follow every pointer that it reads: `settle` gives back those alone that were retired under `&mut self`.
 //!
 //! # One munmap, from top to bottom
 //!
@@ -67,6 +69,8 @@
 //!       └─ reap: retired words emptied, frames given back   retire/reap.rs
 //! ```
 //!
+//! A deferred one ends before `retire`; `settle` comes in by `retire/settle_shared.rs`.
+//!
 //! The page table itself is in `memory.rs`, its constructors in `new.rs`. Methods that rest on promises of this folder
 //! are seen in this folder alone.
 //!
@@ -85,7 +89,7 @@
 //! | a leaf in the place of one that its own verb has taken out (where `BREAK_BEFORE_MAKE` is not set) | the verb's flush is yet to come, and covers both; until then either may be used |
 //! | marks in pointers, of owned leaves below, and accessed and dirty bits that are carried over to leaves just made | the MMU ignores the first; who has cached a leaf without the second sets them again ('Virtual Address Translation Process') |
 //! | permissions that are as before | no entry has changed |
-//! | a hidden leaf that is unmapped, moved or given other permissions that hide it | it is not valid, and no CPU caches it. What it was before is flushed for the verb that hid it |
+//! | a hidden leaf that is unmapped, moved or given other permissions that hide it | it is not valid. What it was before is flushed for the verb that hid it, or is owed until that is settled. Owed, it is flushed once more before a table takes its place, where [`Format::BREAK_BEFORE_MAKE`] is set |
 //! | words that wait for a flush, when their frames are given back | they were made invalid before that flush |
 //! | a page table that is dropped empty, with nothing to retire | its leaves were flushed when they went |
 //!
@@ -94,8 +98,8 @@
 //! The platform's hooks ([`Tlb`](crate::Tlb), [`FrameAllocator`](crate::FrameAllocator)) and the sink of
 //! [`harvest`](Radix::harvest) are somebody else's code, and a panic of theirs unwinds through a verb. The page table
 //! is sound then, and can be used: each frame has one owner, and the invariants hold. The next
-//! [`retire`](crate::backend::PageTableBackend::retire), or the drop, flushes everything under every ASID before it
-//! gives any of it back. It costs O(tables).
+//! [`retire`](crate::backend::PageTableBackend::retire) or [`edit`](crate::backend::PageTableBackend::edit), or the drop,
+//! flushes everything under every ASID before it gives any of it back, or maps anything. It costs O(tables).
 //!
 //! A verb that is left so may be half done: entries are missing at worst, and those that are there are right. Whether
 //! the MMU has used physical memory may be lost. These frames leak, and no others:
@@ -120,6 +124,8 @@ mod backend;
 #[cfg(test)]
 #[cfg(feature = "alloc")]
 mod breaking;
+#[cfg(all(test, feature = "alloc", not(loom)))]
+pub(crate) mod digest;
 mod display;
 mod edit;
 mod entry;
@@ -145,3 +151,4 @@ pub(super) use entry::format::sealed::Sealed;
 pub use memory::Radix;
 pub use reservation::reserved::Reserved;
 pub use view::View;
+pub(crate) use walk::table::span;

@@ -7,7 +7,7 @@ use super::mode::Mode;
 use crate::addr::PhysAddr;
 use crate::area::MemoryArea;
 use crate::attributes::{Attributes, MemoryType};
-use crate::backend::radix::{Features, Format, Sealed};
+use crate::backend::radix::{Features, Format, Sealed, span};
 use crate::error::MapError;
 use crate::frame::FRAME_SIZE;
 use crate::permissions::Permissions;
@@ -57,6 +57,8 @@ bitflags::bitflags! {
 const RETIRED: Bits = Bits::R;
 /// The mark of a retired pointer, in the place of W.
 const POINTER: Bits = Bits::W;
+/// The mark of a broken leaf, in the place of U.
+const BROKEN: Bits = Bits::U;
 
 /// R, W, X and U: as permissions have them, in this order, but one place further up.
 const PERMISSIONS: u64 = (Permissions::all().bits() as u64) << 1;
@@ -87,6 +89,15 @@ const fn memory_type(word: u64) -> MemoryType {
     }
 }
 
+/// The halves of what so many levels translate.
+const fn halves(levels: usize) -> [MemoryArea; 2] {
+    let lower = span(levels) / 2 - 1;
+    [
+        MemoryArea::constant(0, lower),
+        MemoryArea::constant(!lower, usize::MAX),
+    ]
+}
+
 impl<R: Riscv> Sealed for R {}
 
 impl<R: Riscv> Format for R {
@@ -101,7 +112,12 @@ impl<R: Riscv> Format for R {
     /// ('Supervisor Memory-Management Fence Instruction').
     const BREAK_BEFORE_MAKE: bool = false;
 
-    const RANGES: &'static [MemoryArea; 2] = R::RANGES;
+    /// With tiny tables, there are fewer canonical addresses than any mode has.
+    const RANGES: &'static [MemoryArea; 2] = if cfg!(kernel_vm_small_tables) {
+        &halves(R::LEVELS)
+    } else {
+        R::RANGES
+    };
 
     const PHYSICAL_BITS: u32 = 56;
 
@@ -110,6 +126,7 @@ impl<R: Riscv> Format for R {
     const RETIRED: u64 = RETIRED.bits();
     const OWNED: u64 = Bits::OWNED.bits();
     const POINTER: u64 = POINTER.bits();
+    const BROKEN: u64 = BROKEN.bits();
     const GLOBAL: u64 = Bits::G.bits();
     const LOCAL: u64 = 0;
     const ACCESSED: u64 = Bits::A.bits();
@@ -146,7 +163,7 @@ impl<R: Riscv> Format for R {
 
     #[inline]
     fn step(level: usize) -> u64 {
-        1 << (10 + 9 * level)
+        number(PhysAddr::new(span(level) as u64))
     }
 
     #[inline]

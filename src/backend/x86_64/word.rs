@@ -8,6 +8,7 @@ use crate::area::MemoryArea;
 use crate::attributes::{Attributes, MemoryType};
 use crate::backend::radix::{
     AccessedDirty, ByPermissions, Features, Format, Sealed, by_permissions, check_code_is_readable,
+    span,
 };
 use crate::error::MapError;
 use crate::permissions::Permissions;
@@ -107,7 +108,7 @@ const fn memory_type(word: u64) -> MemoryType {
 
 /// The canonical halves: the bits of an address above the highest that the tables translate equal that bit.
 const fn halves(levels: usize) -> [MemoryArea; 2] {
-    let lower = (1 << (11 + 9 * levels)) - 1;
+    let lower = span(levels) / 2 - 1;
     [
         MemoryArea::constant(0, lower),
         MemoryArea::constant(!lower, usize::MAX),
@@ -140,6 +141,7 @@ impl<const LEVELS: usize> Format for X86_64Format<LEVELS> {
     const RETIRED: u64 = Bits::RETIRED.bits();
     const OWNED: u64 = Bits::OWNED.bits();
     const POINTER: u64 = Bits::RW.bits();
+    const BROKEN: u64 = Bits::US.bits();
     const GLOBAL: u64 = Bits::G.bits();
     const LOCAL: u64 = 0;
     const ACCESSED: u64 = Bits::A.bits();
@@ -187,7 +189,7 @@ impl<const LEVELS: usize> Format for X86_64Format<LEVELS> {
 
     #[inline]
     fn step(level: usize) -> u64 {
-        1 << (12 + 9 * level)
+        span(level) as u64
     }
 
     #[inline]

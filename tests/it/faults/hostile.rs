@@ -73,6 +73,10 @@ impl Tlb for Callback {
         self.frames.flush(flush);
     }
 
+    fn cpu(&self) -> usize {
+        self.frames.cpu()
+    }
+
     fn made_code(&self, _area: MemoryArea<PhysAddr>) {
         if let Some(hook) = self.hook.take() {
             hook();

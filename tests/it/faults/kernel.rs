@@ -33,6 +33,9 @@ impl Setting {
 /// What is done once.
 pub type Change = Box<dyn FnOnce()>;
 
+/// What hears of flushes.
+pub type Watcher = Rc<dyn Fn(&Flush<'_>)>;
+
 /// The machine, a CPU that runs the kernel at this moment, and a hook that is called in the middle of verbs.
 pub struct Board {
     pub machine: Machine,
@@ -48,6 +51,8 @@ pub struct Board {
     pub dirty: RefCell<Vec<PhysAddr>>,
     /// What is done when the page table with this root is flushed next: all CPUs have just forgotten.
     changes: RefCell<BTreeMap<PhysAddr, Change>>,
+    /// Who hears of every flush of the page table with this root: all CPUs have just forgotten.
+    watchers: RefCell<BTreeMap<PhysAddr, Watcher>>,
     /// The `satp` of each CPU.
     running: [Cell<u64>; CPUS],
     /// A bit for each ASID that is taken.
@@ -77,6 +82,7 @@ impl Kernel {
             panics: Cell::new(false),
             dirty: RefCell::new(Vec::new()),
             changes: RefCell::default(),
+            watchers: RefCell::default(),
             running: Default::default(),
             asids: Cell::new(0),
         }))
@@ -94,6 +100,16 @@ impl Kernel {
     /// Lets `change` happen at the next flush of the page table with this root.
     pub fn at_flush(&self, root: PhysAddr, change: impl FnOnce() + 'static) {
         self.0.changes.borrow_mut().insert(root, Box::new(change));
+    }
+
+    /// Lets `watcher` hear of all flushes of the page table with this root, instead of the one before.
+    pub fn watch(&self, root: PhysAddr, watcher: impl Fn(&Flush<'_>) + 'static) {
+        self.0.watchers.borrow_mut().insert(root, Rc::new(watcher));
+    }
+
+    /// Whether a CPU has come in between: another waits for it.
+    pub fn is_interrupted(&self) -> bool {
+        self.0.is_interrupted.get()
     }
 
     /// The change that has not happened yet.
@@ -187,6 +203,8 @@ impl Tlb for Kernel {
         assert!(!self.0.panics.replace(false), "a flush that panics");
         self.moment();
         self.0.machine.flush(flush);
+        let watcher = self.0.watchers.borrow().get(&flush.root()).cloned();
+        watcher.iter().for_each(|watcher| watcher(flush));
         if let Some(change) = self.take_change(flush.root()) {
             change();
         }
@@ -197,6 +215,10 @@ impl Tlb for Kernel {
         if !self.0.is_lazy {
             self.0.machine.made_valid(made);
         }
+    }
+
+    fn cpu(&self) -> usize {
+        self.0.cpu.get()
     }
 
     fn fence(&self, stale: &Flush<'_>) {

@@ -1,6 +1,6 @@
 //! A process on the machine: verbs that change its layout.
 
-use kernel_vm::{Access, FrameAllocator, MemoryArea, Permissions, VirtualMemoryMap};
+use kernel_vm::{Access, FrameAllocator, MemoryArea, Permissions, Settled, VirtualMemoryMap};
 
 use super::kernel::{CPUS, Object};
 use super::mmu::Mmu;
@@ -18,6 +18,9 @@ impl<B: Mmu> ProcessOn<B> {
         verb: impl FnOnce(&mut Space<B>) -> bool,
         change: impl FnOnce(&mut Model) + 'static,
     ) -> bool {
+        if self.model.borrow().waits() {
+            return self.change_alone(verb, change);
+        }
         let model = self.model.clone();
         self.kernel
             .at_flush(self.root, move || change(&mut model.borrow_mut()));
@@ -28,6 +31,21 @@ impl<B: Mmu> ProcessOn<B> {
             (Some(change), true) => change(),
             (None, true) | (Some(_), false) => {}
             (None, false) => panic!("refused, after its flush"),
+        }
+        is_done
+    }
+
+    /// Does a verb that settles first, while no CPU comes in between: it would not know at which of two flushes it is.
+    fn change_alone(
+        &self,
+        verb: impl FnOnce(&mut Space<B>) -> bool,
+        change: impl FnOnce(&mut Model),
+    ) -> bool {
+        let is_done = verb(&mut self.space.borrow_mut());
+        let mut model = self.model.borrow_mut();
+        model.flushed(|_| true);
+        if is_done {
+            change(&mut model);
         }
         is_done
     }
@@ -81,6 +99,32 @@ impl<B: Mmu> ProcessOn<B> {
                 model.pages.get_mut(&page).unwrap().permissions = permissions;
             }
         });
+    }
+
+    /// Unmaps, and leaves the flush for later.
+    pub fn unmap_deferred(&self, area: MemoryArea) {
+        let mut space = self.space.borrow_mut();
+        if space.unmap_deferred(area).is_ok() {
+            self.model.borrow_mut().defer(numbers(area), None);
+        }
+    }
+
+    /// Gives other permissions, and leaves the flush for later.
+    pub fn protect_deferred(&self, area: MemoryArea, permissions: Permissions) {
+        let mut space = self.space.borrow_mut();
+        if space.protect_deferred(area, permissions).is_ok() {
+            let mut model = self.model.borrow_mut();
+            model.defer(numbers(area), Some(permissions));
+        }
+    }
+
+    /// Settles, while other CPUs fault and settle; whether another was at it.
+    pub fn settle(&self) -> bool {
+        let settled = self.space.borrow().settle();
+        if settled == Settled::Done {
+            self.model.borrow_mut().flushed(|_| true);
+        }
+        settled == Settled::Busy
     }
 
     pub fn restrict(&self, area: MemoryArea, keep: Permissions) {

@@ -2,6 +2,7 @@
 
 mod basics;
 mod between;
+mod deferred;
 mod failing;
 mod fork;
 mod hooks;

@@ -81,7 +81,9 @@ fn allowed(rng: &mut Rng) -> Permissions {
 
 /// A verb that changes the layout of a process.
 fn change<B: Mmu>(process: &ProcessOn<B>, rng: &mut Rng) {
-    match rng.below(13) {
+    match rng.below(17) {
+        13 | 14 => process.unmap_deferred(area(rng)),
+        15 | 16 => process.protect_deferred(area(rng), allowed(rng)),
         0..5 => map(process, rng),
         5 => process.protect(area(rng), allowed(rng)),
         6 => process.restrict(area(rng), allowed(rng)),
@@ -94,6 +96,10 @@ fn change<B: Mmu>(process: &ProcessOn<B>, rng: &mut Rng) {
             let (first, count) = span(rng);
             process.remap(first, FIRST + rng.below(SPACE - count + 1), count);
         }
+    }
+    if rng.below(3) > 0 {
+        let is_busy = process.settle();
+        assert!(!is_busy, "nobody else is here");
     }
 }
 
@@ -150,6 +156,9 @@ fn meanwhile<B: Mmu>(world: &World<B>, rng: &mut Rng) {
         let page = [process.hot.get(), anywhere][rng.below(2)];
         // Faults wait for a verb that has the space to itself; what is mapped does not.
         if process.space.try_borrow().is_ok() {
+            if rng.below(3) == 0 && process.settle() {
+                world.note(Event::Busy);
+            }
             access_page(&process, rng, cpu, page);
         } else if process.is_open.get() {
             world.note(Event::Meanwhile);
@@ -196,7 +205,7 @@ fn run_all<B: Mmu>() -> [usize; EVENTS] {
         let events = run::<B>(seed, 400);
         tally = std::array::from_fn(|event| tally[event] + events[event]);
     }
-    println!("forks, those refused, execs, last exits, accesses meanwhile: {tally:?}");
+    println!("forks, those refused, execs, last exits, accesses meanwhile, busy: {tally:?}");
     tally
 }
 

@@ -1,6 +1,7 @@
 //! The model of a process: what it knows of each page.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use kernel_vm::{Access, Permissions};
 
@@ -17,18 +18,67 @@ pub struct Page {
     pub own: Option<u64>,
 }
 
+/// What deferred verbs leave of a page until its flush: CPUs may use it as before, or as it is to be.
+#[derive(Clone, Copy, Debug)]
+struct Deferred {
+    /// What any of the verbs has allowed.
+    may: Permissions,
+    /// What is allowed from the flush on; `None` where nothing is mapped any more.
+    then: Option<Permissions>,
+}
+
 /// One word a page: all other bytes are zero.
 #[derive(Default)]
 pub struct Model {
     pub pages: BTreeMap<usize, Page>,
+    deferred: BTreeMap<usize, Deferred>,
 }
 
 impl Model {
     /// The page, if a program may access it so.
     pub fn page(&self, page: usize, access: Access) -> Option<Page> {
         let found = self.pages.get(&page).copied()?;
-        let permissions = found.permissions;
-        (permissions.contains(Permissions::USER) && permissions.allow(access)).then_some(found)
+        let deferred = self.deferred.get(&page).map(|deferred| deferred.may);
+        let mut permissions = [Some(found.permissions), deferred].into_iter().flatten();
+        let may = permissions.any(|permissions| {
+            permissions.contains(Permissions::USER) && permissions.allow(access)
+        });
+        may.then_some(found)
+    }
+
+    /// Whether something waits for its flush.
+    pub fn waits(&self) -> bool {
+        !self.deferred.is_empty()
+    }
+
+    /// Whether a program that accesses the page so may be refused.
+    pub fn may_refuse(&self, page: usize, access: Access) -> bool {
+        self.deferred.contains_key(&page) || self.page(page, access).is_none()
+    }
+
+    /// A deferred verb gives these pages other permissions, or unmaps them.
+    pub fn defer(&mut self, pages: RangeInclusive<usize>, then: Option<Permissions>) {
+        for (&page, _) in self.pages.range(pages) {
+            let before = self.deferred.get(&page).map(|deferred| deferred.may);
+            let before = before.unwrap_or_default();
+            let may = before | then.unwrap_or_default();
+            self.deferred.insert(page, Deferred { may, then });
+        }
+    }
+
+    /// No CPU has cached anything of these pages any more.
+    pub fn flushed(&mut self, is_flushed: impl Fn(usize) -> bool) {
+        let pages = &mut self.pages;
+        self.deferred.retain(|&page, deferred| {
+            if !is_flushed(page) {
+                return true;
+            }
+            match deferred.then {
+                None => drop(pages.remove(&page)),
+                Some(then) => pages.get_mut(&page).unwrap().permissions = then,
+            }
+            false
+        });
     }
 
     /// Whether an access that reads the page may answer this.

@@ -33,4 +33,8 @@ impl Tlb for Uncounted {
     fn flush(&self, flush: &Flush<'_>) {
         self.0.flush(flush);
     }
+
+    fn cpu(&self) -> usize {
+        self.0.cpu()
+    }
 }

@@ -25,9 +25,11 @@ pub enum Event {
     LastExit,
     /// An access while a verb had the space to itself.
     Meanwhile,
+    /// A CPU that would settle found another at it.
+    Busy,
 }
 
-pub const EVENTS: usize = 5;
+pub const EVENTS: usize = 6;
 
 pub struct World<B: Mmu> {
     setting: Setting,
@@ -168,7 +170,13 @@ impl<B: Mmu> World<B> {
         for process in self.processes.borrow().iter() {
             process.space.borrow().check_invariants().unwrap();
         }
-        self.kernel.check();
+        let processes = self.processes.borrow();
+        if !processes
+            .iter()
+            .any(|process| process.model.borrow().waits())
+        {
+            self.kernel.check();
+        }
     }
 
     /// Ends it all; every frame is back then, and every write on the disk.

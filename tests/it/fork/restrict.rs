@@ -1,6 +1,7 @@
 //! Taking permissions away, over maps and holes.
 
-use kernel_vm::{MapError, Permissions, VirtualMemoryMap};
+use kernel_vm::backend::mock::NoPageTable;
+use kernel_vm::{MapError, Permissions, VirtualMemoryManager, VirtualMemoryMap};
 
 use super::platform::{Platform, R, RW, Space, space, write};
 use crate::subject::{PAGE, area, pages};
@@ -72,6 +73,20 @@ fn what_no_entry_can_say_is_refused_and_nothing_changes() {
         space.memory_maps().next().unwrap().permissions(),
         Permissions::empty()
     );
+}
+
+/// A backend that refuses nothing has no say in this.
+#[test]
+fn a_space_without_a_page_table_refuses_the_same() {
+    let mut space = VirtualMemoryManager::new(NoPageTable::new());
+    let map = VirtualMemoryMap::anonymous(pages(4, 2), RW).unwrap();
+    space.add_memory_map(map).unwrap();
+    let permissions = Permissions::WRITE;
+    assert_eq!(
+        space.restrict(pages(4, 2), permissions),
+        Err(MapError::WriteWithoutRead { permissions })
+    );
+    assert!(space.memory_maps().eq([map.view()]));
 }
 
 /// A large leaf at a border must be split for it.

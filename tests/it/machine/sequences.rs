@@ -1,7 +1,7 @@
 //! Random verbs over one space on several CPUs: nobody sees anything stale after a verb.
 
-use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{iter, mem};
 
 use kernel_vm::backend::Paging;
 use kernel_vm::backend::aarch64::Aarch64Format;
@@ -9,7 +9,7 @@ use kernel_vm::backend::mock::machine::{Call, Machine};
 use kernel_vm::backend::radix::{AccessedDirty, Features, Radix};
 use kernel_vm::backend::x86_64::X86_64Format;
 use kernel_vm::backend::{sv39::Sv39Format, sv48::Sv48Format, sv57::Sv57Format};
-use kernel_vm::{Access, MapError, Permissions, VirtAddr, VirtualMemoryManager};
+use kernel_vm::{Access, MapError, Permissions, Settled, VirtAddr, VirtualMemoryManager};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -29,6 +29,8 @@ struct Run<F: Mmu> {
     machine: Machine<F::Cpus>,
     space: Space<F>,
     policy: AccessedDirty,
+    /// Whether deferred verbs wait to be settled: what they took out may be cached until then.
+    waits: bool,
 }
 
 impl<F: Mmu> Run<F> {
@@ -44,6 +46,7 @@ impl<F: Mmu> Run<F> {
             machine,
             space,
             policy,
+            waits: false,
         }
     }
 
@@ -65,14 +68,36 @@ impl<F: Mmu> Run<F> {
         for page in [0, 1, 4, 7, 8, 516, 520, 523, 1030] {
             self.warm(page % CPUS, addr(page));
         }
+        self.waits &= !op.settles();
         match self.verb(op) {
             Ok(()) | Err(MapError::NotMapped { .. } | MapError::Overlap { .. }) => {}
             Err(MapError::CannotGrow { .. } | MapError::MovesOntoItself { .. }) => {}
             Err(error) => return Err(format!("{error}")),
         }
+        if self.waits {
+            let freed = self
+                .freed()
+                .map(|page| format!("{page} is of a freed frame"));
+            let two = self.machine.conflict().map(|two| two.to_string());
+            return freed.or(two).map_or(Ok(()), |wrong| {
+                Err(format!("{wrong} after {op:?}, {}", self.machine))
+            });
+        }
         wrong::<F>(&self.machine, self.policy).map_or(Ok(()), |wrong| {
             Err(format!("{wrong} after {op:?}, {}", self.machine))
         })
+    }
+
+    /// A page whose way, as some CPU has it cached, leads through a frame that was given back.
+    fn freed(&self) -> Option<VirtAddr> {
+        let pages = (0..PAGES).step_by(3).map(addr);
+        let mut ways = pages.flat_map(|page| (0..CPUS).map(move |cpu| (page, cpu)));
+        let found = ways.find(|&(page, cpu)| {
+            let outcomes = self.machine.cpu(cpu).outcomes(page, Access::Read);
+            let mut traps = outcomes.into_iter().filter_map(Result::err);
+            traps.any(|trap| trap.freed.is_some())
+        });
+        found.map(|(page, _)| page)
     }
 
     fn verb(&mut self, op: &Op) -> Result<(), MapError> {
@@ -91,6 +116,20 @@ impl<F: Mmu> Run<F> {
             }
             Op::Unmap(span) => space.unmap(span.area()),
             Op::Protect(span, permissions) => space.protect(span.area(), sayable::<F>(permissions)),
+            Op::UnmapDeferred(span) => {
+                space.unmap_deferred(span.area())?;
+                self.waits = true;
+                Ok(())
+            }
+            Op::ProtectDeferred(span, permissions) => {
+                space.protect_deferred(span.area(), sayable::<F>(permissions))?;
+                self.waits = true;
+                Ok(())
+            }
+            Op::Settle => {
+                assert_eq!(space.settle(), Settled::Done);
+                Ok(())
+            }
             Op::Restrict(span, keep) => space.restrict(span.area(), sayable::<F>(keep)),
             Op::Remap(old, new) => space.remap(old.area(), new.area()),
             Op::Populate(span) => space.populate(span.area()),
@@ -270,6 +309,39 @@ fn a_page_cut_out_of_a_hidden_superpage_is_found_when_it_is_mapped_again() {
         let mut run = Run::<Sv39Format>::new(seed, AccessedDirty::Preset);
         for op in &ops {
             assert_eq!(run.step(op), Ok(()));
+        }
+    }
+}
+
+/// A leaf that a deferred verb has hidden may be cached as it was, whole. So a table in its place is as one in the place of
+/// a valid leaf.
+#[test]
+fn a_page_cut_out_of_a_superpage_that_waits_hidden_meets_no_other_translation() {
+    let page = Page {
+        frame: 65_528,
+        permissions: Permissions::READ,
+        is_shared: false,
+        is_present: false,
+    };
+    let hidden = || Op::ProtectDeferred(span(8, 512), Permissions::empty());
+    for ops in [
+        [
+            hidden(),
+            Op::ProtectDeferred(span(6, 3), Permissions::READ),
+            Op::Settle,
+        ],
+        [
+            hidden(),
+            Op::UnmapDeferred(span(10, 2)),
+            Op::ProtectDeferred(span(8, 2), Permissions::READ),
+        ],
+    ] {
+        for seed in 0..20 {
+            let mut run = Run::<Aarch64Format<4>>::new(seed, AccessedDirty::Preset);
+            for op in iter::once(&Op::Replace(span(0, 1028), page)).chain(&ops) {
+                assert_eq!(run.step(op), Ok(()));
+            }
+            assert_eq!(run.step(&Op::Settle), Ok(()));
         }
     }
 }

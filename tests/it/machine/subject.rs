@@ -62,6 +62,16 @@ impl<F: Mmu> Subject for Radix<F, Machine<F::Cpus>> {
         modes.into_iter().find_map(Result::ok)
     }
 
+    fn looks(&self, cpu: usize, addr: VirtAddr, access: Access) -> Vec<PhysAddr> {
+        let cpu = self.platform().cpu(cpu);
+        let modes = [Privilege::Supervisor, Privilege::User].map(|privilege| {
+            cpu.set_privilege(privilege);
+            let _ = cpu.translate(addr, access);
+            cpu.outcomes(addr, access)
+        });
+        modes.into_iter().flatten().filter_map(Result::ok).collect()
+    }
+
     fn fail(&self, n: usize) {
         self.platform().frames().fail_alloc(n);
     }

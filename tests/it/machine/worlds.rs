@@ -111,6 +111,11 @@ fn a_forgotten_rollover_is_found<F: Mmu>(runs: usize) {
     assert!(found > 4, "{}: {found} of {runs}", F::NAME);
 }
 
+fn a_forgotten_settlement_is_found<F: Mmu>() {
+    let found = found::<F>(60, |world, _| world.forgets_settlements = true);
+    assert!(found > 4, "{}: {found} of 60", F::NAME);
+}
+
 #[test]
 fn a_fence_of_a_shootdown_that_is_forgotten_is_found() {
     a_forgotten_shootdown_is_found::<Sv39Format>();
@@ -123,4 +128,11 @@ fn the_flush_of_a_rollover_that_is_forgotten_is_found() {
     a_forgotten_rollover_is_found::<Sv39Format>(60);
     a_forgotten_rollover_is_found::<X86_64Format<4>>(240);
     a_forgotten_rollover_is_found::<Aarch64Format<4>>(60);
+}
+
+#[test]
+fn the_flush_of_a_settlement_that_is_forgotten_is_found() {
+    a_forgotten_settlement_is_found::<Sv39Format>();
+    a_forgotten_settlement_is_found::<X86_64Format<4>>();
+    a_forgotten_settlement_is_found::<Aarch64Format<4>>();
 }

@@ -6,7 +6,8 @@ use kernel_vm::backend::PageTableBackend;
 use kernel_vm::backend::mock::{MockBackend, NoPageTable};
 use kernel_vm::backend::sv39::Sv39;
 use kernel_vm::{
-    MapError, MemoryArea, Node, Permissions, VirtAddr, VirtualMemoryManager, VirtualMemoryMap,
+    MapError, MemoryArea, Node, Permissions, Settled, VirtAddr, VirtualMemoryManager,
+    VirtualMemoryMap,
 };
 
 use super::bomb::{Call, Pieces, Tag, arm, disarm, live, ticking};
@@ -52,7 +53,7 @@ fn furnish<B: PageTableBackend>(mut space: Space<B>) -> Space<B> {
 /// Where a test tries whether the space still works.
 const ELSEWHERE: usize = 1 << 20;
 
-fn verbs<B: PageTableBackend>() -> [(&'static str, Verb<B>); 15] {
+fn verbs<B: PageTableBackend>() -> [(&'static str, Verb<B>); 19] {
     [
         ("add between two that it joins", |space| {
             Ok(space.add_memory_map(tagged(9 * LONG, LONG, READ))?)
@@ -75,6 +76,28 @@ fn verbs<B: PageTableBackend>() -> [(&'static str, Verb<B>); 15] {
         }),
         ("unmap over many, and drop", |space| {
             space.unmap(pages(4, LONG * 100))
+        }),
+        ("unmap in a map, deferred", |space| {
+            space.unmap_deferred(pages(4, 1))
+        }),
+        ("unmap over many, deferred, and settle", |space| {
+            space.unmap_deferred(pages(4, LONG * 60))?;
+            space.unmap_deferred(pages(4 + LONG * 70, LONG * 10))?;
+            assert_eq!(space.settle(), Settled::Done);
+            Ok(())
+        }),
+        (
+            "unmap over many, deferred, and settle by the next",
+            |space| {
+                space.unmap_deferred(pages(4, LONG * 60))?;
+                space.unmap_deferred(pages(4 + LONG * 70, LONG * 10))?;
+                space.unmap(pages(4 + LONG * 90, 1))
+            },
+        ),
+        ("protect one that joins both others, deferred", |space| {
+            space.protect_deferred(pages(LONG, LONG), READ)?;
+            assert_eq!(space.settle(), Settled::Done);
+            Ok(())
         }),
         ("protect in a map", |space| space.protect(pages(4, 1), READ)),
         ("protect one that joins both others", |space| {

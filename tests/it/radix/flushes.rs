@@ -12,6 +12,7 @@ on_every_format! {
     every_verb_flushes_once_and_unmapping_everything_leaves_the_root
     what_was_never_valid_is_never_flushed
     showing_hidden_pages_beside_others_flushes_nothing
+    a_hidden_leaf_is_broken_only_where_its_own_flush_is_due
     permissions_that_are_there_already_are_not_flushed
     many_ranges_are_named_until_there_are_too_many
     pages_are_announced_when_they_are_there_and_code_before
@@ -87,6 +88,31 @@ fn showing_hidden_pages_beside_others_flushes_nothing<F: Shape>() {
         );
         make(&mut table, Edit::Protect(area(0, 65 * PAGE), READ));
         assert_eq!(table.platform().flushes().len(), 1);
+    }
+}
+
+/// What is flushed before the end of a verb that cuts a page out of a hidden leaf.
+fn a_hidden_leaf_is_broken_only_where_its_own_flush_is_due<F: Shape>() {
+    for (due, breaks) in [(16 * MIB, 0), (2 * MIB, F::BREAKS)] {
+        let mut table = table::<F>(AccessedDirty::Preset);
+        for start in [2 * MIB, 16 * MIB] {
+            make(&mut table, Edit::Map(run(start, start as u64, 2 * MIB, RW)));
+        }
+        let other = 18 * MIB - due;
+        make(&mut table, Edit::Protect(area(other, 2 * MIB), NONE));
+        let edits = [
+            Edit::Protect(area(due, 2 * MIB), NONE),
+            Edit::Unmap(area(2 * MIB, PAGE)),
+        ];
+        let mut reserved = table.reserve(edits.into_iter()).unwrap();
+        let mut out = Retired::new();
+        table.protect(area(due, 2 * MIB), NONE, &mut reserved, &mut out);
+        table.platform().take();
+        table.unmap(area(2 * MIB, PAGE), &mut reserved, &mut out);
+        assert_eq!(table.platform().flushes().len(), breaks, "due at {due:#x}");
+        table.unreserve(reserved);
+        table.retire(out, ASID);
+        table.check_invariants().unwrap();
     }
 }
 

@@ -124,7 +124,7 @@ impl<F: Shape> Twins<F> {
             Step::Write(page) => self.write(page),
         }
         self.compare();
-        self.settle();
+        self.settle(matches!(step, Step::Shift(..)));
     }
 
     fn map(&mut self, span: Span, offset: u64, permissions: Permissions) {
@@ -214,7 +214,7 @@ impl<F: Shape> Twins<F> {
             return assert_eq!(self.edit(edit), Err(MapError::MovesOntoItself { old, new }));
         }
         self.unmap(to);
-        self.settle();
+        self.settle(false);
         self.edit(edit).unwrap();
         for offset in 0..count {
             self.pages[to.first + offset] = self.pages[span.first + offset].take();
@@ -241,7 +241,7 @@ impl<F: Shape> Twins<F> {
 
     /// Frames that are gone since this was last asked have been given back, each once, as dirty as it was; and both
     /// platforms were told the same.
-    fn settle(&mut self) {
+    fn settle(&mut self, is_shift: bool) {
         let before = replace(&mut self.settled, self.pages.clone());
         let is_there = |owned| {
             let mut pages = self.pages.iter().flatten();
@@ -253,7 +253,8 @@ impl<F: Shape> Twins<F> {
         let mut all_told = Vec::new();
         for (index, table) in self.tables.iter().enumerate() {
             let events = table.platform().take();
-            all_told.push(events.iter().filter_map(told).collect::<Vec<_>>());
+            let told: Vec<_> = events.iter().filter_map(told).collect();
+            all_told.push(if is_shift { without_breaks(told) } else { told });
             for &(owned, dirty) in &gone {
                 let at = self.owned[owned][index];
                 if at.get() != 0 {
@@ -309,6 +310,25 @@ fn told(event: &Event) -> Option<Event> {
         Event::Valid(told) => Some(Event::Valid(anywhere(told))),
         Event::Release { .. } | Event::Code(_) => None,
     }
+}
+
+/// Without the flushes of leaves that were broken to be split. Step by step there may be more of them: what a shift has
+/// taken out is owed before the old place is unmapped, and a hidden leaf in between counts as cached.
+fn without_breaks(told: Vec<Event>) -> Vec<Event> {
+    let mut kept = Vec::new();
+    for event in told {
+        let broken = match (kept.last(), &event) {
+            (Some(Event::Flush(flush)), Event::Valid(valid)) => {
+                !flush.tables && valid.tables && flush.ranges == valid.ranges
+            }
+            _ => false,
+        };
+        if broken {
+            kept.pop();
+        }
+        kept.push(event);
+    }
+    kept
 }
 
 /// Leaves of any size as leaves of one page.
@@ -374,26 +394,31 @@ proptest! {
         random::<kernel_vm::backend::sv39::Sv39Format>(&steps.0, policy, half);
     }
 
+    #[cfg(not(kernel_vm_mutants))]
     #[test]
     fn sv48_does_what_the_model_does(steps in steps(), policy in 0..6_usize, half in 0..6_usize) {
         random::<kernel_vm::backend::sv48::Sv48Format>(&steps.0, policy, half);
     }
 
+    #[cfg(not(kernel_vm_mutants))]
     #[test]
     fn sv57_does_what_the_model_does(steps in steps(), policy in 0..6_usize, half in 0..6_usize) {
         random::<kernel_vm::backend::sv57::Sv57Format>(&steps.0, policy, half);
     }
 
+    #[cfg(not(kernel_vm_mutants))]
     #[test]
     fn x86_64_does_what_the_model_does(steps in steps(), policy in 0..6_usize, half in 0..6_usize) {
         random::<kernel_vm::backend::x86_64::X86_64Format<4>>(&steps.0, policy, half);
     }
 
+    #[cfg(not(kernel_vm_mutants))]
     #[test]
     fn x86_64_la57_does_what_the_model_does(steps in steps(), policy in 0..6_usize, half in 0..6_usize) {
         random::<kernel_vm::backend::x86_64::X86_64Format<5>>(&steps.0, policy, half);
     }
 
+    #[cfg(not(kernel_vm_mutants))]
     #[test]
     fn aarch64_does_what_the_model_does(steps in steps(), policy in 0..6_usize, half in 0..6_usize) {
         random::<kernel_vm::backend::aarch64::Aarch64Format<4>>(&steps.0, policy, half);

@@ -2,51 +2,27 @@
 
 #[path = "../../../examples/replay/arguments.rs"]
 mod arguments;
-#[path = "../../../examples/replay/check.rs"]
-mod check;
-#[path = "../../../examples/replay/compare.rs"]
-mod compare;
-#[path = "../../../examples/replay/failure.rs"]
-mod failure;
 #[path = "../../../examples/replay/figures.rs"]
 mod figures;
 #[path = "../../../examples/replay/files.rs"]
 mod files;
-#[path = "../../../examples/replay/leaf.rs"]
-mod leaf;
-#[path = "../../../examples/replay/line.rs"]
-mod line;
-#[path = "../../../examples/replay/plan.rs"]
-mod plan;
-#[path = "../../../examples/replay/record.rs"]
-mod record;
-#[path = "../../../examples/replay/replay.rs"]
-mod replay;
 #[path = "../../../examples/replay/report.rs"]
 mod report;
-#[path = "../../../examples/replay/trace.rs"]
-mod trace;
-#[path = "../../../examples/replay/trace_error.rs"]
-mod trace_error;
-#[path = "../../../examples/replay/view.rs"]
-mod view;
 
 mod text;
 
+use std::cell::Cell;
 use std::ffi::OsString;
 
-use kernel_vm::MapError;
 use kernel_vm::backend::mock::{HostFrames, MockBackend};
 use kernel_vm::backend::sv39::Sv39;
+use kernel_vm::testing::{Broken, Checked, Replay, Trace};
+use kernel_vm::{Permissions, VirtualMemoryManager};
 
+use crate::subject::{area, map};
 use arguments::{Arguments, Backend, Misuse};
-use check::Checked;
-use failure::Failure;
 use figures::Figures;
-use record::Record;
-use replay::Replay;
-use report::Report;
-use trace::Trace;
+use report::{Report, replay};
 
 /// What the bundled traces have in the end, all of them together.
 const BUNDLED: Checked = Checked {
@@ -68,62 +44,62 @@ fn parse(text: &str) -> Trace {
 }
 
 /// Replays and checks `text` on both backends, which must agree.
-fn verdict(text: &str) -> Result<Checked, Failure> {
+fn verdict(text: &str) -> Result<Checked, Broken> {
     let trace = parse(text);
-    let sv39 = Replay::new(&trace, sv39()).and_then(|replay| check::check(&replay, &trace));
-    let mock = Replay::new(&trace, MockBackend::new());
-    assert_eq!(
-        mock.and_then(|replay| check::check(&replay, &trace)),
-        sv39,
-        "{text}"
-    );
+    let sv39 = kernel_vm::testing::replay(&trace, sv39());
+    let mock = kernel_vm::testing::replay(&trace, MockBackend::new());
+    assert_eq!(mock, sv39, "{text}");
     sv39
 }
 
-fn replay_bundled<B: Figures>(backend: impl Fn() -> B) {
+/// What a failure says of itself.
+fn found(text: &str) -> String {
+    verdict(text).unwrap_err().found().to_owned()
+}
+
+/// Replays the bundled traces, with a look at each space after each call.
+fn replay_bundled<B: Figures>(
+    backend: impl Fn() -> B,
+    look: impl Fn(&VirtualMemoryManager<B>, kernel_vm::MemoryArea) -> Result<(), Broken>,
+) {
     let mut total = Checked::default();
     for (name, trace) in bundled() {
-        let replay = Replay::watched(&trace, backend(), |_, _| Ok(()))
+        let mut replay = Replay::new(&trace, backend()).unwrap();
+        replay
+            .run(&look)
             .unwrap_or_else(|error| panic!("{name}: {error}"));
-        let report = Report::of(&replay, &trace).unwrap_or_else(|error| panic!("{name}: {error}"));
-        println!("{name}: {report}");
-        total = total.and(report.checked);
+        let checked = replay.check();
+        total = total.and(checked.unwrap_or_else(|error| panic!("{name}: {error}")));
     }
     assert_eq!(total, BUNDLED);
 }
 
 #[test]
 fn bundled_traces_lead_to_linux_own_view_on_sv39() {
-    replay_bundled(sv39);
+    replay_bundled(sv39, |_, _| Ok(()));
 }
 
 #[test]
 fn bundled_traces_lead_to_linux_own_view_on_the_mock() {
-    replay_bundled(MockBackend::new);
+    replay_bundled(MockBackend::new, |_, _| Ok(()));
 }
 
 /// Populates what each call changes, so that the next finds a page table to edit.
 fn replay_populated<B: Figures>(backend: impl Fn() -> B) {
-    let mut total = Checked::default();
-    for (name, trace) in bundled() {
-        let (mut steps, mut flushes) = (0, 0);
-        let replay = Replay::watched(&trace, backend(), |space, action| {
-            space.populate(action.area()).map_err(Failure::Populate)?;
-            steps += 1;
-            let seen = std::mem::replace(&mut flushes, space.backend().flushes());
-            assert!(flushes - seen <= 1, "{name}: {action:?} flushed twice");
-            if steps % 200 == 0 {
-                space.check_invariants().map_err(Failure::Broken)?;
-            }
-            Ok(())
-        });
-        let replay = replay.unwrap_or_else(|error| panic!("{name}: {error}"));
-        let report = Report::of(&replay, &trace).unwrap_or_else(|error| panic!("{name}: {error}"));
-        println!("{name}: {report}");
-        total = total.and(report.checked);
-        assert!(flushes > 0, "{name}");
-    }
-    assert_eq!(total, BUNDLED);
+    let (steps, flushes) = (Cell::new(0), Cell::new(0));
+    replay_bundled(backend, |space, area| {
+        space.populate(area)?;
+        steps.set(steps.get() + 1);
+        let now = space.backend().flushes();
+        let before = flushes.replace(now);
+        // Each trace begins anew.
+        assert!(now.saturating_sub(before) <= 1, "{area} flushed twice");
+        if steps.get() % 200 == 0 {
+            space.check_invariants()?;
+        }
+        Ok(())
+    });
+    assert!(flushes.get() > 0);
 }
 
 #[test]
@@ -137,11 +113,32 @@ fn populated_at_every_call_they_lead_to_the_same_on_the_mock() {
 }
 
 #[test]
+fn the_example_replays_and_reports() {
+    let trace = parse("init 1000-3000 rw-p\nunmap 2000-3000\nfinal 1000-2000 rw-p");
+    let (replay, time) = replay(&trace, sv39()).unwrap();
+    let report = Report::of(&replay, &trace, time).unwrap();
+    let (one, said) = (
+        Checked {
+            compared: 1,
+            read_back: 1,
+        },
+        report.to_string(),
+    );
+    assert_eq!(report.checked, one);
+    assert!(
+        said.contains("1 calls,    1 maps,       1 pages (     1 read back)"),
+        "{said}"
+    );
+    assert!(said.contains("   3 table frames,    1 flushes"), "{said}");
+}
+
+#[test]
 fn a_replay_that_ends_leaves_no_frame_behind() {
     for (name, trace) in bundled() {
         let frames = HostFrames::new(1 << 16);
-        let replay = Replay::new(&trace, Sv39::new(frames.clone()).unwrap()).unwrap();
-        check::check(&replay, &trace).unwrap();
+        let mut replay = Replay::new(&trace, Sv39::new(frames.clone()).unwrap()).unwrap();
+        replay.run(|_, _| Ok(())).unwrap();
+        replay.check().unwrap();
         assert!(frames.frames_in_use() > 1, "{name}");
         drop(replay);
         assert_eq!(frames.frames_in_use(), 0, "{name}");
@@ -212,8 +209,9 @@ fn a_mismatch_names_the_first_page_and_both_views() {
         ("", "0x1000: linux nothing, kernel-vm rw-p"),
     ];
     for (finals, expected) in cases {
-        let failure = verdict(&format!("{calls}{finals}")).unwrap_err();
-        assert_eq!(failure.to_string(), format!("page {expected}"), "{finals}");
+        let found = found(&format!("{calls}{finals}"));
+        let expected = expected.replace("linux", "recorded");
+        assert_eq!(found, format!("page {expected}"), "{finals}");
     }
 }
 
@@ -224,19 +222,28 @@ fn a_changed_final_line_of_a_real_trace_is_found() {
     let line = text.lines().rfind(|line| line.ends_with("rw-p")).unwrap();
     let start = line.split(['-', ' ']).nth(1).unwrap();
     let mutated = text.replace(line, &line.replace("rw-p", "r--p"));
-    let failure = verdict(&mutated).unwrap_err();
-    let expected = format!("page 0x{start}: linux r--p, kernel-vm rw-p");
-    assert_eq!(failure.to_string(), expected);
+    let expected = format!("page 0x{start}: recorded r--p, kernel-vm rw-p");
+    assert_eq!(found(&mutated), expected);
 }
 
 #[test]
 fn a_page_table_that_leads_elsewhere_than_recorded_is_found() {
     let trace = parse("map 1000-3000 rw-p\nfinal 1000-3000 rw-p");
     let mut replay = Replay::new(&trace, sv39()).unwrap();
-    replay.record = Record::default();
-    let failure = check::check(&replay, &trace).unwrap_err();
-    let expected = "page 0x1000: expected rw-u at no address, page table rw-u at 0x10000001000";
-    assert_eq!(failure.to_string(), expected);
+    replay.run(|_, _| Ok(())).unwrap();
+    let rwu = Permissions::READ | Permissions::WRITE | Permissions::USER;
+    let page = map(0x1000, 0x8000_0000, 0x1000, rwu);
+    replay.space.replace_memory_map(page).unwrap();
+    let broken = replay.check().unwrap_err();
+    let expected = "page 0x1000: expected rw-u at 0x10000001000, page table rw-u at 0x80000000";
+    assert_eq!(broken.found(), expected);
+    assert_eq!(
+        broken.law(),
+        "a page table leads where its maps say, and nowhere else"
+    );
+    replay.space.unmap(area(0x1000, 0x1000)).unwrap();
+    let expected = "page 0x1000: recorded rw-p, kernel-vm nothing";
+    assert_eq!(replay.check().unwrap_err().found(), expected);
 }
 
 #[test]
@@ -254,15 +261,25 @@ fn a_call_that_is_refused_names_its_line() {
         (overlap, 2),
     ];
     for (text, expected) in cases {
-        match verdict(text) {
-            Err(Failure::Refused { line, .. }) => assert_eq!(line, expected, "{text}"),
-            other => panic!("{text}: {other:?}"),
-        }
+        let found = found(text);
+        assert!(
+            found.starts_with(&format!("line {expected}: ")),
+            "{text}: {found}"
+        );
     }
     let trace = parse("map 3fffffe000-4000002000 rw-p");
-    let failure = Replay::new(&trace, sv39()).map(drop).unwrap_err();
-    let expected = |error| matches!(error, MapError::OutOfRange { .. });
-    assert!(matches!(failure, Failure::Refused { line: 1, error } if expected(error)));
+    let broken = Replay::new(&trace, sv39())
+        .unwrap()
+        .run(|_, _| Ok(()))
+        .unwrap_err();
+    assert_eq!(
+        broken.law(),
+        "a call that the recorded system has done can be done"
+    );
+    assert_eq!(
+        broken.found(),
+        "line 1: area 0x3fffffe000..=0x4000001fff is not all mappable"
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod dense;
 pub mod edits;
 mod look;
+mod merging;
 
 use std::collections::BTreeMap;
 

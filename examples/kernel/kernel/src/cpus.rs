@@ -65,6 +65,7 @@ pub fn announce() {
 }
 
 /// This CPU.
+#[inline]
 pub fn this() -> &'static Cpu {
     let cpu = arch::this();
     // SAFETY: `init` has put an element of `CPUS` there, before anything asked.
@@ -72,6 +73,7 @@ pub fn this() -> &'static Cpu {
 }
 
 impl Cpu {
+    #[inline]
     pub fn id(&self) -> usize {
         self.id.load(Relaxed)
     }

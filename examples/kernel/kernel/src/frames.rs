@@ -7,11 +7,11 @@ use core::sync::atomic::{AtomicU64, AtomicUsize};
 
 use kernel_vm::{Counted, Frame, FrameAllocator, PhysAddr};
 
-use crate::layout::{PAGE, POOL_END, POOL_START, Symbol, direct, phys};
+use crate::layout::{PAGE, POOL_SIZE, direct, pool, pool_start};
 use crate::lock::Lock;
 use crate::once::Once;
 
-const FRAMES: usize = (POOL_END - POOL_START) as usize / PAGE;
+const FRAMES: usize = POOL_SIZE / PAGE;
 
 struct Free {
     /// The first free frame; 0 for none. Each begins with the address of the next.
@@ -36,16 +36,17 @@ pub struct Pool;
 /// The pool, with a count of references for each frame.
 static COUNTED: Once<Counted<Pool>> = Once::new();
 
-/// Puts everything from the end of the image to the end of the pool on the list, the lowest frame first to go. The
-/// first CPU does so, alone.
+/// Puts the whole pool on the list, the lowest frame first to go. The first CPU does so, alone.
 pub fn init() {
     static mut COUNTS: [AtomicU64; FRAMES] = [const { AtomicU64::new(0) }; FRAMES];
-    let pool = Symbol::End.addr()..direct(PhysAddr::new(POOL_END));
-    pool.step_by(PAGE).rev().for_each(|page| push(phys(page)));
+    pool()
+        .step_by(PAGE)
+        .rev()
+        .for_each(|frame| push(PhysAddr::new(frame as u64)));
     let counts = &raw mut COUNTS;
     // SAFETY: nothing else can name the static, and this function runs once.
     let counts = unsafe { &mut *counts };
-    let counted = Counted::new(Pool, PhysAddr::new(POOL_START), counts);
+    let counted = Counted::new(Pool, pool_start(), counts);
     // SAFETY: the first CPU is alone.
     unsafe { COUNTED.set(counted) };
 }
@@ -118,7 +119,7 @@ pub fn free() -> usize {
 
 /// How many there are.
 pub fn all() -> usize {
-    (direct(PhysAddr::new(POOL_END)) - Symbol::End.addr()) / PAGE
+    pool().step_by(PAGE).count()
 }
 
 /// A time in which frames are scarce: it ends when this is dropped.

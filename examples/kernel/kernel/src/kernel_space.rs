@@ -7,9 +7,9 @@ use crate::layout::{
     HEAP, HEAP_PHYS, HEAP_SIZE, MAX_CPUS, RAM_END, Symbol, area, direct, guard, phys,
 };
 use crate::lock::Lock;
-use crate::memory::{Memory, R, RW, RX, Space, map};
+use crate::memory::{Memory, R, RW, RX, Space, SpaceLock, map};
 use crate::mode::{PageTable, UPPER_HALF};
-use crate::platform;
+use crate::{cpus, platform};
 
 /// What keeps the maps while there is no heap. One node has room for all that is mapped before there is.
 static NODES: Lock<Option<&'static mut [Node<Memory>]>> = {
@@ -19,12 +19,18 @@ static NODES: Lock<Option<&'static mut [Node<Memory>]>> = {
     Lock::new(Some(unsafe { &mut *nodes }))
 };
 
-static SPACE: Lock<Option<Space>> = Lock::new(None);
+static SPACE: SpaceLock<Option<Space>> = SpaceLock::new(None);
 
-/// Does something with the kernel's space, under its lock.
+/// Changes something in the kernel's space, under its lock.
 pub fn with<R>(f: impl FnOnce(&mut Space) -> R) -> R {
-    let mut space = SPACE.lock();
+    let mut space = SPACE.write();
     f(space.as_mut().expect("the kernel's space is made first"))
+}
+
+/// Looks at the kernel's space, beside others who do.
+pub fn look<R>(f: impl FnOnce(&Space) -> R) -> R {
+    let space = SPACE.read(cpus::this().id());
+    f(space.as_ref().expect("the kernel's space is made first"))
 }
 
 /// All of the upper half, whose root entries are made once and for all.
@@ -59,13 +65,13 @@ pub fn init() -> Result<(), MapError> {
         space.unmap(guard(cpu))?;
     }
     space.populate(upper_half())?;
-    *SPACE.lock() = Some(space);
+    *SPACE.write() = Some(space);
     Ok(())
 }
 
 /// Makes this CPU translate through the kernel's own table.
 pub fn activate() {
-    let root = with(|space| space.root_page_table());
+    let root = look(|space| space.root_page_table());
     // SAFETY: the table maps the image and the stacks where the boot table has them, in the mode that the CPU is in
     // already; it is never dropped.
     unsafe { arch::activate_kernel(root) };

@@ -2,6 +2,8 @@
 //!
 //! A kernel for more than one machine reads the first part from the device tree.
 
+use core::ops::Range;
+
 use kernel_vm::{MemoryArea, PhysAddr, VirtAddr};
 
 use crate::arch::RAM;
@@ -13,10 +15,9 @@ pub const MAX_CPUS: usize = 8;
 pub const STACK_STRIDE: usize = 0x1_1000;
 pub const PAGE: usize = kernel_vm::FRAME_SIZE;
 
-/// The frames that the allocator hands out lie behind the image, from here...
-pub const POOL_START: u64 = RAM;
-/// ...to here.
-pub const POOL_END: u64 = RAM + (128 << 20);
+/// What the frame allocator has: the first part of memory, behind the image that lies there.
+pub const POOL_SIZE: usize = 128 << 20;
+const POOL_END: u64 = RAM + POOL_SIZE as u64;
 /// What backs the heap: a piece of memory in one piece, so that superpages map it.
 pub const HEAP_PHYS: u64 = POOL_END;
 pub const HEAP_SIZE: usize = 8 << 20;
@@ -31,6 +32,16 @@ const _: () = assert!(RAM % SPARE_SIZE as u64 == 0);
 pub const HEAP: usize = UPPER_HALF + (64 << 30);
 /// And behind it what the checks map in the kernel's half.
 pub const SCRATCH: usize = UPPER_HALF + (128 << 30);
+
+/// Where the pool begins, with the image.
+pub const fn pool_start() -> PhysAddr {
+    PhysAddr::new(RAM)
+}
+
+/// The frames of the pool, by their addresses.
+pub fn pool() -> Range<usize> {
+    phys(Symbol::End.addr()).get() as usize..POOL_END as usize
+}
 
 /// The bounds of the image's parts, page-aligned.
 #[derive(Clone, Copy, Debug)]

@@ -14,6 +14,7 @@ mod asids;
 mod checks;
 mod console;
 mod cpus;
+mod fault;
 mod frames;
 mod heap;
 mod kernel_space;

@@ -2,13 +2,14 @@
 
 use alloc::sync::Arc;
 
+use kernel_vm::lock::PerCpuRwLock;
 use kernel_vm::{
     Frame, FrameAllocator, MapError, MemoryArea, Payload, Permissions, PhysAddr, ShareError,
     VirtualMemoryManager, VirtualMemoryMap,
 };
 
 use crate::frames;
-use crate::layout::{PAGE, area, phys_area};
+use crate::layout::{MAX_CPUS, PAGE, area, phys_area};
 use crate::mode::PageTable;
 
 pub const R: Permissions = Permissions::READ;
@@ -18,6 +19,10 @@ pub const RX: Permissions = R.union(Permissions::EXECUTE);
 pub const U: Permissions = Permissions::USER;
 
 pub type Space = VirtualMemoryManager<PageTable, Memory>;
+
+/// The lock around a space. A CPU that waits for it need do nothing meanwhile: what flushes ask of it is done by firmware
+/// (RISC-V), by its own interrupts, which are on (x86-64), or by no CPU (AArch64).
+pub type SpaceLock<T = Space> = PerCpuRwLock<T, MAX_CPUS>;
 
 /// What a map keeps: the frame that it shows, together with the maps of other spaces that were forked from its own. Or
 /// nothing, where memory is nobody's to give back, or the space's own.

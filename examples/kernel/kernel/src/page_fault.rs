@@ -1,9 +1,9 @@
 //! Page faults of programs: a page comes when it is touched.
 
-use kernel_vm::{Access, Answer, Done, FaultError, Frame, Privilege, Ticket, VirtAddr};
+use kernel_vm::{Access, Done, FaultError, VirtAddr};
 
 use crate::arch::Registers;
-use crate::frames;
+use crate::fault::resolve;
 use crate::probe::Fault;
 use crate::user::{Trap, UserSpace};
 
@@ -44,25 +44,6 @@ impl UserSpace {
     /// # Errors
     /// As [`page_fault`](Self::page_fault).
     pub fn fault_in(&self, at: VirtAddr, access: Access) -> Result<Option<Done>, FaultError> {
-        match self.space.handle_fault(at, access, Privilege::User)? {
-            Answer::Resolved { done, .. } => Ok(Some(done)),
-            Answer::Spurious { .. } => Ok(None),
-            Answer::NeedsFrame { ticket, map, .. } => {
-                let frame = map.payload().share().map_err(FaultError::Share)?;
-                self.supply(ticket, frame)
-            }
-        }
-    }
-
-    fn supply(&self, ticket: Ticket, frame: Frame) -> Result<Option<Done>, FaultError> {
-        match self.space.supply(ticket, frame) {
-            Ok(done) => Ok(Some(done)),
-            Err(lost) => {
-                let error = lost.error();
-                frames::release(lost.into_frame());
-                // Without an error, another CPU was first.
-                error.map_or(Ok(None), |error| Err(error.into()))
-            }
-        }
+        resolve(&self.look(), at, access)
     }
 }

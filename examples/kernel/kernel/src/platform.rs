@@ -17,7 +17,7 @@ pub type KernelPlatform = (&'static Counted<Pool>, Hearers);
 #[derive(Clone, Debug)]
 pub struct Hearers {
     /// Nothing for the kernel's half, which all CPUs run without an ASID.
-    tags: Option<Arc<Tags>>,
+    pub tags: Option<Arc<Tags>>,
 }
 
 /// What the kernel's own half is on.
@@ -43,6 +43,11 @@ impl Tlb for Hearers {
             Some((asid, cpus)) if !flush.is_global() => arch::flush(flush, Some(asid), cpus),
             _ => arch::flush(flush, None, cpus::all()),
         }
+    }
+
+    #[inline]
+    fn cpu(&self) -> usize {
+        cpus::this().id()
     }
 
     fn made_valid(&self, made: &Flush<'_>) {

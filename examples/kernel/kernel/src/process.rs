@@ -204,8 +204,10 @@ impl Process {
     }
 
     fn fork(&mut self, number: usize) -> Result<Option<Box<Self>>, usize> {
-        let mut user = UserSpace::new().map_err(|error| code(error.into()))?;
-        let forked = self.user.space.fork_into(&mut user.space, Inherit::posix);
+        let user = UserSpace::new().map_err(|error| code(error.into()))?;
+        let mut parent = self.user.change();
+        let forked = parent.fork_into(&mut user.change(), Inherit::posix);
+        drop(parent);
         forked.map_err(code)?;
         let mut registers = self.registers.clone();
         registers.set_arg(0, 0);

@@ -2,15 +2,16 @@
 
 use alloc::sync::Arc;
 
-use kernel_vm::{Activation, MapError, Permissions};
+use kernel_vm::lock::{ReadGuard, WriteGuard};
+use kernel_vm::{Activation, MapError, Permissions, PhysAddr};
 
 use crate::arch::{self, Registers};
 use crate::asids::Tags;
 use crate::layout::{PAGE, area, direct};
-use crate::memory::{RW, RX, Space, U, alloc, anonymous, provided};
+use crate::memory::{RW, RX, Space, SpaceLock, U, alloc, anonymous, provided};
 use crate::mode::PageTable;
 use crate::probe::Fault;
-use crate::{kernel_space, platform};
+use crate::{cpus, kernel_space, platform};
 
 unsafe extern "C" {
     static user_start: u8;
@@ -100,9 +101,13 @@ pub fn registers_at(pc: usize, with: &[usize]) -> Registers {
 }
 
 /// An address space for a program: the lower half, with the kernel in the upper.
+///
+/// Page faults read it on any number of CPUs, and system calls that change it write. Its root and its tags stand beside the
+/// lock: a switch does not wait for a call.
 #[derive(Debug)]
 pub struct UserSpace {
-    pub space: Space,
+    space: SpaceLock,
+    root: PhysAddr,
     tags: Arc<Tags>,
 }
 
@@ -112,16 +117,32 @@ impl UserSpace {
         let tags = Tags::new();
         let platform = platform::for_program(tags.clone());
         let table =
-            kernel_space::with(|kernel| PageTable::with_kernel(platform, kernel.backend()))?;
+            kernel_space::look(|kernel| PageTable::with_kernel(platform, kernel.backend()))?;
         let space = Space::for_payload(table);
-        Ok(Self { space, tags })
+        let root = space.root_page_table();
+        let space = SpaceLock::new(space);
+        Ok(Self { space, root, tags })
     }
 
     /// A space that has the programs loaded.
     pub fn with_program() -> Result<Self, MapError> {
-        let mut user = Self::new()?;
+        let user = Self::new()?;
         user.load_program()?;
         Ok(user)
+    }
+
+    /// The space, for a CPU that looks, or resolves a fault. Not to be asked for again before it is given back.
+    pub fn look(&self) -> ReadGuard<'_, Space> {
+        self.space.read(cpus::this().id())
+    }
+
+    /// The space, for whoever changes its maps.
+    pub fn change(&self) -> WriteGuard<'_, Space> {
+        self.space.write()
+    }
+
+    pub fn root(&self) -> PhysAddr {
+        self.root
     }
 
     /// Makes this CPU translate through it, until it is dropped or another is activated.
@@ -133,7 +154,7 @@ impl UserSpace {
     pub fn switch(&self) -> Activation {
         // SAFETY: the space has all that the kernel has in the upper half, in the same mode; and this CPU leaves it
         // before it goes (`drop`).
-        unsafe { self.tags.activate(self.space.root_page_table()) }
+        unsafe { self.tags.activate(self.root) }
     }
 
     /// What a switch to it takes, beside its root.
@@ -142,7 +163,7 @@ impl UserSpace {
     }
 
     /// Maps the code in user.S, a stack with a guard page below, and a heap. None of it is there before it is touched.
-    pub fn load_program(&mut self) -> Result<(), MapError> {
+    pub fn load_program(&self) -> Result<(), MapError> {
         let frame = alloc()?;
         let page = core::ptr::with_exposed_provenance_mut::<u8>(direct(frame.addr()));
         // SAFETY: the code is one page of rodata, as user.S aligns it, and the frame is ours alone.
@@ -153,15 +174,16 @@ impl UserSpace {
             anonymous(area(STACK, STACK_TOP - STACK), RW | U)?,
             anonymous(area(HEAP, HEAP_SIZE), RW | U)?,
         ];
+        let mut space = self.change();
         maps.into_iter()
-            .try_for_each(|map| Ok(self.space.add_memory_map(map)?))
+            .try_for_each(|map| Ok(space.add_memory_map(map)?))
     }
 }
 
 impl Drop for UserSpace {
     /// Other CPUs must have left it. kernel-vm flushes all that was ever valid in it.
     fn drop(&mut self) {
-        if arch::lower_root() == self.space.root_page_table() {
+        if arch::lower_root() == self.root {
             kernel_space::activate();
         }
     }

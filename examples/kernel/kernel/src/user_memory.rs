@@ -11,11 +11,12 @@ impl UserSpace {
     /// The program may not read all of it, or there is no frame left.
     pub fn read(&self, from: usize, to: &mut [u8]) -> Result<(), Stop> {
         let (mut at, mut done) = (VirtAddr::new(from), 0);
-        while let Err(stopped) = self.space.read(at, &mut to[done..], Privilege::User) {
+        loop {
+            let read = self.look().read(at, &mut to[done..], Privilege::User);
+            let Err(stopped) = read else { return Ok(()) };
             (at, done) = (stopped.at, done + stopped.done);
             self.go_on(stopped, Access::Read)?;
         }
-        Ok(())
     }
 
     /// Copies `from` to a program's memory from `to` on. Pages come that are not there, or are copied.
@@ -24,11 +25,12 @@ impl UserSpace {
     /// As [`read`](Self::read), for what the program may not write.
     pub fn write(&self, to: usize, from: &[u8]) -> Result<(), Stop> {
         let (mut at, mut done) = (VirtAddr::new(to), 0);
-        while let Err(stopped) = self.space.write(at, &from[done..], Privilege::User) {
+        loop {
+            let written = self.look().write(at, &from[done..], Privilege::User);
+            let Err(stopped) = written else { return Ok(()) };
             (at, done) = (stopped.at, done + stopped.done);
             self.go_on(stopped, Access::Write)?;
         }
-        Ok(())
     }
 
     fn go_on(&self, stopped: Stopped, access: Access) -> Result<(), Stop> {

@@ -8,6 +8,7 @@ use core::ptr::NonNull;
 use super::calls::Call;
 use super::handle::Machine;
 use super::rules::Architecture;
+use super::stale::Stale;
 use crate::addr::PhysAddr;
 use crate::flush::{Flush, Tlb};
 use crate::frame::{AllocatorId, Frame, FrameAllocator, ShareError};
@@ -19,12 +20,18 @@ impl<A: Architecture> Machine<A> {
         self.lock().moment(memory);
     }
 
+    /// The first CPU that could reach a frame by what it has cached. O(cached entries).
+    pub(crate) fn reaches(&self, frame: PhysAddr) -> Option<Stale> {
+        let memory = self.memory();
+        let state = self.lock();
+        let mut cpus = state.cpus.iter();
+        cpus.find_map(|(&number, cpu)| cpu.leads_to(number, frame, memory))
+    }
+
     /// Writes down the first CPU that could still reach a frame that is given back. O(cached entries).
     fn note_release(&self, frame: PhysAddr) {
-        let memory = self.memory();
+        let reached = self.reaches(frame);
         let mut state = self.lock();
-        let mut cpus = state.cpus.iter();
-        let reached = cpus.find_map(|(&number, cpu)| cpu.leads_to(number, frame, memory));
         state.released = state.released.or(reached);
     }
 }

@@ -96,6 +96,25 @@ fn a_large_leaf_is_broken_and_flushed_before_a_table_takes_its_place() {
     }
 }
 
+/// No CPU can have it: nothing of it was valid, and nothing is owed.
+#[test]
+fn a_hidden_large_leaf_is_split_without_a_flush() {
+    let mut table = table();
+    let hidden = Run {
+        attributes: attributes(Permissions::empty()),
+        ..run(LARGE, 0x4000_0000, LARGE)
+    };
+    table.edit(Edit::Map(hidden), ASID).unwrap();
+    table.platform().take();
+    table
+        .edit(Edit::Unmap(area(LARGE + PAGE, PAGE)), ASID)
+        .unwrap();
+    let told = table.platform().take();
+    let is_flush = |told: &(Told, u64)| told.0 == Told::Flush;
+    assert!(!told.iter().any(is_flush), "{told:?}");
+    table.check_invariants().unwrap();
+}
+
 #[test]
 fn a_page_is_broken_and_flushed_before_another_frame_takes_its_place() {
     let mut table = table();

@@ -77,7 +77,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
     /// as an error, the word that is there instead.
     fn swap_leaf(&self, word: &AtomicU64, old: Run, new: u64, asid: Asid) -> Result<u64, u64> {
         let is_counted = self.platform().counts(old.first);
-        let is_flush_due = || self.owed.is_any();
+        let is_flush_due = self.owed.is_due(old.area);
         let flush = || self.flush_leaves(old.area, asid);
         let before = swap::<F>(word, old, new, is_counted, is_flush_due, flush)?;
         if new & F::VALID != 0 {

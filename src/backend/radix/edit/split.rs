@@ -38,7 +38,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
     /// The translations stay as they were, so nothing is flushed for this, unless the format breaks before it makes.
     /// Old and new may both be used until the edit that asked for it is flushed (Privileged, 'Supervisor
     /// Memory-Management Fence Instruction'). A hidden leaf was not valid, and the table is: whoever has cached that
-    /// nothing is there must hear of it.
+    /// nothing is there must hear of it. But where a flush of its area is owed, a CPU may have the leaf as it was before
+    /// it was hidden: it is broken as a valid one is.
     fn split(
         &self,
         slot: Slot,
@@ -50,7 +51,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
         let word = slot.of(table);
         let at = self.smaller_leaves(leaf, level, reserved)?;
         let parts = self.table(at);
-        let breaks = F::BREAK_BEFORE_MAKE && leaf & F::VALID != 0;
+        let may_be_cached = leaf & F::VALID != 0 || self.owed.concerns(slot.whole());
+        let breaks = F::BREAK_BEFORE_MAKE && may_be_cached;
         let pointer = F::table(at, level);
         let last = if breaks {
             let last = self.break_leaf(word, leaf, slot.whole());
@@ -91,7 +93,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
         Some(at)
     }
 
-    /// Makes a valid leaf invalid, waits until no CPU uses it, and answers its last word. A retired word is in its
+    /// Makes sure that a leaf is invalid, waits until no CPU uses it, and answers its last word. A retired word is in its
     /// place meanwhile, and stays if the flush panics.
     fn break_leaf(&self, word: &AtomicU64, leaf: u64, area: MemoryArea) -> u64 {
         let last = word.swap(retired_leaf::<F>(leaf), Relaxed);

@@ -20,6 +20,7 @@ use crate::permissions::{Access, Permissions};
 /// | hidden leaf | [`HIDDEN`](Self::HIDDEN) |
 /// | retired pointer | [`RETIRED`](Self::RETIRED) and [`POINTER`](Self::POINTER) |
 /// | retired leaf | [`RETIRED`](Self::RETIRED) alone |
+/// | broken leaf | [`RETIRED`](Self::RETIRED) and [`BROKEN`](Self::BROKEN) |
 ///
 /// Sealed: the walker follows the addresses that a format answers, so a format is a part of it.
 pub trait Format: sealed::Sealed {
@@ -60,6 +61,10 @@ pub trait Format: sealed::Sealed {
 
     /// The bit that tells a retired pointer from a retired leaf, along with [`RETIRED`](Self::RETIRED).
     const POINTER: u64;
+
+    /// The bit that tells a broken leaf from a retired one, along with [`RETIRED`](Self::RETIRED): the CPU that
+    /// exchanges its frame has the entry, and nobody else empties it.
+    const BROKEN: u64;
 
     /// The bit of a leaf that is the same in all spaces.
     const GLOBAL: u64;

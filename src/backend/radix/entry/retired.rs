@@ -30,6 +30,12 @@ pub(crate) fn retired_leaf<F: Format>(leaf: u64) -> u64 {
     (leaf & F::KEPT) | F::marks(leaf) | F::RETIRED
 }
 
+/// The word of a leaf whose frame is being exchanged: as a retired word to all but the CPU that does so.
+#[inline]
+pub(crate) fn broken_leaf<F: Format>(leaf: u64) -> u64 {
+    retired_leaf::<F>(leaf) | F::BROKEN
+}
+
 /// Whether a leaf leaves a retired word behind. It does while it owns a frame that the MMU may still reach, or where
 /// nothing may be made in its place before the flush ([`Format::BREAK_BEFORE_MAKE`]). That holds for a hidden leaf, too:
 /// a CPU may have it as it was before it was hidden.

@@ -2,7 +2,9 @@
 //! with `RUSTFLAGS="--cfg loom" cargo test --release --lib`.
 //!
 //! What runs here are the transitions that the edits call, with loom's atomics in the place of `core`'s. Each test is
-//! of one page, with the words of RISC-V and of Arm, whose MMU tells of a write by a bit of the permissions.
+//! of one page or one table, with the words of RISC-V and of Arm, whose MMU tells of a write by a bit of the
+//! permissions. [`pairs`] lets any two of what CPUs do to a page meet there, and the others look closely at one such
+//! meeting. [`settle_tree`] alone is of a whole page table, in which CPUs meet at hooks.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -15,12 +17,18 @@ mod frames;
 mod harvest;
 mod hold;
 mod mmu;
+mod owed;
+mod pairs;
 mod permit;
 mod protect;
 mod reuse;
+mod settle;
+mod settle_table;
+mod settle_tree;
 mod space;
 mod touch;
 mod unmap;
+mod word;
 
 use alloc::sync::Arc;
 
@@ -34,6 +42,8 @@ use space::Space;
 fn check(preemptions: Option<usize>, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = preemptions;
+    // A model that does many things one after the other has many places where another thread could go on.
+    builder.max_branches = 10_000;
     builder.check(model);
 }
 

@@ -10,6 +10,7 @@ use loom::sync::atomic::AtomicU64;
 
 use super::frames::{Frames, Reference};
 use super::mmu::Mmu;
+use super::word::Word;
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::attributes::{Attributes, MemoryType};
@@ -19,12 +20,13 @@ use crate::backend::radix::entry::transition::touch::allows;
 use crate::backend::run::Run;
 use crate::frame::FRAME_SIZE;
 use crate::permissions::{Access, Permissions};
+use crate::place::Place;
 
 pub(super) const READ: Permissions = Permissions::READ.union(Permissions::USER);
 pub(super) const WRITE: Permissions = READ.union(Permissions::WRITE);
 
 pub(super) struct Space<F> {
-    pub(super) entry: AtomicU64,
+    pub(super) entry: Word,
     /// What each CPU has cached of the entry. One access, with all that the MMU does for it, comes between flushes.
     tlbs: [Mutex<Option<u64>>; 2],
     pub(super) frames: Arc<Frames>,
@@ -75,7 +77,7 @@ pub(super) fn unused<F: Mmu>(word: u64) -> u64 {
 impl<F: Mmu> Space<F> {
     pub(super) fn new(entry: u64, frames: &Arc<Frames>) -> Arc<Self> {
         Arc::new(Self {
-            entry: AtomicU64::new(entry),
+            entry: Word::new(entry),
             tlbs: [Mutex::new(None), Mutex::new(None)],
             frames: Arc::clone(frames),
             events: Events::default(),
@@ -177,7 +179,7 @@ impl<F: Mmu> Space<F> {
     /// there, and whether its frame is free now; or the word that is there.
     pub(super) fn exchange(&self, old: Run, copy: Reference) -> Result<(u64, bool), u64> {
         let new = leaf::<F>(copy.0, WRITE);
-        match swap::<F>(&self.entry, old, new, true, || false, || self.flush()) {
+        match swap::<F>(&self.entry, old, new, true, false, || self.flush()) {
             Ok(before) => {
                 let replaced = Reference(Frames::number(old.first));
                 let last = self

@@ -1,5 +1,6 @@
 //! The frame around each edit that takes entries out or changes them.
 
+use super::own_up::note_all;
 use crate::asid::Asid;
 use crate::backend::radix::entry::format::Format;
 use crate::backend::radix::memory::Radix;
@@ -18,10 +19,10 @@ impl<F: Format, P: Platform> Radix<F, P> {
         edit: impl FnOnce(&mut Self, &mut Retired),
     ) {
         let mut new = Retired::new();
-        let was_torn = core::mem::replace(self.owed.is_torn.get_mut(), true);
+        let was_torn = self.tear();
         edit(self, &mut new);
         *self.owed.is_torn.get_mut() = was_torn;
-        self.owed.told.absorb(&new);
+        self.owed.told_mut().absorb(&new);
         out.absorb(&new);
     }
 
@@ -33,15 +34,25 @@ impl<F: Format, P: Platform> Radix<F, P> {
         edit: impl FnOnce(&mut Self, &mut Retired),
     ) {
         let is_more = self.owed.is_any();
-        let was_torn = core::mem::replace(self.owed.is_torn.get_mut(), true);
+        let was_torn = self.tear();
         let mut out = Retired::new();
         edit(self, &mut out);
         if is_more {
-            self.owed.told.absorb(&out);
+            self.owed.told_mut().absorb(&out);
             *self.owed.is_torn.get_mut() = was_torn;
             return self.settle(None);
         }
         self.exclusive().flush_and_reap(&out, Some(asid));
         *self.owed.is_torn.get_mut() = false;
+    }
+
+    /// Marks the page table as torn, and answers whether it was. Where it was, everything is owed, and told so: an edit
+    /// asks what was told before it.
+    fn tear(&mut self) -> bool {
+        let was_torn = core::mem::replace(self.owed.is_torn.get_mut(), true);
+        if was_torn {
+            note_all(self.owed.told_mut(), self.ranges.as_slice());
+        }
+        was_torn
     }
 }

@@ -22,7 +22,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
         asid: Asid,
         mut sink: impl FnMut(VirtAddr, Replaced),
     ) {
-        if self.owed.is_torn() || self.owed.told != retired {
+        if self.owed.is_torn() || *self.owed.told_mut() != retired {
             // Whose frames wait is not known: they are the platform's.
             return self.settle_told(&retired, asid);
         }

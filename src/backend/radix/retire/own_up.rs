@@ -9,6 +9,7 @@ use crate::backend::radix::memory::{Exclusive, Radix};
 use crate::backend::radix::walk::slot::slots;
 use crate::backend::radix::walk::table::Table;
 use crate::backend::radix::walk::vacant::all_vacant;
+use crate::flush::Retired;
 use crate::platform::Platform;
 
 use super::changed::Changed;
@@ -24,11 +25,14 @@ impl<F: Format, P: Platform> Radix<F, P> {
         for &range in this.ranges.as_slice() {
             this.take_out_vacant(this.root_table(), Self::TOP, range, &mut changed);
         }
-        for &range in self.ranges.as_slice() {
-            self.owed.told.note_waiting(range);
-        }
-        self.owed.told.note_everything();
+        note_all(self.owed.told_mut(), self.ranges.as_slice());
     }
+}
+
+/// Notes a flush of everything, and that words may wait anywhere in `ranges`.
+pub(super) fn note_all(told: &mut Retired, ranges: &[MemoryArea]) {
+    ranges.iter().for_each(|&range| told.note_waiting(range));
+    told.note_everything();
 }
 
 impl<F: Format, P: Platform> Exclusive<'_, F, P> {

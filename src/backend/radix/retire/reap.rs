@@ -58,28 +58,65 @@ impl<F: Format, P: Platform> Exclusive<'_, F, P> {
         }
     }
 
-    /// Gives back the table at `at`, all tables below it, and all frames that leaves there own. `owned` says whether
-    /// there may be such leaves: only then are the words of pages read. O(tables + owned pages).
+    /// As [`release_tree`].
     pub(super) fn release_tree(self, at: PhysAddr, level: usize, owned: bool) {
-        if let Some(below) = level.checked_sub(1) {
-            self.any_with(at, u64::MAX, |_, word| {
-                if let Word::Table(child) | Word::RetiredTable(child) = Word::read::<F>(word, level)
-                {
-                    self.release_tree(child, below, word & F::OWNED != 0);
-                }
-                false
-            });
-        } else if owned {
-            self.any_with(at, F::OWNED, |_, leaf| {
-                self.release_page(leaf);
-                false
-            });
-        }
-        self.release_table(at);
+        release_tree::<F>(&self, at, level, owned);
+    }
+}
+
+/// Tables that nobody reads any more, in the hands of who gives them back: those of a page table, or of loom's.
+pub(in crate::backend::radix) trait Unlinked {
+    /// Hands on each word of the table at `at` that has any of `bits`, in order.
+    fn each_with(&self, at: PhysAddr, bits: u64, each: impl FnMut(u64));
+
+    /// Gives back the frame of an owned leaf.
+    fn release_page(&self, leaf: u64);
+
+    /// Gives back the frame of the table at `at`.
+    fn release_table(&self, at: PhysAddr);
+}
+
+impl<F: Format, P: Platform> Unlinked for Exclusive<'_, F, P> {
+    fn each_with(&self, at: PhysAddr, bits: u64, mut each: impl FnMut(u64)) {
+        self.any_with(at, bits, |_, word| {
+            each(word);
+            false
+        });
     }
 
-    /// Gives back the frame of an owned leaf, and says whether it was written through.
-    fn release_page(self, leaf: u64) {
+    fn release_page(&self, leaf: u64) {
+        Radix::release_page(self, leaf);
+    }
+
+    fn release_table(&self, at: PhysAddr) {
+        Radix::release_table(self, at);
+    }
+}
+
+/// Gives back the table at `at`, all tables below it, and all frames that leaves there own. `owned` says whether there
+/// may be such leaves: only then are the words of pages read. The table goes last: its words are read until then.
+/// O(tables + owned pages).
+pub(in crate::backend::radix) fn release_tree<F: Format>(
+    tables: &impl Unlinked,
+    at: PhysAddr,
+    level: usize,
+    owned: bool,
+) {
+    if let Some(below) = level.checked_sub(1) {
+        tables.each_with(at, u64::MAX, |word| {
+            if let Word::Table(child) | Word::RetiredTable(child) = Word::read::<F>(word, level) {
+                release_tree::<F>(tables, child, below, word & F::OWNED != 0);
+            }
+        });
+    } else if owned {
+        tables.each_with(at, F::OWNED, |leaf| tables.release_page(leaf));
+    }
+    tables.release_table(at);
+}
+
+impl<F: Format, P: Platform> Radix<F, P> {
+    /// Gives back the frame of an owned leaf that was taken out of its word, and says whether it was written through.
+    pub(super) fn release_page(&self, leaf: u64) {
         let frame = self.take_frame(F::addr(leaf));
         self.platform()
             .release(frame, F::marks(leaf) & F::DIRTY != 0);

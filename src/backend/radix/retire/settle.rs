@@ -10,11 +10,20 @@ impl<F: Format, P: Platform> Radix<F, P> {
     /// Settles all that is owed, and all that `retired` says beside. A caller's word may add to the flush, and never
     /// takes anything from it. Under `asid`, if the two say the same; else under every ASID.
     pub(in crate::backend::radix) fn settle_told(&mut self, retired: &Retired, asid: Asid) {
-        let is_all = self.owed.told == *retired;
+        let told = self.owed.told_mut();
+        let is_all = told == retired;
         if !is_all {
-            self.owed.told.absorb(retired);
+            told.absorb(retired);
         }
         self.settle(is_all.then_some(asid));
+    }
+
+    /// Settles what a verb that was left by a panic owes. An edit that maps asks for it: a CPU may have another
+    /// translation of the page still.
+    #[cold]
+    #[inline(never)]
+    pub(in crate::backend::radix) fn settle_torn(&mut self) {
+        self.settle(None);
     }
 
     /// Flushes all that is owed, and gives back all that waits for that. Under `asid`, if it is known that nothing of
@@ -29,8 +38,10 @@ impl<F: Format, P: Platform> Radix<F, P> {
         if is_torn {
             self.own_up();
         }
+        let asid = asid.filter(|_| !is_torn);
         let this = self.exclusive();
-        this.flush_and_reap(&this.owed.told, asid.filter(|_| !is_torn));
+        let told = this.owed.told().into_iter();
+        told.for_each(|told| this.flush_and_reap(told, asid));
         self.owed.clear();
     }
 }

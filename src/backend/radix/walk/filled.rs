@@ -14,12 +14,13 @@ use crate::backend::radix::entry::format::Format;
 
 /// The lines of the root that may have entries: a bit for each. Bits are set before an entry is there, and stay.
 ///
-/// Relaxed: bits are read by who has the page table as `&mut`, behind everything that others did before.
+/// Relaxed: bits are read by who has the page table as `&mut`, behind everything that others did before; or by who
+/// settles, of words that were retired so.
 #[derive(Debug)]
 pub(crate) struct Filled(AtomicU64);
 
 /// The bits of a root's lines are one word.
-const _: () = assert!(ENTRIES / LINE == u64::BITS as usize);
+const _: () = assert!(ENTRIES / LINE <= u64::BITS as usize);
 
 impl Filled {
     /// An empty root.
@@ -65,5 +66,5 @@ impl Filled {
 #[inline]
 const fn lines(slots: Range<usize>) -> u64 {
     let (first, last) = (slots.start / LINE, (slots.end - 1) / LINE);
-    (u64::MAX << first) & (u64::MAX >> (ENTRIES / LINE - 1 - last))
+    (u64::MAX << first) & (u64::MAX >> (u64::BITS as usize - 1 - last))
 }

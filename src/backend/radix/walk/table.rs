@@ -6,17 +6,21 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use crate::addr::VirtAddr;
 use crate::frame::FRAME_SIZE;
 
+/// How many bits of an address choose a word of a table: nine, as in all formats. Tiny tables, for tests, get a tall page
+/// table from few pages.
+const BITS: usize = if cfg!(kernel_vm_small_tables) { 1 } else { 9 };
+
 /// The number of words in a table.
-pub(crate) const ENTRIES: usize = 512;
+pub(crate) const ENTRIES: usize = 1 << BITS;
 
 /// One table. Its words are atomic: the MMU reads them at any time, and other CPUs may add leaves.
 pub(crate) type Table = [AtomicU64; ENTRIES];
 
 /// How many words are looked at together where few are of interest: a line of the cache.
-pub(crate) const LINE: usize = 8;
+pub(crate) const LINE: usize = if ENTRIES < 8 { ENTRIES } else { 8 };
 
 /// How many words are looked at together in a whole table.
-pub(crate) const GROUP: usize = 32;
+pub(crate) const GROUP: usize = if ENTRIES < 32 { ENTRIES } else { 32 };
 
 /// Asks `is_it` of each word of `table` that has any of `bits`, in order, with its number, until one is. Groups are
 /// passed over together: `sum` answers all bits that any word in one has. O(entries).
@@ -82,7 +86,7 @@ fn any_in(
 
 /// The number of bytes that one slot at `level` spans.
 pub(crate) const fn span(level: usize) -> usize {
-    FRAME_SIZE << (9 * level)
+    FRAME_SIZE << (BITS * level)
 }
 
 /// The number of the slot for `addr` in its table at `level`; less than [`ENTRIES`].

@@ -2,9 +2,10 @@
 //! with anything stale, and does when just that is forgotten.
 //!
 //! What orders memory rather than translations (the fences of `asid/allocation`) is tried where all
-//! orders are: in `tests/loom.rs`.
+//! orders are: in `tests/loom`.
 
 mod asids;
+mod deferred;
 mod kernel;
 mod maps;
 pub mod pages;
@@ -85,6 +86,13 @@ fn places<F: Mmu>() -> Vec<Place<F>> {
         place("manager/unmap.rs", FLUSH, spaces::unmap::<F>),
         place("manager/replace.rs", FLUSH, spaces::replace::<F>),
         place("manager/protect.rs", FLUSH, spaces::protect::<F>),
+        place("manager/settle.rs settle, of an unmap", FLUSH, deferred::settle_unmapped::<F>),
+        place("manager/settle.rs settle, of permissions", FLUSH, deferred::settle_protected::<F>),
+        place("manager/settle.rs settle_alone", flush(1, 2), deferred::settle_first::<F>),
+        place("manager/settle.rs settle_beside", FLUSH, deferred::settle_for_populate::<F>),
+        place("manager/settle.rs settle_at", FLUSH, deferred::settle_for_fault::<F>),
+        place("manager/hardware.rs set_asid", FLUSH, deferred::settle_under_the_old_asid::<F>),
+        place("manager/space.rs drop, deferred", FLUSH, deferred::drop_deferred::<F>),
         place("manager/remove.rs remove_memory_map", FLUSH, spaces::remove::<F>),
         place("manager/remove.rs remove_all_memory_maps", FLUSH, spaces::remove_all::<F>),
         place("manager/populate.rs", MADE_VALID, spaces::populate::<F>),

@@ -11,15 +11,15 @@ use super::stage::{Stage, Weakened};
 use crate::machine::mmu::Mmu;
 use crate::subject::map;
 
-type Space<F> = VirtualMemoryManager<Radix<F, Weakened<F>>>;
+pub type Space<F> = VirtualMemoryManager<Radix<F, Weakened<F>>>;
 
-fn add<F: Mmu>(space: &mut Space<F>, area: MemoryArea, first: u64) {
+pub fn add<F: Mmu>(space: &mut Space<F>, area: MemoryArea, first: u64) {
     let map = map(area.start().get(), first, area.size(), WRITE);
     space.add_memory_map(map).unwrap();
 }
 
 /// A space with a map of some pages, which are populated and cached.
-fn cached<F: Mmu>(stage: &Stage<F>, count: usize) -> Space<F> {
+pub fn cached<F: Mmu>(stage: &Stage<F>, count: usize) -> Space<F> {
     let mut space = Space::new(stage.table());
     add(&mut space, pages(0, count), 0x1_0000_0000);
     space.populate(pages(0, count)).unwrap();

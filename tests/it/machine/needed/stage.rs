@@ -152,6 +152,10 @@ impl<F: Mmu> Tlb for Weakened<F> {
         self.hear(Call::Flush, flush, |heard| self.machine.flush(heard));
     }
 
+    fn cpu(&self) -> usize {
+        Tlb::cpu(&self.machine)
+    }
+
     fn made_valid(&self, made: &Flush<'_>) {
         self.hear(Call::MadeValid, made, |heard| {
             self.machine.made_valid(heard);

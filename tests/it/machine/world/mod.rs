@@ -1,10 +1,12 @@
 //! A kernel of several spaces on several CPUs, with fewer ASIDs than spaces and a half that all spaces share.
 //! Operations are bytes, so that random tests and fuzzers run the same.
 
+mod deferred;
 mod look;
 mod op;
 pub mod platform;
 mod verbs;
+mod waits;
 
 use std::rc::Rc;
 
@@ -47,6 +49,8 @@ pub struct World<F: Mmu> {
     /// How often a switch asked for a flush, and which of those the kernel forgets.
     flushes: usize,
     pub forgotten: usize,
+    /// Whether no CPU hears of the flush of a settlement.
+    pub forgets_settlements: bool,
 }
 
 impl<F: Mmu> World<F> {
@@ -70,6 +74,7 @@ impl<F: Mmu> World<F> {
             running: [None; CPUS],
             flushes: 0,
             forgotten: 0,
+            forgets_settlements: false,
         };
         (0..SPACES).for_each(|_| world.spaces.push(world.space()));
         world

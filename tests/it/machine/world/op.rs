@@ -33,6 +33,11 @@ pub enum Verb {
     Replace,
     Unmap,
     Protect,
+    UnmapDeferred,
+    ProtectDeferred,
+    Settle,
+    /// The handler of a fault, whose CPU holds the lock of the space as others do.
+    Fault,
     Remap,
     Populate,
     Remove(usize),
@@ -51,7 +56,7 @@ pub enum Verb {
 
 impl Verb {
     fn new(byte: usize, number: usize) -> Self {
-        match byte % 48 {
+        match byte % 60 {
             0..=9 => Self::Switch(number),
             10..=13 => Self::Access,
             14..=15 => Self::Add,
@@ -70,8 +75,29 @@ impl Verb {
             42 => Self::UnmapKernel,
             43..=44 => Self::ProtectKernel,
             45..=46 => Self::InstallKernel,
-            _ => Self::ExchangeKernel,
+            47 => Self::ExchangeKernel,
+            48..=51 => Self::UnmapDeferred,
+            52..=55 => Self::ProtectDeferred,
+            56..=57 => Self::Settle,
+            _ => Self::Fault,
         }
+    }
+
+    /// Whether nothing waits in its space when it has returned, be it by a refusal.
+    pub fn settles(self) -> bool {
+        matches!(
+            self,
+            Self::Add
+                | Self::Replace
+                | Self::Unmap
+                | Self::Protect
+                | Self::Remap
+                | Self::Populate
+                | Self::Remove(_)
+                | Self::RemoveAll
+                | Self::RemoveAllAndRestore
+                | Self::Settle
+        )
     }
 }
 

@@ -12,6 +12,7 @@ use kernel_vm::{
 };
 
 use super::Mmu;
+use super::waits::Waits;
 
 pub const CPUS: usize = 4;
 
@@ -28,6 +29,8 @@ pub struct Shared<F: Mmu> {
     pub hot: Cell<VirtAddr>,
     /// The first thing that went wrong during a verb.
     pub trouble: RefCell<Option<String>>,
+    /// Whether a flush returns, though no CPU has forgotten anything.
+    pub forgets: Cell<bool>,
     clock: Cell<usize>,
 }
 
@@ -40,6 +43,7 @@ impl<F: Mmu> Shared<F> {
             stamps: RefCell::default(),
             hot: Cell::default(),
             trouble: RefCell::default(),
+            forgets: Cell::default(),
             clock: Cell::default(),
         }
     }
@@ -80,6 +84,7 @@ impl<F: Mmu> Shared<F> {
 pub struct Running {
     pub slot: AsidSlot,
     pub mask: Cell<usize>,
+    pub waits: RefCell<Waits>,
 }
 
 /// The platform of one space, or of the kernel's page table, which every CPU runs.
@@ -109,6 +114,7 @@ unsafe impl<F: Mmu> FrameAllocator for SpacePlatform<F> {
     }
 
     fn release(&self, frame: Frame, dirty: bool) {
+        self.check_settled(frame.addr());
         self.shared.stamps.borrow_mut().remove(&frame.addr());
         self.shared.machine.release(frame, dirty);
         self.shared.interrupt();
@@ -138,7 +144,16 @@ unsafe impl<F: Mmu> FrameAllocator for SpacePlatform<F> {
 impl<F: Mmu> Tlb for SpacePlatform<F> {
     fn flush(&self, flush: &Flush<'_>) {
         self.shared.interrupt();
-        self.obey(flush, F::shoot_all);
+        if !self.shared.forgets.get() {
+            self.obey(flush, F::shoot_all);
+        }
+        if let Some(running) = &self.running {
+            running.waits.borrow_mut().forget(flush);
+        }
+    }
+
+    fn cpu(&self) -> usize {
+        Tlb::cpu(&self.shared.machine)
     }
 
     fn made_valid(&self, made: &Flush<'_>) {
@@ -150,6 +165,15 @@ impl<F: Mmu> Tlb for SpacePlatform<F> {
 }
 
 impl<F: Mmu> SpacePlatform<F> {
+    /// No CPU may reach a frame that is given back.
+    fn check_settled(&self, frame: PhysAddr) {
+        let mut running = self.running.iter();
+        if running.any(|running| running.waits.borrow().lead_to(frame)) {
+            let trouble = format!("{frame} is given back before its flush");
+            self.shared.trouble.borrow_mut().get_or_insert(trouble);
+        }
+    }
+
     /// On every CPU that may have run the space, under the ASID that it has; on all CPUs, for what all spaces share.
     fn obey(
         &self,

@@ -17,11 +17,13 @@ const DEVICES: u64 = 1 << 46;
 
 impl<F: Mmu> World<F> {
     pub(super) fn verb(&mut self, op: &Op) {
-        let number = op.number % SPACES;
+        let number = self.space_of(op);
         match op.verb {
             Verb::Switch(cpu) => self.switch(cpu % CPUS, number),
             Verb::Access => {}
             Verb::Renew => self.renew(number),
+            Verb::Settle => self.settle(number),
+            Verb::Fault => self.fault(number, op),
             Verb::Install => {
                 install(
                     self.spaces[number].manager.backend(),
@@ -46,6 +48,9 @@ impl<F: Mmu> World<F> {
                 let _ = self.space_verb(number, op);
             }
         }
+        if op.verb.settles() {
+            self.spaces[number].running.waits.borrow_mut().settle();
+        }
     }
 
     fn space_verb(&mut self, number: usize, op: &Op) -> Result<(), MapError> {
@@ -65,6 +70,7 @@ impl<F: Mmu> World<F> {
             }
             Verb::Unmap => space.unmap(op.area),
             Verb::Protect => space.protect(op.area, op.permissions),
+            Verb::UnmapDeferred | Verb::ProtectDeferred => self.defer(number, op),
             Verb::Remap => space.remap(op.area, op.other),
             Verb::Populate => space.populate(op.area),
             Verb::Remove(index) => {

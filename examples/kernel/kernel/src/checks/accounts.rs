@@ -15,8 +15,8 @@ pub fn run() {
 }
 
 fn invariants() -> Outcome {
-    kernel_space::with(|space| space.check_invariants())?;
-    let maps = kernel_space::with(|space| space.memory_maps().len());
+    kernel_space::look(|space| space.check_invariants())?;
+    let maps = kernel_space::look(|space| space.memory_maps().len());
     Ok(alloc::format!("hold for the kernel's own {maps} maps"))
 }
 
@@ -32,7 +32,7 @@ fn tables(at: PhysAddr, level: usize) -> usize {
 
 /// All programs are gone: what is not free is the kernel's own page table.
 fn all_frames() -> Outcome {
-    let own = kernel_space::with(|space| tables(space.root_page_table(), LEVELS - 1));
+    let own = kernel_space::look(|space| tables(space.root_page_table(), LEVELS - 1));
     let (free, all) = (frames::free(), frames::all());
     ensure!(
         free + own == all,

@@ -53,10 +53,10 @@ fn writers() -> usize {
 fn map_all(user: &mut UserSpace, shown: &Memory) -> Seen {
     for page in 0..PAGES {
         let map = provided(AT + page * PAGE, shown.share()?, RW | U)?;
-        user.space.add_memory_map(map)?;
+        user.change().add_memory_map(map)?;
     }
     let flags = anonymous(area(FLAGS, PAGE), RW | U)?;
-    Ok(user.space.add_memory_map(flags)?)
+    Ok(user.change().add_memory_map(flags)?)
 }
 
 /// Runs one of the programs, and answers its first two arguments then.
@@ -154,9 +154,9 @@ fn copy_on_write() -> Outcome {
     for _ in 0..ROUNDS {
         one_round(&user, &tally);
         judge(&user, addr)?;
-        user.space.check_invariants()?;
-        user.space.discard(area(AT, PAGES * PAGE))?;
-        user.space.discard(area(FLAGS, PAGE))?;
+        user.look().check_invariants()?;
+        user.change().discard(area(AT, PAGES * PAGE))?;
+        user.change().discard(area(FLAGS, PAGE))?;
     }
     drop((user, shown));
     all_back(before)?;

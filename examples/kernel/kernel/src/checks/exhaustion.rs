@@ -83,9 +83,10 @@ fn state(space: &Space) -> Result<State, Box<dyn Error>> {
 /// Tries the verb with no frame at all, with one, and so on until it does not refuse.
 fn without_frames(verb: Verb) -> Outcome {
     let before = frames::free();
-    let mut user = UserSpace::new()?;
+    let user = UserSpace::new()?;
     user.activate();
-    let space = &mut user.space;
+    let mut held = user.change();
+    let space = &mut *held;
     space.add_memory_map(map(LEAF, PhysAddr::new(SPARE), LEAF_SIZE, RW)?)?;
     space.populate(area(LEAF, LEAF_SIZE))?;
     // Each of these is in a table of its own, two levels below where the tables part.
@@ -116,6 +117,7 @@ fn without_frames(verb: Verb) -> Outcome {
     ensure!(refusals > 0, "it needs no frames");
     // It was done, with the least that it takes.
     space.check_invariants()?;
+    drop(held);
     drop(user);
     all_back(before)?;
     Ok(format!(

@@ -58,7 +58,8 @@ fn expected() -> Resolved {
 
 /// How many pages are there.
 fn resident(user: &UserSpace) -> usize {
-    let parts = user.space.resident(area(0, LOWER_END + 1));
+    let space = user.look();
+    let parts = space.resident(area(0, LOWER_END + 1));
     parts.map(|part| part.size() / PAGE).sum()
 }
 
@@ -121,7 +122,7 @@ fn page_faults() -> Outcome {
     let pages = expected.len() + COPIED;
     spoil(2 * pages);
     let before = frames::free();
-    let mut user = UserSpace::new()?;
+    let user = UserSpace::new()?;
     user.load_program()?;
     user.activate();
     let (faults, refused) = touch(&user)?;
@@ -139,7 +140,7 @@ fn page_faults() -> Outcome {
     ensure!(resident(&user) == pages, "{} are there", resident(&user));
     let read = user.read(GUARD, &mut [0]);
     ensure!(read.is_err(), "the kernel reads the guard for a program");
-    user.space.check_invariants()?;
+    user.look().check_invariants()?;
     // The root, and what leads to two tables of pages.
     let tables = LEVELS + 1;
     let used = before - frames::free();

@@ -19,7 +19,7 @@ pub fn run() {
 }
 
 fn translation() -> Outcome {
-    let root = kernel_space::with(|space| space.root_page_table());
+    let root = kernel_space::look(|space| space.root_page_table());
     let said = arch::translation(root)?;
     // The boot table had memory at its physical addresses, too.
     let low = phys(Symbol::Text.addr()).get() as usize;
@@ -60,8 +60,8 @@ fn parts() -> Outcome {
     try_all(Symbol::Stacks.addr() - PAGE, &[Read, Write])?;
     try_all(Symbol::Stacks.addr() + PAGE, &[Read, Write])?;
     try_all(HEAP, &[Read, Write])?;
-    kernel_space::with(|space| space.check_invariants())?;
-    let maps = kernel_space::with(|space| space.memory_maps().len());
+    kernel_space::look(|space| space.check_invariants())?;
+    let maps = kernel_space::look(|space| space.memory_maps().len());
     Ok(alloc::format!(
         "text r-x, rodata r--, data, stacks and heap rw-, in {maps} maps"
     ))
@@ -82,7 +82,7 @@ fn guards() -> Outcome {
 
 fn direct_map() -> Outcome {
     let at = |phys| VirtAddr::new(direct(PhysAddr::new(phys)));
-    let leaf = |phys| kernel_space::with(|space| space.backend().entry(at(phys)));
+    let leaf = |phys| kernel_space::look(|space| space.backend().entry(at(phys)));
     // Behind the heap's memory, the pieces are not aligned to more.
     let behind = HEAP_PHYS + (128 << 20);
     for (phys, size) in [(SPARE, largest_kernel_leaf()), (behind, 2 << 20)] {

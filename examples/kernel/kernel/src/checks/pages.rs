@@ -28,9 +28,10 @@ const fn mark(place: usize) -> u64 {
 
 /// Moves a part of a superpage and some pages, and finds their bytes where they went.
 fn remapped() -> Outcome {
-    let mut user = UserSpace::new()?;
+    let user = UserSpace::new()?;
     user.activate();
-    let space = &mut user.space;
+    let mut held = user.change();
+    let space = &mut *held;
     let size = 4 << 20;
     for page in (0..size).step_by(PAGE) {
         let marked = probe::store(direct(PhysAddr::new(SPARE + page as u64)), mark(page));
@@ -103,17 +104,17 @@ fn use_page(space: &mut Space, page: usize) -> Outcome {
 }
 
 fn last_of_lower() -> Outcome {
-    let mut user = UserSpace::new()?;
+    let user = UserSpace::new()?;
     user.activate();
     let page = LOWER_END - (PAGE - 1);
     // One further there is no page.
     let beyond = map(page + PAGE, PhysAddr::new(SPARE), PAGE, RW)?;
-    let refused = user.space.add_memory_map(beyond).map_err(MapError::from);
+    let refused = user.change().add_memory_map(beyond).map_err(MapError::from);
     ensure!(
         matches!(refused, Err(MapError::OutOfRange { .. })),
         "{refused:?}"
     );
-    use_page(&mut user.space, page)
+    use_page(&mut user.change(), page)
 }
 
 fn last_of_upper() -> Outcome {

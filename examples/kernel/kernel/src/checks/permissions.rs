@@ -72,7 +72,7 @@ struct Page {
 
 impl Page {
     fn new() -> Result<Self, Box<dyn Error>> {
-        let mut user = UserSpace::new()?;
+        let user = UserSpace::new()?;
         user.load_program()?;
         user.activate();
         // So that no fault is the code's own.
@@ -99,7 +99,7 @@ impl Page {
 
     fn map(&mut self, permissions: Permissions) -> Seen {
         let frame = self.memory.share()?;
-        Ok(map_frame(&mut self.user.space, AT, frame, permissions)?)
+        Ok(map_frame(&mut self.user.change(), AT, frame, permissions)?)
     }
 
     /// Tries all accesses, and answers how many of them faulted.
@@ -183,7 +183,7 @@ fn every_combination(who: Who) -> Outcome {
         page.map(permissions)?;
         faults += page.try_all(who, permissions)?;
         accesses += 3;
-        page.user.space.unmap(area(AT, PAGE))?;
+        page.user.change().unmap(area(AT, PAGE))?;
         // And when it is gone, nothing is allowed.
         faults += page.try_all(who, Permissions::empty())?;
         accesses += 3;
@@ -199,7 +199,7 @@ fn every_change() -> Outcome {
     page.map(Permissions::READ)?;
     for (from, to) in combinations().flat_map(|from| combinations().map(move |to| (from, to))) {
         for permissions in [from, to] {
-            page.user.space.protect(area(AT, PAGE), permissions)?;
+            page.user.change().protect(area(AT, PAGE), permissions)?;
             changes += 1;
             for who in everyone() {
                 page.try_all(who, permissions)?;
@@ -212,10 +212,10 @@ fn every_change() -> Outcome {
 
 /// Tries to map the page with these, which no entry can say, and answers the error.
 fn refused(permissions: Permissions) -> Result<Option<MapError>, Box<dyn Error>> {
-    let mut page = Page::new()?;
+    let page = Page::new()?;
     let added = page
         .user
-        .space
+        .change()
         .add_memory_map(map(AT, page.frame, PAGE, permissions)?);
     page.try_all(Who::User, Permissions::empty())?;
     Ok(added.map_err(MapError::from).err())

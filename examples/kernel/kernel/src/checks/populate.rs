@@ -19,20 +19,20 @@ pub fn run() {
 /// CpuSet write the entries of one area at the same time, each beginning at another part of it.
 fn populate_together() -> Outcome {
     let before = frames::free();
-    let mut user = UserSpace::new()?;
+    let user = UserSpace::new()?;
     user.activate();
     // Off by a page, so that every page has a leaf of its own.
     let (start, size) = (0x7000_0000, 16 << 20);
     let first = PhysAddr::new(SPARE + PAGE as u64);
-    user.space.add_memory_map(map(start, first, size, R)?)?;
-    let (space, refused) = (&user.space, AtomicUsize::new(0));
+    user.change().add_memory_map(map(start, first, size, R)?)?;
+    let refused = AtomicUsize::new(0);
     let part = size / MAX_CPUS;
     let job = || {
         let id = cpus::this().id();
         for turn in 0..MAX_CPUS {
             let at = start + (id + turn) % MAX_CPUS * part;
             refused.fetch_add(
-                usize::from(space.populate(area(at, part)).is_err()),
+                usize::from(user.look().populate(area(at, part)).is_err()),
                 Relaxed,
             );
         }
@@ -48,7 +48,7 @@ fn populate_together() -> Outcome {
             "{offset:#x} reads {loaded:x?}"
         );
     }
-    space.check_invariants()?;
+    user.look().check_invariants()?;
     drop(user);
     all_back(before)?;
     Ok(format!(

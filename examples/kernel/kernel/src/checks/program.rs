@@ -47,7 +47,7 @@ fn run_program(user: &UserSpace) -> Result<(usize, Vec<Fault>), &'static str> {
 
 fn one_program() -> Outcome {
     let before = frames::free();
-    let mut user = UserSpace::new()?;
+    let user = UserSpace::new()?;
     user.load_program()?;
     let (code, faults) = run_program(&user)?;
     let (kernel, guard) = forbidden();

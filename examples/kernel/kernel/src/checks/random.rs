@@ -46,24 +46,24 @@ struct Tally {
 
 fn random_maps() -> Outcome {
     let before = frames::free();
-    let mut user = UserSpace::new()?;
+    let user = UserSpace::new()?;
     user.activate();
     let mut rng = Rng::new(0x5eed);
     let mut tally = Tally::default();
     for turn in 1..=EDITS {
         // What this CPU has cached of the area before the edit must not count afterwards.
-        let at = any_area(&user.space, &mut rng);
+        let at = any_area(&user.look(), &mut rng);
         let inside = (at.start().get() + rng.below(at.size())) & !7;
-        try_address(&user.space, inside, turn as u64, &mut tally)?;
-        edit(&mut user.space, at, &mut rng, &mut tally)?;
-        try_address(&user.space, inside, turn as u64, &mut tally)?;
-        let elsewhere = any_address(&user.space, &mut rng) & !7;
-        try_address(&user.space, elsewhere, turn as u64, &mut tally)?;
+        try_address(&user.look(), inside, turn as u64, &mut tally)?;
+        edit(&mut user.change(), at, &mut rng, &mut tally)?;
+        try_address(&user.look(), inside, turn as u64, &mut tally)?;
+        let elsewhere = any_address(&user.look(), &mut rng) & !7;
+        try_address(&user.look(), elsewhere, turn as u64, &mut tally)?;
         if turn % AUDIT == 0 {
-            user.space.check_invariants()?;
+            user.look().check_invariants()?;
         }
     }
-    let maps = user.space.memory_maps().len();
+    let maps = user.look().memory_maps().len();
     drop(user);
     all_back(before)?;
     let Tally {

@@ -45,14 +45,16 @@ fn apply(space: &mut Space, page: usize, change: Change) -> Result<(), MapError>
 
 fn user_half() -> Outcome {
     let before = frames::free();
-    let mut user = UserSpace::new()?;
+    let user = UserSpace::new()?;
     user.activate();
-    let (page, root, tags) = (0x7000_0000, user.space.root_page_table(), user.tags());
+    let (page, root, tags) = (0x7000_0000, user.root(), user.tags());
     let enter = || {
         // SAFETY: the other CPUs have left the space when `under_load` returns, and it is dropped after that.
         let _ = unsafe { tags.activate(root) };
     };
-    let said = under_load(page, &enter, |change| apply(&mut user.space, page, change))?;
+    let said = under_load(page, &enter, |change| {
+        apply(&mut user.change(), page, change)
+    })?;
     drop(user);
     all_back(before)?;
     Ok(said)

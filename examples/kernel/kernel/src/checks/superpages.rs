@@ -103,17 +103,17 @@ fn add(space: &mut Space, offset: usize, size: usize) -> Result<(), MapError> {
 
 fn superpage(size: usize) -> Outcome {
     let before = frames::free();
-    let mut user = UserSpace::new()?;
+    let user = UserSpace::new()?;
     user.activate();
     for offset in places(size) {
         let marked = probe::store(direct(PhysAddr::new(SPARE + offset as u64)), mark(offset));
         ensure!(marked.is_ok(), "{marked:?}");
     }
-    map_whole(&mut user.space, size)?;
-    protect_part(&mut user.space, size)?;
-    unmap_part(&mut user.space, size)?;
-    let beside = split_anew(&mut user.space, size)?;
-    user.space.check_invariants()?;
+    map_whole(&mut user.change(), size)?;
+    protect_part(&mut user.change(), size)?;
+    unmap_part(&mut user.change(), size)?;
+    let beside = split_anew(&mut user.change(), size)?;
+    user.look().check_invariants()?;
     drop(user);
     all_back(before)?;
     Ok(format!(

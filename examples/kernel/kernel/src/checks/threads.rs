@@ -1,12 +1,15 @@
-//! Threads of one space on all CPUs, which touch the same pages at the same time: each page is committed once.
+//! Threads of one space on all CPUs, which touch the same pages at the same time: each page is committed once. Meanwhile
+//! system calls change other maps of the space.
 
 use alloc::format;
+
+use kernel_vm::MapError;
 
 use super::faults::spoil;
 use super::{Outcome, Seen, all_back, check, skip};
 use crate::layout::{PAGE, area};
 use crate::lock::Lock;
-use crate::memory::{RW, U, anonymous};
+use crate::memory::{R, RW, U, anonymous};
 use crate::mode::LEVELS;
 use crate::process::{Faults, call};
 use crate::user::{Entry, Trap, UserSpace, registers};
@@ -16,6 +19,9 @@ use crate::{cpus, frames, kernel_space};
 const AT: usize = 0x1000_0000;
 const PAGES: usize = 256;
 const ROUNDS: usize = 4;
+/// What is mapped, protected and unmapped meanwhile, and how often.
+const BESIDE: usize = AT + 2 * PAGES * PAGE;
+const CALLS: usize = 200;
 /// What a page has besides: a root, two tables of pages and what leads to them, and a page of code.
 const BESIDES: usize = 1 + LEVELS + 1;
 
@@ -52,6 +58,17 @@ fn one_thread(user: &UserSpace, tally: &Lock<Tally>) {
     tally.failed += usize::from(end != (Trap::Call, call::EXIT, 0));
 }
 
+/// System calls of this CPU's thread: each changes the maps of the space, under its lock.
+fn calls(user: &UserSpace) -> Result<(), MapError> {
+    let beside = area(BESIDE, PAGES * PAGE);
+    for _ in 0..CALLS {
+        user.change().add_memory_map(anonymous(beside, RW | U)?)?;
+        user.change().protect(area(BESIDE, PAGE), R | U)?;
+        user.change().unmap(beside)?;
+    }
+    Ok(())
+}
+
 /// Each page has the words of all CPUs, and nothing else.
 fn judge(user: &UserSpace) -> Seen {
     let cpus = cpus::all();
@@ -76,18 +93,18 @@ fn judge(user: &UserSpace) -> Seen {
 fn threads() -> Outcome {
     spoil(2 * PAGES);
     let before = frames::free();
-    let mut user = UserSpace::with_program()?;
+    let user = UserSpace::with_program()?;
     let map = anonymous(area(AT, PAGES * PAGE), RW | U)?;
-    user.space.add_memory_map(map)?;
+    user.change().add_memory_map(map)?;
     let tally = Lock::new(Tally::default());
     for _ in 0..ROUNDS {
         let job = || one_thread(&user, &tally);
-        cpus::with_others(&job, job);
+        cpus::with_others(&job, || calls(&user).map(|()| job()))?;
         judge(&user)?;
-        user.space.check_invariants()?;
+        user.look().check_invariants()?;
         let used = before - frames::free();
         ensure!(used == PAGES + BESIDES, "{used} frames are used");
-        user.space.discard(area(AT, PAGES * PAGE))?;
+        user.change().discard(area(AT, PAGES * PAGE))?;
     }
     drop(user);
     all_back(before)?;
@@ -102,9 +119,10 @@ fn threads() -> Outcome {
     };
     ensure!(*faults == expected, "{faults:?}");
     Ok(format!(
-        "{} pages committed once each by {} CPUs, which came too late for {} of them",
+        "{} pages committed once each by {} CPUs, which came too late for {} of them, beside {} edits",
         faults.zeroed,
         cpus::count(),
-        faults.others
+        faults.others,
+        3 * CALLS * ROUNDS
     ))
 }

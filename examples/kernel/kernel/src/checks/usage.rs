@@ -46,7 +46,7 @@ fn number(at: VirtAddr) -> usize {
 /// Maps the pages and lets them come, for reading.
 fn bring(user: &mut UserSpace) -> Seen {
     let all = area(AT, PAGES * PAGE);
-    user.space.add_memory_map(anonymous(all, RW | U)?)?;
+    user.change().add_memory_map(anonymous(all, RW | U)?)?;
     for page in (AT..).step_by(PAGE).take(PAGES) {
         user.fault_in(VirtAddr::new(page), Access::Read)?;
     }
@@ -75,7 +75,7 @@ fn use_pages(user: &UserSpace) -> Seen {
 fn harvest(user: &mut UserSpace) -> Result<Vec<usize>, super::Wrong> {
     let mut used = Vec::new();
     let all = area(AT, PAGES * PAGE);
-    user.space
+    user.change()
         .harvest(all, |_, pages| used.push(number(pages.start())))?;
     Ok(used)
 }
@@ -85,7 +85,7 @@ fn unmap(user: &mut UserSpace) -> Result<Vec<usize>, super::Wrong> {
     let mut written = Vec::new();
     for page in 0..PAGES {
         let before = frames::written();
-        user.space.unmap(area(AT + page * PAGE, PAGE))?;
+        user.change().unmap(area(AT + page * PAGE, PAGE))?;
         let came = frames::written() - before;
         written.extend((0..came).map(|_| page));
     }

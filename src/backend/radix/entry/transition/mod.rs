@@ -9,6 +9,7 @@
 //! | [`hold`] | leaf, hidden | as it was, with a reference to its frame more | other CPUs, the MMU |
 //! | [`rewrite`] | leaf, hidden | hidden, leaf | the MMU |
 //! | [`retire`] | leaf, hidden | retired, empty | the MMU |
+//! | [`reap`] | retired | empty | other CPUs, after the flush |
 //! | [`unmark`](mark::unmark) | used leaf | leaf | the MMU |
 //! | [`mark`](mark::mark) | leaf | used leaf | the MMU |
 //!
@@ -19,6 +20,7 @@ pub(in crate::backend::radix) mod claim;
 pub(in crate::backend::radix) mod hold;
 pub(in crate::backend::radix) mod mark;
 pub(in crate::backend::radix) mod permit;
+pub(in crate::backend::radix) mod reap;
 pub(in crate::backend::radix) mod retire;
 pub(in crate::backend::radix) mod rewrite;
 pub(in crate::backend::radix) mod swap;

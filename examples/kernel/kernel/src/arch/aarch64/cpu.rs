@@ -22,6 +22,7 @@ pub fn set_this(cpu: &'static Cpu) {
     unsafe { asm!("msr tpidr_el1, {}", in(reg) addr, options(nomem, nostack, preserves_flags)) };
 }
 
+#[inline]
 pub fn this() -> *const Cpu {
     let addr = read!("tpidr_el1");
     core::ptr::with_exposed_provenance(addr as usize)

@@ -4,6 +4,7 @@
 //! that no verb splits: what the checks edit there are pages of their own.
 
 mod boot;
+mod caches;
 mod console;
 mod cpu;
 mod gic;
@@ -16,6 +17,7 @@ mod system;
 mod tlb;
 mod trap;
 
+use kernel_vm::backend::aarch64 as instructions;
 use kernel_vm::backend::aarch64::Aarch64Format;
 
 pub use console::put;

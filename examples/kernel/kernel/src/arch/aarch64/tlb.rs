@@ -1,15 +1,13 @@
 //! What CPUs have cached: `TTBR0_EL1`, `TTBR1_EL1`, and `TLBI`, which reaches all CPUs by itself.
 
-use core::arch::asm;
-
-use kernel_vm::backend::aarch64::{self, Cpus, Invalidate, Ttbr};
-use kernel_vm::backend::aarch64::{dsb_ish, dsb_ishst, dsb_nsh, isb, tlbi};
+use kernel_vm::backend::aarch64::Ttbr;
 use kernel_vm::{Activation, Asid, Flush, MemoryArea, PhysAddr, VirtAddr};
 
-use super::boot;
-use super::system::read;
+use super::instructions::{self as aarch64, Cpus, Invalidate};
+use super::instructions::{dsb_ish, dsb_ishst, dsb_nsh, isb, tlbi};
+use super::{boot, caches};
 use crate::cpus::CpuSet;
-use crate::layout::{direct, phys};
+use crate::layout::phys;
 use crate::platform::{MANY, pages};
 
 /// A root in which nothing is: the lower half of a CPU that runs no program.
@@ -128,22 +126,9 @@ fn order(flush: &Flush<'_>, asid: Option<Asid>, cpus: Cpus) {
 /// What is in the frames goes to where instructions are fetched from; and no CPU keeps what it has fetched of them
 /// before. A CPU comes to a program by an `eret`, behind which it fetches anew.
 pub fn made_code(area: MemoryArea<PhysAddr>, _all: CpuSet) {
-    let line = cache_line();
-    for offset in (0..area.size()).step_by(line) {
-        // SAFETY: the direct map has all memory, and cleaning a line changes none of it.
-        unsafe {
-            asm!("dc cvau, {}", in(reg) direct(area.start()) + offset, options(nostack, preserves_flags));
-        }
-    }
+    caches::clean(area);
     dsb_ish();
-    // SAFETY: instructions are fetched again.
-    unsafe { asm!("ic ialluis", options(nostack, preserves_flags)) };
+    caches::forget_instructions();
     dsb_ish();
     isb();
-}
-
-/// The size of the smallest line of the data caches in bytes: CTR_EL0.DminLine.
-fn cache_line() -> usize {
-    let shift = read!("ctr_el0") >> 16 & 0xf;
-    4 << shift
 }

@@ -21,6 +21,7 @@ pub fn set_this(cpu: &'static Cpu) {
     unsafe { asm!("mv tp, {}", in(reg) cpu, options(nostack)) };
 }
 
+#[inline]
 pub fn this() -> *const Cpu {
     let cpu;
     // SAFETY: reading a register changes nothing.
@@ -39,6 +40,12 @@ pub fn start_cpu(id: usize) -> bool {
         sbi::start_hart(id, entry).expect("a stopped hart starts");
     }
     is_there
+}
+
+/// Instructions are fetched again that this hart has fetched before.
+pub fn fence_i() {
+    // SAFETY: it changes nothing else.
+    unsafe { asm!("fence.i", options(nostack)) };
 }
 
 pub fn nap() {

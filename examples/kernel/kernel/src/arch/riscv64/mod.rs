@@ -10,7 +10,10 @@ mod tlb;
 mod trap;
 
 use kernel_vm::backend::radix::Features;
+use kernel_vm::backend::riscv as instructions;
 use kernel_vm::backend::riscv::Mode;
+
+use cpu::fence_i;
 
 pub use cpu::{Own, init, nap, set_this, start_cpu, this, wake};
 pub use manual::{CALL, EVERYONE, EXECUTE_ONLY, RETURN, allows, pointer, translation, with_opened};

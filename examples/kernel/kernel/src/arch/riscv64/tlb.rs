@@ -3,10 +3,10 @@
 use core::sync::atomic::Ordering::SeqCst;
 use core::sync::atomic::fence as memory_fence;
 
-use kernel_vm::backend::riscv::{self, Satp};
+use kernel_vm::backend::riscv::Satp;
 use kernel_vm::{Activation, Asid, Flush, MemoryArea, PhysAddr, VirtAddr};
 
-use super::{SATP_MODE, sbi};
+use super::{SATP_MODE, fence_i, instructions as riscv, sbi};
 use crate::cpus::{self, CpuSet};
 use crate::platform::{MANY, pages};
 
@@ -78,8 +78,7 @@ pub fn forget_page(addr: VirtAddr) {
 /// Instruction fetches are not ordered with stores: not our own, and not those of others.
 pub fn made_code(_area: MemoryArea<PhysAddr>, all: CpuSet) {
     memory_fence(SeqCst);
-    // SAFETY: the fence only makes instructions be fetched again.
-    unsafe { core::arch::asm!("fence.i", options(nostack)) };
+    fence_i();
     let done = cpus::others_of(all).map_or(Ok(0), sbi::remote_fence_i);
     done.expect("the firmware fences harts that it has started");
 }

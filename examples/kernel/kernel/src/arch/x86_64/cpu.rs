@@ -47,6 +47,7 @@ pub fn set_this(cpu: &'static Cpu) {
     write_msr(GS_BASE, addr);
 }
 
+#[inline]
 pub fn this() -> *const Cpu {
     let addr: usize;
     // SAFETY: `set_this` has let GS point to a CPU's own, which says where it is.

@@ -13,6 +13,7 @@ mod tlb;
 mod trap;
 
 use kernel_vm::backend::radix::{AccessedDirty, Features};
+use kernel_vm::backend::x86_64 as instructions;
 use kernel_vm::backend::x86_64::X86_64Format;
 
 pub use apic::{nap, wake};

@@ -6,9 +6,10 @@
 use core::sync::atomic::Ordering::SeqCst;
 use core::sync::atomic::fence as memory_fence;
 
-use kernel_vm::backend::x86_64::{self, Cr3, Invalidate, invlpg, invpcid};
+use kernel_vm::backend::x86_64::Cr3;
 use kernel_vm::{Activation, Asid, Flush, MemoryArea, PhysAddr, VirtAddr};
 
+use super::instructions::{self as x86_64, Invalidate, invlpg, invpcid};
 use super::{apic, cpuid};
 use crate::cpus::CpuSet;
 use crate::platform::{MANY, pages};

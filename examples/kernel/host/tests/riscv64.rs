@@ -1,0 +1,9 @@
+//! The kernel for RISC-V: its platform, payload, lock and fault handler.
+#![allow(dead_code, reason = "a part of the kernel, which has more uses for it")]
+
+extern crate alloc;
+
+#[path = "riscv64/mod.rs"]
+mod arch;
+
+include!("common/kernel.rs");

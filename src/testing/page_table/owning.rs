@@ -1,0 +1,188 @@
+//! Laws of [`Paging`]: frames that the page table owns, a page each.
+
+use alloc::format;
+
+use super::place::{NONE, R, RW, part, small_block, sure};
+use super::space::Space;
+use crate::asid::Asid;
+use crate::attributes::Attributes;
+use crate::backend::Edit;
+use crate::backend::{Entry, Run};
+use crate::backend::{Paging, Unheld};
+use crate::frame::{Frame, FrameAllocator};
+use crate::permissions::{Access, Permissions};
+
+/// The page of the laws, as it would be with this frame and these permissions.
+fn page<B: Paging>(space: &Space<'_, B>, frame: &Frame, permissions: Permissions) -> Run {
+    Run {
+        area: part::<B>(small_block(&space.backend).area, 3, 1),
+        first: frame.addr(),
+        attributes: Attributes::from(permissions),
+    }
+}
+
+fn frame<B: Paging>(space: &Space<'_, B>) -> Frame {
+    sure(space.backend.platform().alloc())
+}
+
+/// Installs a frame, which must be taken, and answers its page.
+fn installed<B: Paging>(space: &mut Space<'_, B>, permissions: Permissions) -> Run {
+    let frame = frame(space);
+    let run = page(space, &frame, permissions);
+    let mut reserved = space.reserve(&[Edit::Map(run)]);
+    let start = run.area.start();
+    let lost = space
+        .backend
+        .install(start, frame, run.attributes, &mut reserved);
+    space.ensure(lost.is_ok(), || {
+        format!("{run:?} was not installed: {lost:?}")
+    });
+    space.finish(reserved, crate::flush::Retired::new(), &[]);
+    run
+}
+
+/// An installed frame is its page's until that is unmapped, and then goes back.
+///
+/// A backend that leaves the frame in the page table, or forgets that it owns it, has something left in use.
+pub(super) fn an_installed_frame_goes_back_when_its_page_goes<B: Paging>(space: &mut Space<'_, B>) {
+    let run = installed(space, RW);
+    space.holds(&[run]);
+    space.clear(run.area);
+}
+
+/// A page that has an entry takes no frame: the frame comes back, with the entry.
+pub(super) fn a_frame_is_not_installed_over_another<B: Paging>(space: &mut Space<'_, B>) {
+    let run = installed(space, RW);
+    let second = frame(space);
+    let addr = second.addr();
+    let start = run.area.start();
+    let mut reserved = space.reserve(&[Edit::Map(run)]);
+    let lost = space
+        .backend
+        .install(start, second, Attributes::from(R), &mut reserved);
+    space.finish(reserved, crate::flush::Retired::new(), &[]);
+    let Err(lost) = lost else {
+        return space.breaks(|| "the second frame was taken".into());
+    };
+    space.same(
+        &lost.found(),
+        &Some(Entry::Leaf(run)),
+        "the entry that was in the way",
+    );
+    let back = lost.into_frame();
+    space.same(&back.addr(), &addr, "the frame that came back");
+    space.backend.platform().release(back, false);
+    space.holds(&[run]);
+}
+
+/// A leaf allows more for the same frame, if it is as the caller has read it.
+///
+/// A backend that does not compare lets a page be written whose frame another CPU has replaced.
+pub(super) fn a_leaf_is_permitted_more_only_as_it_was_read<B: Paging>(space: &mut Space<'_, B>) {
+    let run = installed(space, R);
+    space.same(
+        &space.backend.permit(run, RW),
+        &Ok(()),
+        "permit of the leaf as it is",
+    );
+    let more = run.allowing(RW);
+    space.holds(&[more]);
+    let found = Err(Entry::Leaf(more));
+    space.same(
+        &space.backend.permit(run, RW),
+        &found,
+        "permit of the leaf as it was",
+    );
+}
+
+/// Another frame takes the place of a page's, and the old one comes back; a page that is not as it was said to be keeps
+/// its frame.
+pub(super) fn an_exchange_answers_the_old_frame<B: Paging>(space: &mut Space<'_, B>) {
+    let old = installed(space, R);
+    let second = frame(space);
+    let new = page(space, &second, RW);
+    let exchanged = space
+        .backend
+        .exchange(old, second, new.attributes, Asid::new(1));
+    let Ok(Some(replaced)) = exchanged else {
+        return space.breaks(|| format!("an exchange answers {exchanged:?}"));
+    };
+    space.same(
+        &replaced.frame.addr(),
+        &old.first,
+        "the frame that an exchange answers",
+    );
+    space.holds(&[new]);
+    let late = space
+        .backend
+        .exchange(old, replaced.frame, old.attributes, Asid::new(1));
+    let Err(lost) = late else {
+        return space.breaks(|| "a page was exchanged that is not as it was said to be".into());
+    };
+    space.same(
+        &lost.found(),
+        &Some(Entry::Leaf(new)),
+        "the entry that was in the way",
+    );
+    space.backend.platform().release(lost.into_frame(), false);
+}
+
+/// A change of permissions never lets an owned leaf be written that could not be: its frame may have other owners.
+///
+/// Through no permissions and back, too. A leaf that can be written, and shall be, stays so.
+pub(super) fn protecting_lets_no_owned_leaf_be_written<B: Paging>(space: &mut Space<'_, B>) {
+    let run = installed(space, RW);
+    space.verb(&[Edit::Protect(run.area, RW)]);
+    space.holds(&[run]);
+    for between in [R, NONE] {
+        space.verb(&[Edit::Protect(run.area, between)]);
+        space.verb(&[Edit::Protect(run.area, RW)]);
+        space.holds(&[run.allowing(R)]);
+        let permitted = space.backend.permit(run.allowing(R), RW);
+        space.same(&permitted, &Ok(()), "permit of a leaf that was protected");
+    }
+}
+
+/// The bytes of an owned page are read back as they were written, in this page and in no other.
+pub(super) fn held_bytes_are_the_pages<B: Paging>(space: &mut Space<'_, B>) {
+    let run = installed(space, RW);
+    {
+        let held = match space.backend.hold(run) {
+            Ok(held) => held,
+            Err(error) => return space.breaks(|| format!("{run:?} was not held: {error:?}")),
+        };
+        held.zero(0, B::PAGE_SIZE);
+        held.write(5, b"bytes");
+        let mut bytes = [0xff; 8];
+        held.read(4, &mut bytes);
+        space.same(&&bytes, &b"\0bytes\0\0", "the bytes of the page");
+    }
+    let other = run.allowing(R);
+    let changed = Some(Unheld::Changed(Entry::Leaf(run)));
+    space.same(
+        &space.backend.hold(other).err(),
+        &changed,
+        "a page that is not as it was said to be",
+    );
+    let physical = Run {
+        area: part::<B>(small_block(&space.backend).area, 5, 1),
+        ..run
+    };
+    space.verb(&[Edit::Map(physical)]);
+    space.ensure(space.backend.hold(physical).is_err(), || {
+        "physical memory was held".into()
+    });
+}
+
+/// An access that a leaf allows can be marked in it; others change nothing.
+pub(super) fn an_access_is_marked_only_where_it_is_allowed<B: Paging>(space: &mut Space<'_, B>) {
+    let run = installed(space, R);
+    let addr = run.area.end();
+    let [read, write] =
+        [Access::Read, Access::Write].map(|access| space.backend.touch(addr, access));
+    space.same(&read, &Ok(()), "a read that is allowed");
+    space.same(&write, &Err(Entry::Leaf(run)), "a write that is not");
+    let beside = sure(run.area.next());
+    let read = space.backend.touch(beside, Access::Read);
+    space.same(&read, &Err(Entry::Empty), "a read of nothing");
+}

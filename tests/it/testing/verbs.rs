@@ -1,0 +1,145 @@
+//! Random verbs: on spaces that are right, behind a lock, with a payload, and on those that are told lies.
+
+use kernel_vm::backend::aarch64::Aarch64;
+use kernel_vm::backend::mock::{HostFrames, MockBackend, NoPageTable};
+use kernel_vm::backend::sv39::Sv39;
+use kernel_vm::lock::PerCpuRwLock;
+use kernel_vm::testing::{Lie, Subject, Verbs};
+use kernel_vm::{
+    Access, Answer, Done, FaultError, FrameAllocator, MemoryArea, Payload, Privilege, VirtAddr,
+    VirtualMemoryManager,
+};
+
+/// What a map shows of an object: pieces of one join.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+struct Named(&'static str);
+
+impl Payload for Named {
+    fn split_at(&mut self, _offset: usize) -> Self {
+        self.clone()
+    }
+
+    fn can_join(&self, _len: usize, right: &Self) -> bool {
+        self == right
+    }
+}
+
+type Mock = MockBackend<HostFrames>;
+
+/// A space of the mock's behind a lock, with pages of its own.
+struct Locked {
+    space: PerCpuRwLock<VirtualMemoryManager<Mock, Named>, 4>,
+    frames: HostFrames,
+    loses_frames: bool,
+}
+
+impl Locked {
+    fn new(loses_frames: bool) -> Self {
+        let frames = HostFrames::new(1024);
+        let space = VirtualMemoryManager::for_payload(Mock::with_platform(frames.clone()));
+        Self {
+            space: PerCpuRwLock::new(space),
+            frames,
+            loses_frames,
+        }
+    }
+}
+
+impl Subject for Locked {
+    type Table = Mock;
+    type Payload = Named;
+
+    const HAS_PAGES: bool = true;
+
+    fn look<R>(&self, look: impl FnOnce(&VirtualMemoryManager<Mock, Named>) -> R) -> R {
+        look(&self.space.read(1))
+    }
+
+    fn change<R>(&mut self, change: impl FnOnce(&mut VirtualMemoryManager<Mock, Named>) -> R) -> R {
+        change(&mut self.space.write())
+    }
+
+    fn payload(&self, _area: MemoryArea) -> Named {
+        Named("object")
+    }
+
+    fn frames_in_use(&self) -> usize {
+        self.frames.frames_in_use()
+    }
+
+    fn fault(&self, at: VirtAddr, access: Access) -> Result<Option<Done>, FaultError> {
+        if self.loses_frames {
+            let _lost = self.frames.alloc();
+        }
+        self.look(
+            |space| match space.handle_fault(at, access, Privilege::User)? {
+                Answer::Resolved { done, .. } => Ok(Some(done)),
+                _ => Ok(None),
+            },
+        )
+    }
+
+    fn prefault(&self, area: MemoryArea) -> Result<(), usize> {
+        self.look(|space| space.prefault(area).map_err(|stopped| stopped.done))
+    }
+}
+
+#[test]
+fn spaces_do_what_the_model_does() {
+    for run in 0..8 {
+        let verbs = Verbs::nth(1, run).steps(1000);
+        verbs.run(|_| Locked::new(false)).unwrap();
+        verbs
+            .run(|_| VirtualMemoryManager::<_>::new(MockBackend::new()))
+            .unwrap();
+        let sv39 = || Sv39::new(HostFrames::new(64)).unwrap();
+        verbs
+            .run(|_| VirtualMemoryManager::<_>::new(sv39()))
+            .unwrap();
+        let aarch64 = || Aarch64::new(HostFrames::new(64)).unwrap();
+        let tally = verbs
+            .wide()
+            .run(|_| VirtualMemoryManager::<_>::new(aarch64()));
+        assert_eq!(tally.unwrap().all(), 1000);
+    }
+}
+
+#[test]
+fn lies_are_found_and_shrunk() {
+    for lie in Lie::PAGES {
+        let mut runs = (0..4).map(|run| Verbs::nth(2, run).lie(lie));
+        let found = runs.find_map(|verbs| verbs.run(|_| Locked::new(false)).err());
+        let broken = found.unwrap();
+        assert!(broken.steps().len() < 10, "{broken}");
+        assert!(broken.to_string().contains("Step("), "{broken}");
+    }
+}
+
+#[test]
+fn a_handler_that_loses_frames_is_found() {
+    let broken = Verbs::new(3).run(|_| Locked::new(true)).unwrap_err();
+    assert_eq!(broken.steps().len(), 1, "{broken}");
+    let law = "a space that has lost all of its maps has the frames of a new one";
+    assert_eq!(broken.law(), law);
+}
+
+#[test]
+fn a_panic_is_shrunk_where_a_guard_catches_it() {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    // It has room for its first page alone, and what is not there is not entered.
+    let make = |window: MemoryArea| VirtualMemoryManager::<_>::new(NoPageTable::over([window]));
+    let broken = Verbs::new(4).run(make).unwrap_err();
+    assert_eq!(
+        broken.law(),
+        "an entry says what a model with a few bits a page says of it"
+    );
+    let guarded = Verbs::new(4).guard(|run| {
+        catch_unwind(AssertUnwindSafe(run)).unwrap_or(Err(kernel_vm::testing::Broken::new(
+            "no verb panics",
+            "it does",
+        )))
+    });
+    let broken = guarded.run(|_| -> VirtualMemoryManager<NoPageTable> { panic!("on purpose") });
+    assert_eq!(broken.unwrap_err().law(), "no verb panics");
+}
