@@ -40,6 +40,8 @@ mod permissions;
 #[cfg(target_has_atomic = "64")]
 mod place;
 mod platform;
+#[cfg(all(test, feature = "alloc", target_has_atomic = "64", not(loom)))]
+mod scopes;
 #[cfg(feature = "alloc")]
 mod shared_pages;
 mod sync;
