@@ -24,6 +24,7 @@ page!(page_caches);
 page!(life_of_an_entry);
 page!(early_boot);
 page!(how_fast);
+page!(how_tested);
 page!(flushing);
 page!(kernel_half);
 page!(asids);

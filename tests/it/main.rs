@@ -1,4 +1,7 @@
 //! The proofs: one crate, so that it links once.
+//!
+//! `.ci/mutants` builds it again for each mutant, without what takes long: `kernel_vm_quick` leaves out the slow tests,
+//! `kernel_vm_mutants` all but two formats of the tests that run on each.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -9,7 +12,9 @@
 mod aarch64;
 mod asid;
 mod bytes;
+#[cfg(not(kernel_vm_quick))]
 mod concurrent;
+#[cfg(not(kernel_vm_quick))]
 mod contract;
 mod counted;
 mod cpu;
@@ -18,7 +23,7 @@ mod faults;
 mod flush;
 mod fork;
 mod host_frames;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(kernel_vm_quick)))]
 mod linux;
 mod lock;
 mod machine;
@@ -28,6 +33,7 @@ mod model;
 mod neighbours;
 mod nonsense;
 mod ops;
+#[cfg(not(kernel_vm_quick))]
 mod panics;
 mod payload;
 mod properties;
@@ -37,8 +43,11 @@ mod room;
 mod satp;
 mod subject;
 mod sv39;
+#[cfg(not(kernel_vm_quick))]
 mod testing;
+#[cfg(not(kernel_vm_quick))]
 mod thrift;
+#[cfg(not(kernel_vm_quick))]
 mod traces;
 mod tree;
 mod values;

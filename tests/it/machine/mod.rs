@@ -1,6 +1,4 @@
 //! The software MMU: what the manual says, rule by rule, and TLBs that do the worst.
-//!
-//! `.ci/mutants` builds all of this again for each mutant: what takes long to build is left out there.
 
 mod aarch64;
 mod agree;
@@ -9,11 +7,13 @@ mod junk;
 pub mod mmu;
 #[cfg(not(kernel_vm_mutants))]
 mod modes;
+#[cfg(not(kernel_vm_quick))]
 mod needed;
 mod one_hart;
 mod rules;
 #[cfg(not(kernel_vm_mutants))]
 mod sequences;
+#[cfg(not(kernel_vm_quick))]
 mod stale;
 #[cfg(not(kernel_vm_mutants))]
 mod subject;
