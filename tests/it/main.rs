@@ -22,6 +22,7 @@ mod failure;
 mod faults;
 mod flush;
 mod fork;
+mod handing_on;
 mod host_frames;
 #[cfg(all(target_os = "linux", not(kernel_vm_quick)))]
 mod linux;
