@@ -27,6 +27,7 @@ macro_rules! on_riscv {
 
 mod absent;
 mod allocators;
+mod audit;
 mod display;
 mod exchange;
 mod extremes;

@@ -73,9 +73,19 @@ fn addresses_align_to_powers_of_two_only() {
         ),
         (None, None, None)
     );
+    let physical = [0x1fff, 0x2000, 0x2001, u64::MAX].map(|addr| {
+        let addr = PhysAddr::new(addr);
+        let aligned = [addr.align_down(PAGE), addr.align_up(PAGE)];
+        aligned.map(|addr| addr.map(PhysAddr::get))
+    });
     assert_eq!(
-        PhysAddr::new(u64::MAX).align_down(PAGE),
-        Some(PhysAddr::new(u64::MAX - 0xfff))
+        physical,
+        [
+            [Some(0x1000), Some(0x2000)],
+            [Some(0x2000), Some(0x2000)],
+            [Some(0x2000), Some(0x3000)],
+            [Some(u64::MAX - 0xfff), None],
+        ]
     );
     assert!(
         virt(0x2000).is_aligned(PAGE) && !virt(0x2001).is_aligned(PAGE) && !virt(0).is_aligned(0)
