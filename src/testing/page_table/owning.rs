@@ -1,6 +1,8 @@
 //! Laws of [`Paging`]: frames that the page table owns, a page each.
 
 use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
 
 use super::place::{NONE, R, RW, part, small_block, sure};
 use super::space::Space;
@@ -125,6 +127,40 @@ pub(super) fn an_exchange_answers_the_old_frame<B: Paging>(space: &mut Space<'_,
         "the entry that was in the way",
     );
     space.backend.platform().release(lost.into_frame(), false);
+}
+
+/// Where pages are handed over, those that the page table owns are, each once, and no others: neither where the table
+/// goes with them, nor where a page stays in it.
+pub(super) fn owned_pages_are_handed_over_and_no_others<B: Paging>(space: &mut Space<'_, B>) {
+    let block = small_block(&space.backend);
+    for stays in [None, Some(part::<B>(block.area, 9, 1))] {
+        let owned = installed(space, RW);
+        let physical = Run {
+            area: part::<B>(block.area, 4, 1),
+            ..block
+        };
+        let beside = stays.map(|area| Run { area, ..block });
+        let mapped: Vec<_> = [Some(physical), beside].into_iter().flatten().collect();
+        mapped.iter().for_each(|&run| space.verb(&[Edit::Map(run)]));
+
+        let out = space.defer(Edit::Unmap(part::<B>(block.area, 0, 8)));
+        let mut handed = Vec::new();
+        space.backend.retire_into(out, Asid::new(1), |at, page| {
+            handed.push((at, page.frame));
+        });
+        let found: Vec<_> = handed
+            .iter()
+            .map(|(at, frame)| (*at, frame.addr()))
+            .collect();
+        let expected = vec![(owned.area.start(), owned.first)];
+        space.same(&found, &expected, "the pages that were handed over");
+        let platform = space.backend.platform();
+        handed
+            .into_iter()
+            .for_each(|(_, frame)| platform.release(frame, false));
+        space.holds(beside.as_slice());
+        space.clear(block.area);
+    }
 }
 
 /// A change of permissions never lets an owned leaf be written that could not be: its frame may have other owners.
