@@ -108,13 +108,14 @@ fn keeps<B: PageTableBackend>(
     space.end()
 }
 
-fn paging_laws<B: Paging>() -> [(&'static str, Law<B>); 8] {
+fn paging_laws<B: Paging>() -> [(&'static str, Law<B>); 9] {
     laws! {
         owning:
             an_installed_frame_goes_back_when_its_page_goes "an installed frame goes back when its page goes"
             a_frame_is_not_installed_over_another "a frame is not installed over another"
             a_leaf_is_permitted_more_only_as_it_was_read "a leaf is permitted more only as it was read"
             an_exchange_answers_the_old_frame "an exchange answers the old frame"
+            what_was_owed_before_is_not_handed_over "where a flush was owed before, no page is handed over"
             owned_pages_are_handed_over_and_no_others "the pages that are handed over are those that the page table owns, and no others"
             protecting_lets_no_owned_leaf_be_written "a change of permissions lets no owned leaf be written that could not be"
             held_bytes_are_the_pages "the bytes of a held page are the page's, and no other's"

@@ -129,6 +129,28 @@ pub(super) fn an_exchange_answers_the_old_frame<B: Paging>(space: &mut Space<'_,
     space.backend.platform().release(lost.into_frame(), false);
 }
 
+/// Where a flush was owed before, whose pages wait is not known: they go back, and none is handed over.
+pub(super) fn what_was_owed_before_is_not_handed_over<B: Paging>(space: &mut Space<'_, B>) {
+    let run = installed(space, RW);
+    drop(space.defer(Edit::Unmap(run.area)));
+    let beside = part::<B>(small_block(&space.backend).area, 5, 1);
+    let out = space.defer(Edit::Unmap(beside));
+    let mut handed = Vec::new();
+    space.backend.retire_into(out, Asid::new(1), |_, page| {
+        handed.push(page.frame);
+    });
+    space.same(
+        &handed.len(),
+        &0,
+        "the number of pages that were handed over",
+    );
+    let platform = space.backend.platform();
+    handed
+        .into_iter()
+        .for_each(|frame| platform.release(frame, false));
+    space.is_as_at_first();
+}
+
 /// Where pages are handed over, those that the page table owns are, each once, and no others: neither where the table
 /// goes with them, nor where a page stays in it.
 pub(super) fn owned_pages_are_handed_over_and_no_others<B: Paging>(space: &mut Space<'_, B>) {
