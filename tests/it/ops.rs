@@ -304,7 +304,9 @@ impl<B: Subject> Pair<B> {
                 }
             }
             Op::RemoveAllAndRestore => {
-                let maps: Vec<_> = self.space.remove_all_memory_maps().collect();
+                let maps = self.space.remove_all_memory_maps();
+                assert_eq!(maps.len(), self.model.maps().len());
+                let maps: Vec<_> = maps.collect();
                 assert_eq!(maps, self.model.maps());
                 self.space
                     .restore_memory_maps(maps.into_iter().rev())
@@ -317,7 +319,9 @@ impl<B: Subject> Pair<B> {
             }
             _ => {
                 let mut maps = self.space.remove_all_memory_maps();
-                assert_eq!(maps.next(), self.model.maps().into_iter().next());
+                let mut expected = self.model.maps().into_iter();
+                assert_eq!(maps.next(), expected.next());
+                assert_eq!(maps.len(), expected.len());
                 drop(maps);
                 self.model = Model::new();
             }

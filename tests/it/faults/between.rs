@@ -10,6 +10,7 @@ use kernel_vm::{Access, Answer, Attributes, FrameAllocator, Privilege, Stop};
 use super::basics::RW;
 use super::kernel::Setting;
 use super::process::{Process, addr};
+use crate::subject::pages;
 
 /// A process with a page of anonymous memory, or of an object.
 fn process(policy: AccessedDirty, shows: Option<(usize, usize)>) -> Rc<Process> {
@@ -142,5 +143,23 @@ fn a_page_that_is_replaced_before_it_is_counted_is_not_read() {
         assert_eq!(machine.frames().references(frame.addr()), 1, "given back");
         machine.release(frame, false);
     }
+    end(process);
+}
+
+/// Who faults pages in wants them to be there, and does not care by whom.
+#[test]
+fn a_page_that_another_cpu_brings_is_faulted_in() {
+    let process = process(AccessedDirty::Preset, None);
+    process.map(5, 1, RW, None, false);
+    let times = meanwhile(&process, |process| {
+        let is_absent = process.space.borrow().backend().entry(addr(5)) == Entry::Empty;
+        if is_absent {
+            process.store(1, 5, 9);
+        }
+        is_absent
+    });
+    process.space.borrow().prefault(pages(5, 1)).unwrap();
+    assert_eq!(times.get(), 1);
+    process.load(0, 5);
     end(process);
 }
