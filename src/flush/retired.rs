@@ -240,3 +240,127 @@ fn add<const N: usize>(
     });
     areas.try_push(sum)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::vec::Vec;
+
+    use super::{MAX_RANGES, MemoryArea, Retired};
+    use crate::addr::VirtAddr;
+
+    /// Few pages, so that areas touch.
+    const PAGES: usize = 24;
+
+    fn pages(first: usize, count: usize) -> MemoryArea {
+        MemoryArea::from_start_size(VirtAddr::new(first << 12), count << 12).unwrap()
+    }
+
+    /// What notes must say, page by page.
+    #[derive(Clone, Default)]
+    struct Model {
+        changed: BTreeSet<usize>,
+        waiting: BTreeSet<usize>,
+        tables: bool,
+        entries: bool,
+        /// Whether there were ever more stretches of changed pages than can be named.
+        everything: bool,
+    }
+
+    /// The number of stretches of pages without a gap.
+    fn stretches(pages: &BTreeSet<usize>) -> usize {
+        let starts = |&&page: &&usize| page == 0 || !pages.contains(&(page - 1));
+        pages.iter().filter(starts).count()
+    }
+
+    fn named(areas: &[MemoryArea]) -> BTreeSet<usize> {
+        let holds = |page: &usize| {
+            areas
+                .iter()
+                .any(|area| area.contains(VirtAddr::new(page << 12)))
+        };
+        (0..PAGES).filter(holds).collect()
+    }
+
+    fn check(retired: &Retired, model: &Model) {
+        match retired.ranges() {
+            None => assert!(model.everything && retired.ranges.is_empty()),
+            Some(ranges) => {
+                assert_eq!(named(ranges), model.changed);
+                assert_eq!(ranges.len(), stretches(&model.changed));
+            }
+        }
+        assert!(named(retired.waiting()).is_superset(&model.waiting));
+        if stretches(&model.waiting) <= 1 {
+            assert_eq!(named(retired.waiting()), model.waiting);
+        }
+        let told = (retired.tables(), retired.entries(), retired.needs_flush());
+        let changes = !model.changed.is_empty() || model.tables;
+        assert_eq!(told, (model.tables, model.entries, changes));
+        assert_eq!(retired.is_empty(), !changes && model.waiting.is_empty());
+        for page in 0..PAGES {
+            let expected = retired.ranges().is_none() || model.changed.contains(&page);
+            assert_eq!(retired.concerns(pages(page, 1)), expected, "{page}");
+        }
+    }
+
+    /// Numbers that look random.
+    fn below(seed: &mut u64, n: usize) -> usize {
+        *seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        usize::try_from(*seed >> 33).unwrap() % n
+    }
+
+    fn note(seed: &mut u64, retired: &mut Retired, model: &mut Model) {
+        let first = below(seed, PAGES);
+        let count = 1 + below(seed, 2.min(PAGES - first));
+        let area = pages(first, count);
+        match below(seed, 16) {
+            0 => {
+                retired.note_tables();
+                model.tables = true;
+            }
+            1 => {
+                retired.note_entries();
+                model.entries = true;
+            }
+            2..9 => {
+                retired.note(area);
+                model.changed.extend(first..first + count);
+                model.everything |= stretches(&model.changed) > MAX_RANGES;
+            }
+            _ => {
+                retired.note_waiting(area);
+                model.waiting.extend(first..first + count);
+            }
+        }
+    }
+
+    #[test]
+    fn notes_say_all_that_was_noted_and_so_do_those_of_two() {
+        for seed in 0..2_000 {
+            let mut seed = seed;
+            let mut notes: Vec<(Retired, Model)> = Vec::new();
+            for most in [3, 7] {
+                let (mut retired, mut model) = (Retired::new(), Model::default());
+                for _ in 0..below(&mut seed, most) {
+                    note(&mut seed, &mut retired, &mut model);
+                    check(&retired, &model);
+                }
+                notes.push((retired, model));
+            }
+            let (other, theirs) = notes.pop().unwrap();
+            let (mut retired, mut model) = notes.pop().unwrap();
+            // On the way from one to the other, there may be more of them than at the end.
+            let most = stretches(&model.changed) + stretches(&theirs.changed);
+            model.everything |= theirs.everything || most > MAX_RANGES;
+            retired.absorb(&other);
+            model.changed.extend(theirs.changed);
+            model.waiting.extend(theirs.waiting);
+            model.tables |= theirs.tables;
+            model.entries |= theirs.entries;
+            check(&retired, &model);
+            retired.clear();
+            assert_eq!(retired, Retired::new());
+        }
+    }
+}
