@@ -8,7 +8,7 @@ use kernel_vm::backend::mock::HostFrames;
 use kernel_vm::backend::sv39::Sv39;
 use kernel_vm::{
     AllocatorId, Asid, Flush, Frame, FrameAllocator, MemoryArea, Payload, Permissions, PhysAddr,
-    ShareError, Tlb, VirtualMemoryManager, VirtualMemoryMap,
+    ShareError, Tlb, VirtAddr, VirtualMemoryManager, VirtualMemoryMap,
 };
 
 use crate::subject::{PAGE, area, map};
@@ -281,4 +281,20 @@ fn dropping_the_space_flushes_before_the_frames_go_back() {
         ),
         (3, 0)
     );
+}
+
+/// Both limits are met exactly, and each end of each range is asked about.
+#[test]
+fn a_flush_is_page_by_page_where_ranges_are_few_and_reached() {
+    let ranges = [area(0x1000, 0x2000), area(0x8000, 0x1000)];
+    let flush = Flush::leaves(PhysAddr::new(0x8020_0000), &ranges);
+    assert_eq!(flush.page_by_page(0x3000, |_| true), Some(&ranges[..]));
+    assert_eq!(flush.page_by_page(0x2fff, |_| true), None);
+    assert_eq!(flush.with_tables().page_by_page(0x3000, |_| true), None);
+    let everything = Flush::everything(flush.root());
+    assert_eq!(everything.page_by_page(usize::MAX, |_| true), None);
+    for unreached in [0x1000, 0x2fff, 0x8000, 0x8fff] {
+        let reaches = |addr: VirtAddr| addr.get() != unreached;
+        assert_eq!(flush.page_by_page(0x3000, reaches), None);
+    }
 }

@@ -466,3 +466,16 @@ fn a_frame_is_refused_where_it_could_not_go_back() {
     );
     frames.release(refused.into_frame(), false);
 }
+
+/// A page that is faulted in can be used at once, as its map allows: a store marks it, and faults no more.
+#[test]
+fn what_is_faulted_in_was_written_where_it_may_be() {
+    let frames = HostFrames::new(8);
+    let mut space: Space<Mock> = space_on(&frames);
+    space.add_memory_map(anonymous(4, 1, RW)).unwrap();
+    space.add_memory_map(anonymous(8, 1, R)).unwrap();
+    for (page, is_written) in [(4, true), (8, false)] {
+        space.prefault(pages(page, 1)).unwrap();
+        assert_eq!(space.backend().is_dirty(at(page)), is_written);
+    }
+}

@@ -1,5 +1,6 @@
 //! Addresses, areas, permissions, maps and errors.
 
+mod debug;
 mod errors;
 mod maps;
 
