@@ -304,3 +304,85 @@ impl<N: Summarize> Inner<N> {
 fn largest(gaps: &[usize]) -> usize {
     gaps.iter().copied().fold(0, usize::max)
 }
+
+#[cfg(all(test, feature = "alloc"))]
+mod tests {
+    use alloc::boxed::Box;
+
+    use super::{INNER, Inner, LINE, Owned, Summarize, Summary};
+
+    /// A child that is what it says of itself.
+    struct Child(usize);
+
+    impl Summarize for Child {
+        fn summary(&self) -> Summary {
+            Summary {
+                low: self.0 * 0x100 + 0x10,
+                high: self.0 * 0x100 + 0xef,
+                count: self.0 + 3,
+                max_gap: 0x18 + 8 * (self.0 % 3),
+                is_sparse: false,
+            }
+        }
+    }
+
+    fn node(children: usize) -> Inner<Child> {
+        let mut node = Inner::new();
+        for at in 0..children {
+            node.insert_at(at, Owned::Fixed(Box::leak(Box::new(Child(at)))));
+        }
+        node
+    }
+
+    fn is_found(change: impl Fn(&mut Inner<Child>)) -> bool {
+        let mut node = node(LINE - 1);
+        change(&mut node);
+        let mut children = 0..node.len();
+        node.audit().is_err() || children.any(|at| node.audit_child(at).is_err())
+    }
+
+    #[test]
+    fn the_audit_finds_each_number_that_is_wrong() {
+        assert!(!is_found(|_| ()));
+        for at in 0..LINE - 1 {
+            assert!(is_found(|node| node.lows[at] += 1), "low {at}");
+            assert!(is_found(|node| node.lows[at] -= 1), "low {at}");
+            let high = |node: &Inner<Child>| node.child_high(at);
+            assert!(is_found(|node| node.highs.set(at, high(node) + 1)), "{at}");
+            assert!(is_found(|node| node.highs.set(at, high(node) - 1)), "{at}");
+            assert!(is_found(|node| node.counts[at] += 1), "count {at}");
+            assert!(
+                is_found(|node| {
+                    node.counts[at] += 1;
+                    node.count += 1;
+                }),
+                "count {at} and sum"
+            );
+            let wider = |node: &mut Inner<Child>| {
+                node.max_gaps[at] += 0x1000;
+                node.measure_all();
+            };
+            assert!(is_found(wider), "gap {at}");
+            let narrower = |node: &mut Inner<Child>| {
+                node.max_gaps[at] -= 1;
+                node.measure_all();
+            };
+            assert!(is_found(narrower), "gap {at}");
+        }
+        assert!(is_found(|node| node.count += 1));
+        assert!(is_found(|node| node.line_gaps[0] += 1));
+        assert!(is_found(|node| node.line_gaps[0] -= 1));
+        assert!(is_found(|node| node.highs.set(LINE - 1, 0xffff)));
+    }
+
+    #[test]
+    fn the_audit_wants_a_child_and_children_in_order() {
+        assert!(node(0).audit().is_err());
+        assert!(node(1).audit().is_ok());
+        assert!(node(INNER).audit().is_ok());
+        let mut node = node(2);
+        // Both as they say, but the one behind the other comes first.
+        node.insert_at(1, Owned::Fixed(Box::leak(Box::new(Child(2)))));
+        assert!((0..3).any(|at| node.audit_child(at).is_err()));
+    }
+}

@@ -10,11 +10,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::vec::Vec;
 
 use super::leaf::Leaf;
-use super::size::LEAF;
+use super::size::{FULL, HALVES, LEAF, LEAF_LINES, SLOTS};
 use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::map::{Content, VirtualMemoryMap};
 use crate::permissions::Permissions;
+use crate::violation::Violation;
 
 /// So many addresses, from `first` on: maps of a byte show what whole pages would hide.
 const UNITS: usize = 400;
@@ -255,4 +256,83 @@ fn maps_move_between_leaves_in_order() {
         check(left, left_model);
         check(right, right_model);
     }
+}
+
+/// Each number that others follow from is wrong once, and the audit finds it.
+#[test]
+fn the_audit_finds_each_number_that_is_wrong() {
+    let filled = || {
+        let (mut leaf, mut model) = (Box::new(Leaf::new()), Model::new(0));
+        for id in 0..SLOTS + SLOTS / 2 {
+            insert(&mut leaf, &mut model, 3 * id + id % 5, 1, id as u64);
+        }
+        for rank in [SLOTS, 3, 3] {
+            let at = leaf.nth(rank);
+            leaf.remove_at(at);
+        }
+        leaf
+    };
+    let is_found = |change: &dyn Fn(&mut Leaf<()>)| {
+        let mut leaf = filled();
+        change(&mut leaf);
+        leaf.audit().is_err()
+    };
+    assert!(!is_found(&|_| ()));
+    assert!(Leaf::<()>::new().audit().is_err());
+    let leaf = filled();
+    let places = (0..LEAF_LINES).flat_map(|line| (0..SLOTS).map(move |slot| (line, slot)));
+    for (line, slot) in places {
+        let is_free = leaf.masks[line] >> slot & 1 == 0;
+        if is_free {
+            assert!(
+                is_found(&|leaf| leaf.ends[line][slot] ^= 1),
+                "{line}, {slot}"
+            );
+            assert!(
+                is_found(&|leaf| leaf.starts[line][slot] ^= 1),
+                "{line}, {slot}"
+            );
+        } else {
+            let backwards =
+                |leaf: &mut Leaf<()>| leaf.starts[line][slot] = leaf.ends[line][slot] + 1;
+            assert!(is_found(&backwards), "{line}, {slot}");
+        }
+        assert!(
+            is_found(&|leaf| leaf.masks[line] ^= 1 << slot),
+            "{line}, {slot}"
+        );
+    }
+    for line in 0..LEAF_LINES {
+        for half in 0..HALVES {
+            assert!(
+                is_found(&|leaf| leaf.pilot[line][half] ^= 1),
+                "{line}, {half}"
+            );
+        }
+        assert!(is_found(&|leaf| leaf.gaps[line] += 1), "{line}");
+    }
+    for wrong in [-1, 1] {
+        assert!(is_found(
+            &|leaf| leaf.len = leaf.len.wrapping_add_signed(wrong)
+        ));
+        assert!(is_found(
+            &|leaf| leaf.used = leaf.used.wrapping_add_signed(wrong)
+        ));
+    }
+    // Two maps that touch are in order; one byte more, and they are not.
+    let at = leaf.nth(1);
+    let (line, slot) = (at / SLOTS, at % SLOTS);
+    let (before, start) = (leaf.end(leaf.nth(0)), leaf.start(at));
+    let overlap = move |leaf: &mut Leaf<()>| leaf.starts[line][slot] -= start - before;
+    let mut wrong = filled();
+    overlap(&mut wrong);
+    assert!(matches!(wrong.audit(), Err(Violation::Unordered { .. })));
+    // As many maps as an edit may have on its way are too many between edits.
+    let (mut full, mut model) = (Box::new(Leaf::new()), Model::new(0));
+    for id in 0..FULL {
+        insert(&mut full, &mut model, 2 * id, 1, id as u64);
+    }
+    assert!(full.audit().is_ok());
+    insert(&mut full, &mut model, 2 * FULL, 1, 0);
+    assert!(full.audit().is_err());
 }
