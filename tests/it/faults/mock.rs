@@ -16,8 +16,9 @@ use super::basics::{
     ticket, write,
 };
 use super::hooks::{Call, Watched};
+use super::kernel::Object;
 use super::uncounted::Uncounted;
-use crate::subject::{PAGE, area, pages};
+use crate::subject::{PAGE, area, map, pages};
 
 type Mock = MockBackend<HostFrames>;
 
@@ -224,6 +225,24 @@ fn what_is_used_is_recorded_page_by_page() {
     assert_eq!(used(6), none);
     assert!(mock.access(0, page(6), Access::Write).is_ok());
     assert_eq!(used(6), (true, true));
+}
+
+/// A page that moves takes along how it was used, whoever owns its frame.
+#[test]
+fn a_page_that_moves_stays_used() {
+    let frames = HostFrames::new(8);
+    let mut space: Space<Mock> = space_on(&frames);
+    let physical = map(4 * PAGE, 0x8020_0000, PAGE, RW).with_payload(Object(0));
+    space.map(physical).unwrap();
+    space.add_memory_map(anonymous(5, 1, RW)).unwrap();
+    space.prefault(pages(5, 1)).unwrap();
+    for page in [4, 5] {
+        assert!(space.backend().access(0, at(page), Access::Write).is_ok());
+        let (old, new) = (pages(page, 1), pages(page + 8, 1));
+        space.remap(old, new).unwrap();
+        let is_dirty = [page, page + 8].map(|page| space.backend().is_dirty(at(page)));
+        assert_eq!(is_dirty, [false, true]);
+    }
 }
 
 #[test]

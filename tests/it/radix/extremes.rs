@@ -2,13 +2,14 @@
 
 use kernel_vm::backend::radix::AccessedDirty;
 use kernel_vm::backend::{Edit, Entry, PageTableBackend};
-use kernel_vm::{MapError, PhysAddr, VirtAddr};
+use kernel_vm::{MapError, MemoryArea, PhysAddr, VirtAddr};
 
 use super::shape::{ASID, GIB, MIB, READ, RW, Shape, ends, last, make, run, table, used, walk};
 use crate::subject::{PAGE, area};
 
 on_every_format! {
     no_leaf_is_larger_than_a_gigapage
+    the_ranges_are_the_halves_to_the_byte
     the_first_and_the_last_pages_are_where_the_mmu_looks
     what_lies_between_the_halves_is_refused
     the_highest_frames_fill_the_bits_of_the_address
@@ -22,6 +23,15 @@ fn no_leaf_is_larger_than_a_gigapage<F: Shape>() {
     let sizes = table.populated(area(top, top)).map(|run| run.area.size());
     assert_eq!(sizes.collect::<Vec<_>>(), vec![GIB; top / GIB]);
     assert_eq!(table.platform().in_use(), F::DEPTH - 2);
+}
+
+fn the_ranges_are_the_halves_to_the_byte<F: Shape>() {
+    let table = table::<F>(AccessedDirty::Preset);
+    let halves = [(0, F::LAST_LOW), (F::FIRST_HIGH, usize::MAX)];
+    let halves = halves
+        .map(|(start, end)| MemoryArea::new(VirtAddr::new(start), VirtAddr::new(end)).unwrap());
+    let roots = 2 - usize::from(F::TWO_ROOTS);
+    assert_eq!(table.ranges(), &halves[..roots]);
 }
 
 fn the_first_and_the_last_pages_are_where_the_mmu_looks<F: Shape>() {
