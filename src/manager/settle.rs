@@ -49,10 +49,16 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// Settles for a verb that wants tables where some may wait, and cannot ask again: beside a CPU that is at it, too.
     /// O(1) where nothing waits.
     pub(super) fn settle_beside(&self) {
-        let Deferred { settling, told, .. } = &self.deferred;
-        if settling.is_due() && self.settle() == Settled::Busy {
-            self.backend.settle(told, self.asid);
+        let is_busy = self.deferred.settling.is_due() && self.settle() == Settled::Busy;
+        if is_busy || self.unfinished.may_wait() {
+            self.settle_all();
         }
+    }
+
+    /// Settles all that waits in the page table: beside a CPU that has the claim, and what a verb has left that a panic has
+    /// ended, of which the space has no notes.
+    fn settle_all(&self) {
+        self.backend.settle(&self.deferred.told, self.asid);
     }
 
     /// Settles what deferred verbs have left at a page that has faulted, and answers its entry then; `None` while another
@@ -69,13 +75,17 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
                 Entry::Busy => true,
                 Entry::Leaf(_) | Entry::Hidden(_) => told.concerns(page),
             };
-        if !may_wait {
+        if may_wait {
+            match self.settle() {
+                Settled::Done => {}
+                Settled::Busy => return None,
+            }
+        } else if entry == Entry::Busy && self.unfinished.may_wait() {
+            self.settle_all();
+        } else {
             return Some(entry);
         }
-        match self.settle() {
-            Settled::Done => Some(self.backend.entry(page.start())),
-            Settled::Busy => None,
-        }
+        Some(self.backend.entry(page.start()))
     }
 
     /// Begins a verb that lays out new maps, or flushes by itself: settles what deferred verbs have left, and drops the

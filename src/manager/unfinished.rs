@@ -25,6 +25,11 @@ pub(super) enum Unfinished {
 }
 
 impl Unfinished {
+    /// Whether entries may wait for a flush that was never made, here or in tables around.
+    pub(super) fn may_wait(self) -> bool {
+        !matches!(self, Self::Nothing | Self::Joins)
+    }
+
     /// Where entries may disagree with their maps, if that concerns `area`.
     pub(super) fn concerns(self, area: MemoryArea) -> Option<MemoryArea> {
         match self {

@@ -4,7 +4,7 @@ use kernel_vm::backend::PageTableBackend;
 use kernel_vm::backend::mock::HostFrames;
 use kernel_vm::backend::riscv::{Mode, Satp};
 use kernel_vm::backend::{sv39::Sv39, sv48::Sv48, sv57::Sv57};
-use kernel_vm::{Asid, PhysAddr};
+use kernel_vm::{Asid, PhysAddr, VirtAddr};
 
 /// Mode, ASID, and the number of the root's page (Privileged, 'Supervisor Address Translation and Protection Register').
 fn golden(mode: u64, asid: u64, root: PhysAddr) -> u64 {
@@ -54,5 +54,25 @@ fn the_fields_stand_where_the_manual_has_them() {
     for mode in 0..16 {
         let known = [0, 8, 9, 10].contains(&mode);
         assert_eq!(Satp::from_bits(mode << 60).mode().is_some(), known);
+    }
+}
+
+#[test]
+fn a_mode_knows_its_addresses() {
+    let ends = [(Mode::Sv39, 38), (Mode::Sv48, 47), (Mode::Sv57, 56)];
+    for (mode, bit) in ends {
+        let first = 1_usize << bit;
+        for (addr, is_canonical) in [
+            (0, true),
+            (first - 1, true),
+            (first, false),
+            (first.wrapping_neg() - 1, false),
+            (first.wrapping_neg(), true),
+            (usize::MAX, true),
+        ] {
+            let addr = VirtAddr::new(addr);
+            assert_eq!(mode.is_canonical(addr), is_canonical, "{mode:?} {addr}");
+            assert!(Mode::Bare.is_canonical(addr));
+        }
     }
 }

@@ -5,7 +5,7 @@ mod agree;
 mod fences;
 mod junk;
 pub mod mmu;
-#[cfg(not(kernel_vm_quick))]
+#[cfg(not(kernel_vm_mutants))]
 mod modes;
 #[cfg(not(kernel_vm_quick))]
 mod needed;

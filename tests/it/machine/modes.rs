@@ -69,23 +69,3 @@ fn a_kernel_of_two_modes_flushes_without_an_address_where_it_must() {
         there_and_back(&machine, Sv48::new(platform).unwrap(), asid);
     }
 }
-
-#[test]
-fn a_mode_knows_its_addresses() {
-    let ends = [(Mode::Sv39, 38), (Mode::Sv48, 47), (Mode::Sv57, 56)];
-    for (mode, bit) in ends {
-        let first = 1_usize << bit;
-        for (addr, is_canonical) in [
-            (0, true),
-            (first - 1, true),
-            (first, false),
-            (first.wrapping_neg() - 1, false),
-            (first.wrapping_neg(), true),
-            (usize::MAX, true),
-        ] {
-            let addr = VirtAddr::new(addr);
-            assert_eq!(mode.is_canonical(addr), is_canonical, "{mode:?} {addr}");
-            assert!(Mode::Bare.is_canonical(addr));
-        }
-    }
-}

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use kernel_vm::backend::PageTableBackend;
+use kernel_vm::backend::aarch64::Aarch64Va39;
 use kernel_vm::backend::mock::{MockBackend, NoPageTable};
 use kernel_vm::backend::sv39::Sv39;
+use kernel_vm::backend::{Entry, PageTableBackend, Paging};
 use kernel_vm::{
-    MapError, MemoryArea, Node, Permissions, Settled, VirtAddr, VirtualMemoryManager,
-    VirtualMemoryMap,
+    Access, Answer, MapError, MemoryArea, Node, Permissions, Privilege, Settled, VirtAddr,
+    VirtualMemoryManager, VirtualMemoryMap,
 };
 
 use super::bomb::{Call, Pieces, Tag, arm, disarm, live, ticking};
-use super::platform::{Panicky, every_blow, survive};
+use super::platform::{Blow, Hook, Moment, Panicky, every_blow, survive};
 use crate::subject::{PAGE, map, pages};
 
 const READ: Permissions = Permissions::READ;
@@ -338,4 +339,48 @@ fn what_a_panic_has_left_of_an_area_is_not_populated_before_it_is_put_right() {
     let page = VirtAddr::new(4 * PAGE);
     assert_eq!(space.search_memory_map(page).unwrap().permissions(), RW);
     space.check_invariants().unwrap();
+}
+
+/// A flush that has panicked leaves tables that wait. The maps beside are none of that verb's business: they are
+/// populated, and their faults are resolved, by whoever comes first.
+#[test]
+fn beside_what_a_panic_has_left_pages_are_populated_and_faults_resolved() {
+    beside_what_a_panic_has_left(|platform| Sv39::new(platform).unwrap());
+    beside_what_a_panic_has_left(|platform| Aarch64Va39::new(platform).unwrap());
+}
+
+fn beside_what_a_panic_has_left<B: Paging>(make: impl Fn(Panicky) -> B) {
+    let beside = pages(5, 3);
+    for way in 0..3 {
+        let platform = Panicky::new(64);
+        let mut space = Space::for_payload(make(platform.clone()));
+        space.add_memory_map(tagged(1, 3, RW)).unwrap();
+        space.populate(pages(1, 3)).unwrap();
+        space.add_memory_map(tagged(5, 3, RW)).unwrap();
+        platform.arm(Blow {
+            hook: Hook::Flush,
+            n: 1,
+            moment: Moment::Before,
+        });
+        assert_eq!(survive(|| space.unmap(pages(1, 3))), None);
+        match way {
+            0 => space.populate(beside).unwrap(),
+            1 => space.prefault(beside).unwrap(),
+            _ => {
+                let page = VirtAddr::new(5 * PAGE);
+                let answer = space.handle_fault(page, Access::Write, Privilege::Kernel);
+                assert!(matches!(answer, Ok(Answer::Resolved { .. })), "{answer:?}");
+            }
+        }
+        let page = VirtAddr::new(5 * PAGE);
+        let entry = space.backend().entry(page);
+        assert!(matches!(entry, Entry::Leaf(_)), "{way}: {entry:?}");
+        assert_eq!(
+            space.populate(pages(1, 1)),
+            Err(MapError::Unfinished { area: pages(1, 3) })
+        );
+        space.unmap(pages(1, 3)).unwrap();
+        space.populate_all().unwrap();
+        space.check_invariants().unwrap();
+    }
 }
