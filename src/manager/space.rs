@@ -64,7 +64,7 @@ use crate::tree::{Hints, Node, Tree};
 /// | [`restrict`] | as [`protect`] | as [`unmap`]; write without read |
 /// | [`remap`] | as [`unmap`] | as [`unmap`]; not mapped; cannot grow; moves onto itself |
 /// | [`unmap_deferred`], [`protect_deferred`] | as the verb, without its flush | as the verb; out of nodes |
-/// | [`settle`] | O(tables taken out + frames), one flush | another CPU is at it |
+/// | [`settle`] | O(tables in the areas that wait + frames), one flush | another CPU is at it |
 /// | [`unmap_into`], [`replace_memory_map_into`], [`remap_into`] | as the verb | as the verb |
 /// | [`populate`], [`populate_all`] | O(log n + touched) | misaligned, out of range; out of frames; unfinished, after a panic |
 /// | [`map`] | as [`add_memory_map`] and [`populate`] | as both: all or nothing |
@@ -89,7 +89,7 @@ use crate::tree::{Hints, Node, Tree};
 ///
 /// - A verb that finds a hole where a map must be names the first.
 /// - A search for more than page alignment also looks at each gap that is large enough but lies wrongly.
-/// - A verb that ends with no more maps than before needs no node, but for four that [`with_nodes`] names.
+/// - A verb that ends with no more maps than before needs no node, but for five that [`with_nodes`] names.
 /// - The pieces that a verb cuts out are dropped; its sister in `_into` hands them to the caller, after the flush.
 /// - A verb flushes once, and only when a valid entry has changed; it waits before any frame or payload goes back. One
 ///   flushes twice: [`remap`] onto pages whose frames the page table owns, as those must be gone first. Where
@@ -284,11 +284,12 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     ///
     /// A verb that finds too few nodes answers [`MapError::OutOfNodes`](crate::MapError::OutOfNodes). A verb that ends
     /// with no more maps than before needs no node, however full they are: unmapping never fails for want of one,
-    /// unless it cuts a hole into a map. Four may be refused although they would end so:
+    /// unless it cuts a hole into a map. Five may be refused although they would end so:
     /// - [`restore_memory_maps`](Self::restore_memory_maps), whose maps wait in nodes of their own;
     /// - a replacement that joins the rest of the map that it is cut into;
     /// - a move, where the maps take more than one node;
-    /// - a change of permissions that cuts a map in one node, where maps join in another.
+    /// - a change of permissions that cuts a map in one node, where maps join in another;
+    /// - [`unmap_deferred`](Self::unmap_deferred), where payloads have a destructor: what it cuts out waits in nodes.
     ///
     /// # Growing on the heap
     ///

@@ -348,14 +348,15 @@ fn a_deferred_unmap_is_refused_where_its_pieces_have_no_node_to_wait_in() {
 fn pages_between_those_that_wait_stay() {
     let frames = HostFrames::new(32);
     let mut space = space(&frames);
-    space.add_memory_map(anonymous(1, 9, RW)).unwrap();
-    (1..10).for_each(|page| _ = fault(&space, page, Access::Write).unwrap());
-    // All between the first and the last is in the area that is walked.
-    for page in [1, 9] {
+    space.add_memory_map(anonymous(1, 13, RW)).unwrap();
+    (1..14).for_each(|page| _ = fault(&space, page, Access::Write).unwrap());
+    // More areas wait than are noted apart: what lies between two of them is walked, too.
+    for page in (1..14).step_by(2) {
         space.unmap_deferred(pages(page, 1)).unwrap();
     }
     assert_eq!(space.settle(), Settled::Done);
-    for page in 2..9 {
+    assert_eq!(space.resident(pages(0, 16)).count(), 6);
+    for page in (2..13).step_by(2) {
         assert!(matches!(space.backend().entry(at(page)), Entry::Leaf(_)));
     }
     space.check_invariants().unwrap();
