@@ -203,7 +203,8 @@ pub trait PageTableBackend: Sized {
     fn retire(&mut self, retired: Retired, asid: Asid);
 
     /// Retires as [`retire`](Self::retire) does, while other CPUs look and map: flushes, waits, and only then gives
-    /// memory back. Costs as `retire`. The default does nothing: see [`SETTLES`](Self::SETTLES).
+    /// memory back. O(tables in the areas that wait + frames given back). The default does nothing: see
+    /// [`SETTLES`](Self::SETTLES).
     ///
     /// This is the one method that takes tables away under `&self`. It may: a table that waits was taken out under `&mut
     /// self`, and whoever has come since has found it busy. Entries that wait become empty, and no others change, not

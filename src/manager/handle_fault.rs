@@ -65,7 +65,8 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     /// Anonymous memory gets a page of zeroes. A page that is written for the first time since it was shared is copied,
     /// or reused if nobody else has it any more. For provided memory the answer asks for the page.
     ///
-    /// O(log n), one walk, and O(page) where a page is cleared or copied; one flush where a page is copied.
+    /// O(log n), one walk, and O(page) where a page is cleared or copied; one flush where a page is copied. Where something
+    /// waits for the flush of a deferred verb, that is [settled](Self::settle) first.
     ///
     /// ```
     /// # use kernel_vm::{backend::{mock::HostFrames, sv39::Sv39}, *};
@@ -84,7 +85,8 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     /// # Errors
     /// The page is as it was:
     /// - [`FaultError::NotMapped`], [`FaultError::Denied`]: the access is the program's mistake;
-    /// - [`FaultError::OutOfFrames`]: all frames are given back, and the fault may succeed later;
+    /// - [`FaultError::OutOfFrames`]: all frames are given back, and the fault may succeed later, above all behind
+    ///   [`settle`](Self::settle), where deferred verbs have left frames;
     /// - [`FaultError::Share`]: the frame has as many owners as can be counted;
     /// - [`FaultError::Map`], with [`MapError::Unfinished`], where a verb has panicked.
     #[inline]

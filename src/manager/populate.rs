@@ -1,7 +1,7 @@
 //! Writing the entries of the maps.
 //!
-//! The one verb that changes the page table under `&self`: entries go from empty to leaf, and nothing is taken out. So
-//! many CPUs may be at it, each with a reservation of its own, and there is nothing to flush.
+//! Entries go from empty to leaf under `&self`, and nothing is taken out. So many CPUs may be at it, each with a
+//! reservation of its own, and there is nothing to flush but what deferred verbs have left.
 
 use super::space::VirtualMemoryManager;
 use super::steps::run;
@@ -14,9 +14,9 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// Writes the page-table entries of all maps in `area`, where they are not there yet.
     ///
     /// Leaves are as large as alignment and size allow. Holes, maps without permissions, and memory that comes when it
-    /// is touched ([`prefault`](Self::prefault)) are passed over. Many CPUs may populate at once. No flush; the
-    /// platform hears of new leaves by [`Tlb::made_valid`](crate::Tlb::made_valid). O(log n + maps touched + leaves +
-    /// tables).
+    /// is touched ([`prefault`](Self::prefault)) are passed over. Many CPUs may populate at once. What deferred
+    /// verbs have left is [settled](Self::settle) first; else there is no flush. The platform hears of new leaves by
+    /// [`Tlb::made_valid`](crate::Tlb::made_valid). O(log n + maps touched + leaves + tables).
     ///
     /// ```
     /// # use kernel_vm::{backend::mock::MockBackend, *};

@@ -34,7 +34,8 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`protect`](Self::protect): nothing has changed.
+    /// Those of [`protect`](Self::protect): nothing has changed. Nodes and frames that wait since earlier deferred verbs
+    /// are missing here: where one runs out, `protect` itself may succeed.
     pub fn protect_deferred(
         &mut self,
         area: MemoryArea,

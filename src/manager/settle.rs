@@ -13,7 +13,8 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     ///
     /// Other CPUs go on meanwhile: this is `&self`. One CPU at a time has the claim to settle, and others who ask are told
     /// so. [`populate`](Self::populate) and [`prefault`](Self::prefault) cannot wait, and settle beside it. O(1) where
-    /// nothing waits; else O(tables taken out + frames given back) and one flush.
+    /// nothing waits; else one flush and O(tables in the areas that wait + frames given back). Four areas are noted apart;
+    /// of more, the nearest become one, with all that lies between them.
     ///
     /// ```
     /// # use kernel_vm::{backend::mock::HostFrames, backend::sv39::Sv39, *};
@@ -33,8 +34,16 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// # }
     /// ```
     ///
+    /// Where [`populate`](Self::populate) or [`prefault`](Self::prefault) has settled beside it, some frames may be on
+    /// their way back still, by the hand of that CPU.
+    ///
+    /// Whoever settles is not to be interrupted for long: a fault at a page that waits is [`Answer::Spurious`] until the
+    /// last frame is back. So preemption is off, and an interrupt's handler does not fault in this space.
+    ///
     /// A hook that panics leaves the rest waiting, and the next call begins anew. The pieces that were cut out are
     /// dropped later: see [`unmap_deferred`](Self::unmap_deferred).
+    ///
+    /// [`Answer::Spurious`]: crate::Answer::Spurious
     pub fn settle(&self) -> Settled {
         match self.deferred.settling.claim() {
             Ok(claim) => {

@@ -19,9 +19,13 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// - the pieces that were cut out stay in the space. Behind the flush, the next verb that takes `&mut self` drops
     ///   them, or the drop of the space.
     ///
+    /// Somebody must settle: until then, frames wait. A payload waits for the next verb with `&mut self` beside, whatever
+    /// has become of its frames.
+    ///
     /// Several deferred verbs add up, and are settled by one flush. All other verbs that take `&mut self` settle first,
     /// but for [`set_fault_around`](Self::set_fault_around) and [`allow_heap`](#method.allow_heap), which leave pieces
-    /// alone, too. So the area can be mapped anew at any time. O(log n + maps touched + tables touched), and no flush.
+    /// alone, too. So the area can be mapped anew at any time. O(log n + maps touched + tables touched), and
+    /// O(log pieces) more for each piece whose payload has a destructor; no flush.
     /// Where entries must be broken before others are made (AArch64), each large leaf that is split takes one.
     ///
     /// ```
@@ -42,7 +46,8 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     ///
     /// # Errors
     /// Those of [`unmap`](Self::unmap): nothing has changed. [`MapError::OutOfNodes`] also where the pieces need nodes
-    /// to wait in: they do if payloads have a destructor.
+    /// to wait in: they do if payloads have a destructor. Behind `settle` and any verb with `&mut self`, there may be
+    /// enough.
     pub fn unmap_deferred(&mut self, area: MemoryArea) -> Result<(), MapError> {
         if !B::SETTLES {
             return self.unmap(area);
