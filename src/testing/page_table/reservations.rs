@@ -32,6 +32,8 @@ const LIMIT: usize = 1000;
 ///
 /// # Errors
 /// The law is broken: the edits, and what they answered.
+///
+/// A `fail` that does nothing breaks no law. Where reservations allocate, assert that allocations have failed.
 pub fn reservations<B: PageTableBackend>(
     make: impl Fn() -> B,
     in_use: impl Fn(&B) -> usize,

@@ -1,4 +1,4 @@
-//! Verbs that take something away, which every CPU has cached.
+//! Verbs that take something away, which every CPU has cached; and one that does not.
 
 use super::Kernel;
 use super::stage::{R, RW, Stage};
@@ -16,6 +16,8 @@ pub(super) struct Case<K: Kernel> {
     /// What comes before: maps, and CPUs that cache them.
     pub(super) before: Act<K>,
     pub(super) verb: Act<K>,
+    /// Whether it takes away what CPUs have cached, so that there must be a flush.
+    pub(super) takes: bool,
 }
 
 /// The pages of a large leaf.
@@ -47,7 +49,12 @@ fn settle<K: Kernel>(stage: &mut Stage<'_, K>) -> Result<(), Broken> {
 
 /// All verbs, simple ones first.
 pub(super) fn cases<K: Kernel>() -> [Case<K>; 15] {
-    let case = |name, before: Act<K>, verb: Act<K>| Case { name, before, verb };
+    let case = |name, before: Act<K>, verb: Act<K>| Case {
+        name,
+        before,
+        verb,
+        takes: true,
+    };
     [
         case(
             "unmap a page",
@@ -138,11 +145,14 @@ pub(super) fn cases<K: Kernel>() -> [Case<K>; 15] {
                 settle(stage)
             },
         ),
-        case("map pages where nothing was", nothing, |stage| {
-            let area = stage.pages(3, 8);
-            stage.map(area)?;
-            Ok(stage.space.protect(area, RW)?)
-        }),
+        Case {
+            takes: false,
+            ..case("map pages where nothing was", nothing, |stage| {
+                let area = stage.pages(3, 8);
+                stage.map(area)?;
+                Ok(stage.space.protect(area, RW)?)
+            })
+        },
     ]
 }
 

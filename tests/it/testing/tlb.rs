@@ -37,6 +37,10 @@ enum Mistake {
     NoFence,
     /// CPUs that have left the space are not told.
     OnlyWhoIsHere,
+    /// No CPU is ever in the space.
+    Elsewhere,
+    /// A page table has another platform than it was given.
+    OtherPlatform,
 }
 
 /// The ASID that each CPU runs under.
@@ -105,10 +109,18 @@ impl<F: Mmu> Kernel for Simple<F> {
     }
 
     fn table(&self, platform: Faulty<Self::Platform>) -> Result<Self::Table, MapError> {
+        if self.mistake == Mistake::OtherPlatform {
+            // Another of the same space: with the same ASID.
+            self.next.set(self.next.get() - 1);
+            return Radix::new(Faulty::new(self.platform()));
+        }
         Radix::new(platform)
     }
 
     fn activate(&self, cpu: usize, (_, flushes): &Self::Platform, root: PhysAddr) {
+        if self.mistake == Mistake::Elsewhere {
+            return;
+        }
         self.current[cpu].set(flushes.asid.get());
         F::switch(self.machine.cpu(cpu), root, flushes.asid, false);
     }
@@ -154,4 +166,7 @@ fn each_mistake_is_found_and_named() {
     assert_eq!(law::<Sv39Format>(Mistake::LeavesOnly), early);
     assert!(law::<Sv39Format>(Mistake::NoFence).ends_with(fence));
     assert_eq!(law::<X86_64Format<4>>(Mistake::OnlyWhoIsHere), stale);
+    assert!(law::<Sv39Format>(Mistake::Elsewhere).ends_with(fence));
+    let unused = "None: a page table flushes by the platform that it was given";
+    assert_eq!(law::<Sv39Format>(Mistake::OtherPlatform), unused);
 }
