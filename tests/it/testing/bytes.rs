@@ -1,7 +1,6 @@
 //! Random processes: on kernels that are right, with CPUs and without, and on those that make a mistake.
 
 use std::cell::Cell;
-use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
@@ -248,7 +247,7 @@ impl Processes for Harts {
         let bare = Satp::BARE.bits();
         (0..Self::CPUS).for_each(|cpu| self.machine.cpu(cpu).write_satp(bare));
         if self.mistake == Mistake::Leaks {
-            mem::forget(self.machine.alloc());
+            let _lost = self.machine.alloc();
         }
     }
 
