@@ -70,7 +70,9 @@ impl Draw {
             122 => Op::Exit,
             _ => {
                 self.fails = true;
-                Op::FailAlloc(1 + self.rng.below(5))
+                // Few verbs take many frames.
+                let most = 1 + self.rng.below(5);
+                Op::FailAlloc(1 + self.rng.below(most))
             }
         };
         let step = Step(number, op);

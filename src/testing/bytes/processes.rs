@@ -12,7 +12,10 @@ use crate::permissions::{Access, Permissions};
 ///
 /// Programs are simulated: what they do is one load or one store at a time. Where CPUs are a
 /// [`Machine`](crate::backend::mock::machine::Machine)'s, [`load`](Self::load) switches one to the process, and loads
-/// there. Otherwise it can be [`VirtualMemoryManager::read`](crate::VirtualMemoryManager::read), of 8 bytes.
+/// there. Otherwise `load` can be [`VirtualMemoryManager::read`](crate::VirtualMemoryManager::read), of 8 bytes.
+///
+/// On a machine, [`tlb`](crate::testing::tlb) comes first: a CPU that stores through something stale writes to whatever
+/// has the frame by then.
 ///
 /// An error of [`MapError::OutOfFrames`] or [`MapError::OutOfNodes`] says that there is no memory, and so does
 /// [`FaultError::OutOfFrames`]. That is never wrong, as long as the verb has changed nothing.

@@ -108,7 +108,7 @@ impl Harts {
     fn new(frames: usize, seed: u64, mistake: Mistake) -> Self {
         #[expect(unsafe_code, reason = "a machine writes any of its frames")]
         // SAFETY: the frames are reached by the crate alone, which uses atomics of 8 bytes. No page of a program is a
-        // table's.
+        // table's, and no flush is left out but those of pages that could not be written.
         let machine = unsafe { Machine::new(HostFrames::new(frames), seed) };
         let flushes = Flushes {
             machine: machine.clone(),
@@ -555,12 +555,14 @@ fn each_mistake_of_a_kernel_is_found_and_named() {
         (Mistake::CannotShare, DONE),
     ];
     for (mistake, law) in laws {
-        let mut runs = (0..8).map(|seed| {
+        let runs = (0..8).map(|seed| {
             let make = || Harts::new(256, seed, mistake);
             Bytes::new(seed).steps(500).run(make)
         });
-        let broken = runs.find_map(Result::err).unwrap();
-        assert_eq!(broken.law(), law, "{mistake:?}: {broken}");
+        // One mistake may break more than one law: what a stale page shows is anything.
+        let mut found = runs.filter_map(Result::err);
+        let broken = found.find(|broken| broken.law() == law);
+        let broken = broken.unwrap_or_else(|| panic!("{mistake:?} is not found as '{law}'"));
         assert!(broken.steps().len() < 16, "{mistake:?}: {broken}");
     }
 }
