@@ -64,8 +64,8 @@ impl Bytes {
     /// 1 GiB.
     ///
     /// # Errors
-    /// The first law that is broken, with the seed, and the fewest steps found that go wrong. A step is a process, by its
-    /// number from 0 on, and what it does, as Rust. Rights are bits: 1 reads, 2 writes, 4 executes.
+    /// The first law that is broken, with the seed, and the fewest steps found that go wrong, as Rust. A step is a
+    /// process, by its number from 0 on, and what it does. Rights are bits: 1 reads, 2 writes, 4 executes.
     pub fn run<P: Processes>(&self, make: impl Fn() -> P) -> Result<Events, Broken> {
         run(self, &make)
     }
