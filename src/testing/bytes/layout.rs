@@ -1,10 +1,13 @@
 //! Verbs on the maps of a process.
 
+use alloc::format;
+
+use super::judge::INHERITS;
 use super::op::{BASE, Op};
 use super::processes::Processes;
 use super::world::{Outcome, World, no_memory};
 use crate::error::MapError;
-use crate::testing::broken::Broken;
+use crate::testing::broken::{Broken, DONE};
 
 impl<P: Processes> World<P> {
     pub(super) fn change(&mut self, number: usize, op: Op) -> Result<Outcome, Broken> {
@@ -28,6 +31,13 @@ impl<P: Processes> World<P> {
             (Ok(()), _) => {}
             (Err(MapError::UnsupportedEdit), Op::Remap(..) | Op::Discard(_)) => {
                 return Ok(Outcome::Skipped);
+            }
+            (Err(error), Op::Protect(span, _) | Op::Remap(span, _)) => {
+                let mut pages = span.range();
+                let is_inherited = pages.all(|page| model.is_inherited(page));
+                let law = if is_inherited { INHERITS } else { DONE };
+                let about = format!("{op:?} of process {number}");
+                return no_memory(error).map_err(|broken| broken.when(about).by(law));
             }
             (Err(error), _) => return no_memory(error),
         }
