@@ -32,7 +32,10 @@ pub fn cpus() -> Cpus {
 
 /// This CPU leaves the space that it is in, and translates nothing.
 pub fn leave() {
-    cpu::with(|cpu| cpu.set_paging(false));
+    cpu::with(|cpu| {
+        cpu.set_paging(false);
+        cpu.write_cr3(0);
+    });
 }
 
 /// Each CPU turns paging on with its first space.
