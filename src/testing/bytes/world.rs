@@ -101,6 +101,9 @@ impl<P: Processes> World<P> {
     }
 
     fn act(&mut self, number: usize, op: Op) -> Result<Outcome, Broken> {
+        if op != Op::Start && self.life(number).is_none() {
+            return Ok(Outcome::Skipped);
+        }
         match op {
             Op::Start => self.start(number),
             Op::Fork(child) => self.fork(number, child),
