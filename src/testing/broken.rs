@@ -80,6 +80,12 @@ impl Broken {
         self
     }
 
+    /// The same evidence of another law.
+    pub(super) fn by(mut self, law: &'static str) -> Self {
+        self.law = law;
+        self
+    }
+
     /// The same, with words before what was found: in which case it was.
     pub(super) fn when(mut self, case: impl fmt::Display) -> Self {
         self.found = alloc::format!("{case}: {}", self.found);
@@ -126,10 +132,13 @@ impl fmt::Debug for Broken {
 
 impl core::error::Error for Broken {}
 
+/// The law of a verb that has no reason to be refused.
+pub(super) const DONE: &str = "a verb that must be done is done";
+
 /// For a verb that a check makes with `?`, and that must be done.
 impl From<MapError> for Broken {
     fn from(error: MapError) -> Self {
-        Self::new("a verb that must be done is done", error.to_string())
+        Self::new(DONE, error.to_string())
     }
 }
 

@@ -11,6 +11,7 @@
 //! | [`reservations`] | the same, and how to make it fail | a failed reservation changes nothing |
 //! | [`paging`] | a [`Paging`](crate::backend::Paging) | the contract of who owns frames |
 //! | [`Verbs`] | a [`Subject`]: a space with the kernel's page table, payload, lock and fault handler | each verb does what a model of a few bits a page does |
+//! | [`Bytes`] | a [`Processes`]: a kernel with its fork, its fault handler and its copies from and to programs | programs see the bytes that a model knows, and do what their maps allow |
 //! | [`all_or_nothing`] | a space and a verb | the verb, without its first, second… frame, changes nothing |
 //! | [`replay`] | a [`Trace`] and a page table | a recorded process ends where its own system said |
 //!
@@ -47,19 +48,25 @@
 
 mod all_or_nothing;
 mod broken;
+mod bytes;
 mod faulty;
 mod frames;
+mod guard;
 mod page_table;
 mod rng;
+mod shrink;
+mod span;
 mod tlb;
 mod trace;
 mod verbs;
 
 pub use all_or_nothing::all_or_nothing;
 pub use broken::Broken;
+pub use bytes::{Bytes, Events, Processes};
 pub use faulty::{Duty, Faulty};
 pub use frames::frames;
+pub use guard::Guard;
 pub use page_table::{page_table, paging, reservations};
 pub use tlb::{Kernel, tlb};
 pub use trace::{Checked, Replay, Trace, TraceError, replay};
-pub use verbs::{Guard, Lie, Subject, Tally, Verbs};
+pub use verbs::{Lie, Subject, Tally, Verbs};

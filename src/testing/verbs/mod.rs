@@ -2,7 +2,7 @@
 //!
 //! `draw` draws steps (`op`) by what the `model` knows, whose verbs are in `maps` and `pages`; `bits` are its sets of pages.
 //! A `world` is the space beside the model: each answer (`reply`) to what they are told (`tell`) must be the same, and `entries` looks at the page table.
-//! `run` does so from a seed, and `shrink` takes steps out while what is left goes wrong. `lie` goes wrong on purpose.
+//! `run` does so from a seed, and takes steps out while what is left goes wrong. `lie` goes wrong on purpose.
 #![expect(
     clippy::cast_possible_truncation,
     clippy::expect_used,
@@ -21,13 +21,12 @@ mod pages;
 mod reply;
 mod run;
 mod settings;
-mod shrink;
 mod subject;
 mod tally;
 mod tell;
 mod world;
 
 pub use lie::Lie;
-pub use settings::{Guard, Verbs};
+pub use settings::Verbs;
 pub use subject::Subject;
 pub use tally::Tally;

@@ -5,12 +5,13 @@ use alloc::vec::Vec;
 use super::draw::Draw;
 use super::op::Step;
 use super::settings::Verbs;
-use super::shrink::shrink;
 use super::subject::Subject;
 use super::tally::Tally;
 use super::world::World;
 use crate::area::MemoryArea;
 use crate::testing::broken::Broken;
+use crate::testing::guard::guarded;
+use crate::testing::shrink::fewest;
 
 /// How often everything is compared: 64 pages are quickly compared.
 const fn check_every(words: usize) -> u64 {
@@ -24,14 +25,12 @@ pub(super) fn run<const W: usize, S: Subject>(
     tally: &mut Tally,
 ) -> Result<(), Broken> {
     let mut steps = Vec::new();
-    let done = guarded(verbs, || live::<W, S>(verbs, make, &mut steps, tally));
+    let done = guarded(verbs.guard, || live::<W, S>(verbs, make, &mut steps, tally));
     let Err(wrong) = done else {
         return Ok(());
     };
-    let try_out = |steps: &[Step]| guarded(verbs, || replay::<W, S>(verbs, steps, make));
-    let (steps, wrong) = shrink(&steps, try_out)
-        .unwrap_or_else(|| (steps, wrong.when("these steps alone do not show it")));
-    Err(wrong.of(verbs.seed).behind(&steps))
+    let try_out = |steps: &[Step]| guarded(verbs.guard, || replay::<W, S>(verbs, steps, make));
+    Err(fewest(verbs.seed, steps, wrong, try_out))
 }
 
 fn live<const W: usize, S: Subject>(
@@ -66,11 +65,4 @@ fn replay<const W: usize, S: Subject>(
         world.check()?;
     }
     world.finish()
-}
-
-/// What the guard makes of a run: of a panic, too.
-fn guarded(verbs: &Verbs, run: impl FnOnce() -> Result<(), Broken>) -> Result<(), Broken> {
-    let mut run = Some(run);
-    let mut once = || run.take().map_or(Ok(()), |run| run());
-    (verbs.guard)(&mut once)
 }

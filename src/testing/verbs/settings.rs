@@ -6,10 +6,8 @@ use super::subject::Subject;
 use super::tally::Tally;
 use crate::area::MemoryArea;
 use crate::testing::broken::Broken;
+use crate::testing::guard::Guard;
 use crate::testing::rng::sub_seed;
-
-/// Runs what it is given, and makes an answer of a panic, if it can.
-pub type Guard = fn(&mut dyn FnMut() -> Result<(), Broken>) -> Result<(), Broken>;
 
 /// Random verbs on a space and on a model of a few bits a page, which must answer alike.
 ///

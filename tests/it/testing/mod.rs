@@ -1,6 +1,7 @@
 //! The public suites: what they prove of platforms that are right, and what they say of those that are not.
 
 mod all_or_nothing;
+mod bytes;
 mod frames;
 mod page_table;
 mod tlb;

@@ -2,8 +2,8 @@
 //! MMU, says what it found, and turns the machine off.
 //!
 //! To read it as an example, begin with [`platform`] (the two traits), [`kernel_space`] (the kernel's own map),
-//! [`user`] (a program in an address space of its own), [`page_fault`] (how its pages come), [`process`] (fork and
-//! exec) and [`asids`] (how a CPU goes from one space to another). What differs between architectures is in [`arch`].
+//! [`user_space`] (a program's space, and fork), [`page_fault`] (how its pages come), [`process`] (programs that fork
+//! and exec) and [`asids`] (how a CPU goes from one space to another). What differs between architectures is in [`arch`].
 #![no_std]
 #![no_main]
 
@@ -30,6 +30,7 @@ mod process;
 mod rng;
 mod user;
 mod user_memory;
+mod user_space;
 
 use core::panic::PanicInfo;
 

@@ -5,7 +5,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::ops::AddAssign;
 
-use kernel_vm::{Done, FaultError, ForkError, Inherit, MapError};
+use kernel_vm::{Done, FaultError, ForkError, MapError};
 
 use crate::arch::Registers;
 use crate::probe::Fault;
@@ -204,11 +204,7 @@ impl Process {
     }
 
     fn fork(&mut self, number: usize) -> Result<Option<Box<Self>>, usize> {
-        let user = UserSpace::new().map_err(|error| code(error.into()))?;
-        let mut parent = self.user.change();
-        let forked = parent.fork_into(&mut user.change(), Inherit::posix);
-        drop(parent);
-        forked.map_err(code)?;
+        let user = self.user.fork().map_err(code)?;
         let mut registers = self.registers.clone();
         registers.set_arg(0, 0);
         self.registers.set_arg(0, number);

@@ -1,17 +1,13 @@
 //! A program in an address space of its own.
 
-use alloc::sync::Arc;
+use kernel_vm::{Done, FaultError, MapError, Permissions, VirtAddr};
 
-use kernel_vm::lock::{ReadGuard, WriteGuard};
-use kernel_vm::{Activation, MapError, Permissions, PhysAddr};
-
-use crate::arch::{self, Registers};
-use crate::asids::Tags;
+use crate::arch::Registers;
 use crate::layout::{PAGE, area, direct};
-use crate::memory::{RW, RX, Space, SpaceLock, U, alloc, anonymous, provided};
-use crate::mode::PageTable;
+use crate::memory::{RW, RX, U, alloc, anonymous, provided};
 use crate::probe::Fault;
-use crate::{cpus, kernel_space, platform};
+
+pub use crate::user_space::UserSpace;
 
 unsafe extern "C" {
     static user_start: u8;
@@ -100,66 +96,12 @@ pub fn registers_at(pc: usize, with: &[usize]) -> Registers {
     registers
 }
 
-/// An address space for a program: the lower half, with the kernel in the upper.
-///
-/// Page faults read it on any number of CPUs, and system calls that change it write. Its root and its tags stand beside the
-/// lock: a switch does not wait for a call.
-#[derive(Debug)]
-pub struct UserSpace {
-    space: SpaceLock,
-    root: PhysAddr,
-    tags: Arc<Tags>,
-}
-
 impl UserSpace {
-    /// An empty space.
-    pub fn new() -> Result<Self, MapError> {
-        let tags = Tags::new();
-        let platform = platform::for_program(tags.clone());
-        let table =
-            kernel_space::look(|kernel| PageTable::with_kernel(platform, kernel.backend()))?;
-        let space = Space::for_payload(table);
-        let root = space.root_page_table();
-        let space = SpaceLock::new(space);
-        Ok(Self { space, root, tags })
-    }
-
     /// A space that has the programs loaded.
     pub fn with_program() -> Result<Self, MapError> {
         let user = Self::new()?;
         user.load_program()?;
         Ok(user)
-    }
-
-    /// The space, for a CPU that looks, or resolves a fault. Not to be asked for again before it is given back.
-    pub fn look(&self) -> ReadGuard<'_, Space> {
-        self.space.read(cpus::this().id())
-    }
-
-    /// The space, for whoever changes its maps.
-    pub fn change(&self) -> WriteGuard<'_, Space> {
-        self.space.write()
-    }
-
-    pub fn root(&self) -> PhysAddr {
-        self.root
-    }
-
-    /// Makes this CPU translate through it, until it is dropped or another is activated.
-    pub fn activate(&self) {
-        let _ = self.switch();
-    }
-
-    /// The same, and says under which ASID, and whether this CPU has forgotten everything.
-    pub fn switch(&self) -> Activation {
-        // SAFETY: the space has all that the kernel has in the upper half, in the same mode; and this CPU leaves it
-        // before it goes (`drop`).
-        unsafe { self.tags.activate(self.root) }
-    }
-
-    /// What a switch to it takes, beside its root.
-    pub fn tags(&self) -> Arc<Tags> {
-        self.tags.clone()
     }
 
     /// Maps the code in user.S, a stack with a guard page below, and a heap. None of it is there before it is touched.
@@ -178,13 +120,35 @@ impl UserSpace {
         maps.into_iter()
             .try_for_each(|map| Ok(space.add_memory_map(map)?))
     }
-}
 
-impl Drop for UserSpace {
-    /// Other CPUs must have left it. kernel-vm flushes all that was ever valid in it.
-    fn drop(&mut self) {
-        if arch::lower_root() == self.root {
-            kernel_space::activate();
+    /// Runs a program on this CPU, which must be in this space, until it calls the kernel, or does what it may not.
+    pub fn run(&self, program: &mut Registers) -> Trap {
+        self.run_with(program, |_, _| ())
+    }
+
+    /// The same, and tells of each fault that was resolved, and how.
+    pub fn run_with(
+        &self,
+        program: &mut Registers,
+        mut tell: impl FnMut(Fault, Option<Done>),
+    ) -> Trap {
+        loop {
+            match program.run() {
+                Trap::Fault(fault) => match self.page_fault(fault) {
+                    Ok(done) => tell(fault, done),
+                    Err(_) => return Trap::Fault(fault),
+                },
+                trap => return trap,
+            }
         }
+    }
+
+    /// Resolves the fault of a program on this CPU, and says what was done. `None`: there was nothing to do but to try
+    /// again.
+    ///
+    /// # Errors
+    /// The program has made a mistake, or there is no frame left.
+    pub fn page_fault(&self, fault: Fault) -> Result<Option<Done>, FaultError> {
+        self.fault_in(VirtAddr::new(fault.addr), fault.access)
     }
 }

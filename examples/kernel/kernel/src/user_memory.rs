@@ -2,7 +2,7 @@
 
 use kernel_vm::{Access, Privilege, Stop, Stopped, VirtAddr};
 
-use crate::user::UserSpace;
+use crate::user_space::UserSpace;
 
 impl UserSpace {
     /// Copies a program's memory from `from` on to `to`. Pages come that are not there.

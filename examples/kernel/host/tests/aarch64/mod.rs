@@ -13,7 +13,7 @@ use kernel_vm::backend::mock::machine::{AArch64, Machine};
 use kernel_vm::backend::radix::Features;
 
 pub use cpu::{Own, nap, new_machine, set_this, start_cpu, this, wake};
-pub use tlb::{activate, entries_stored, fence, flush, made_code, made_valid};
+pub use tlb::{activate, entries_stored, fence, flush, lower_root, made_code, made_valid};
 
 pub type Format = Aarch64Format<4>;
 

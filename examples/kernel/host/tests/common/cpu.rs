@@ -34,8 +34,8 @@ pub fn this() -> *const Cpu {
 
 /// A machine over the pool's memory, from now on this thread's.
 pub fn new_machine(seed: u64) -> Machine<Cpus> {
-    // SAFETY: frames are reached by page tables of kernel-vm, as atomics, and by the pool's list, when they are free. CPUs
-    // load and store nothing.
+    // SAFETY: frames are reached by kernel-vm, as atomics, and by the pool's list, when they are free. CPUs load and
+    // store where a program may, so in its own pages alone. All of a machine is one thread.
     let machine = unsafe { Machine::with_architecture(layout::host_frames(), seed, super::cpus()) };
     super::set_up(&machine);
     MACHINE.set(Some(machine.clone()));

@@ -19,10 +19,10 @@ use crate::platform::{self, KernelPlatform};
 use crate::{cpus, fault, frames};
 
 /// How many CPUs the machine has.
-const CPUS: usize = 4;
+pub const CPUS: usize = 4;
 
 /// The kernel's statics are one kernel's: a test has them to itself, and finds as many frames as it leaves.
-fn alone() -> MutexGuard<'static, ()> {
+pub fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     static START: Once = Once::new();
     let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -31,7 +31,7 @@ fn alone() -> MutexGuard<'static, ()> {
 }
 
 /// A machine, all of whose CPUs are up.
-fn boot(seed: u64) -> Machine<Cpus> {
+pub fn boot(seed: u64) -> Machine<Cpus> {
     let machine = arch::new_machine(seed);
     for cpu in (0..CPUS).rev() {
         cpus::init(cpu);

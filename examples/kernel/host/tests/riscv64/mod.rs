@@ -13,7 +13,9 @@ use kernel_vm::backend::riscv::{Mode, Satp};
 
 pub use cpu::{Own, nap, new_machine, set_this, start_cpu, this, wake};
 pub use kernel_vm::backend::sv39::Sv39Format as Format;
-pub use tlb::{activate, asid_bits, entries_stored, fence, flush, made_code, made_valid};
+pub use tlb::{
+    activate, asid_bits, entries_stored, fence, flush, lower_root, made_code, made_valid,
+};
 
 /// The harts that are simulated.
 pub type Cpus = RiscV;

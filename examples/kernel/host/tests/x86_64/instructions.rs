@@ -10,6 +10,10 @@ use super::cpu::with;
 /// None is needed: the CPU runs no code.
 pub unsafe fn activate(cr3: Cr3) {
     with(|cpu| {
+        if cr3.bits() == 0 {
+            // A CPU that has left every space is told to forget the one that it is in.
+            return;
+        }
         if !cpu.paging() {
             // As boot.S and the kernel set them.
             cpu.set_wp(true);

@@ -13,7 +13,9 @@ use kernel_vm::backend::radix::Features;
 use kernel_vm::backend::x86_64::X86_64Format;
 
 pub use cpu::{Own, nap, new_machine, set_this, start_cpu, this, wake};
-pub use tlb::{activate, asid_bits, entries_stored, fence, flush, made_code, made_valid};
+pub use tlb::{
+    activate, asid_bits, entries_stored, fence, flush, lower_root, made_code, made_valid,
+};
 
 pub type Format = X86_64Format<4>;
 
@@ -30,7 +32,10 @@ pub fn cpus() -> Cpus {
 
 /// This CPU leaves the space that it is in, and translates nothing.
 pub fn leave() {
-    cpu::with(|cpu| cpu.set_paging(false));
+    cpu::with(|cpu| {
+        cpu.set_paging(false);
+        cpu.write_cr3(0);
+    });
 }
 
 /// Each CPU turns paging on with its first space.

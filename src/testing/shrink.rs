@@ -1,10 +1,26 @@
 //! Fewer steps that go wrong, too.
 
 use alloc::vec::Vec;
+use core::fmt::Debug;
+
+use super::broken::Broken;
+
+/// What a run with this seed has found, with the fewest steps that go wrong. `wrong` is how the run itself went wrong,
+/// and `try_out` does steps from the beginning.
+pub(super) fn fewest<S: Copy + Debug>(
+    seed: u64,
+    steps: Vec<S>,
+    wrong: Broken,
+    try_out: impl FnMut(&[S]) -> Result<(), Broken>,
+) -> Broken {
+    let (steps, wrong) = shrink(&steps, try_out)
+        .unwrap_or_else(|| (steps, wrong.when("these steps alone do not show it")));
+    wrong.of(seed).behind(&steps)
+}
 
 /// Takes steps out while what is left fails, in halves first and one by one last, and answers what is left and how it
 /// fails. `None` when the steps do not fail by themselves.
-pub(super) fn shrink<S: Copy, W>(
+fn shrink<S: Copy, W>(
     steps: &[S],
     mut try_out: impl FnMut(&[S]) -> Result<(), W>,
 ) -> Option<(Vec<S>, W)> {
@@ -34,5 +50,5 @@ pub(super) fn shrink<S: Copy, W>(
 /// The steps without `count` from `at` on.
 fn without<S: Copy>(steps: &[S], at: usize, count: usize) -> Vec<S> {
     let behind = steps.iter().skip(at + count);
-    steps[..at].iter().chain(behind).copied().collect()
+    steps.iter().take(at).chain(behind).copied().collect()
 }
