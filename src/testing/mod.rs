@@ -1,4 +1,4 @@
-//! Suites for a kernel's own platform, page table, payload and lock, to be run on the host: the feature `testing`.
+//! Suites for a kernel's own platform, page table, fault handler and fork, to be run on the host: the feature `testing`.
 //!
 //! They are what this crate's own tests run. Each is one call, and answers [`Broken`] for the first law that does not hold:
 //! the law in words, the evidence, and for random verbs the seed and the fewest steps that go wrong.
@@ -10,7 +10,7 @@
 //! | [`page_table`] | a [`PageTableBackend`](crate::backend::PageTableBackend) | its contract, law by law, and by random edits |
 //! | [`reservations`] | the same, and how to make it fail | a failed reservation changes nothing |
 //! | [`paging`] | a [`Paging`](crate::backend::Paging) | the contract of who owns frames |
-//! | [`Verbs`] | a [`Subject`]: a space with the kernel's page table, payload, lock and fault handler | each verb does what a model of a few bits a page does |
+//! | [`Verbs`] | a [`Subject`]: a space with the kernel's page table, behind its lock, with its payload and fault handler | each of fifteen verbs does what a model of a few bits a page does |
 //! | [`Bytes`] | a [`Processes`]: a kernel with its fork, its fault handler and its copies from and to programs | programs see the bytes that a model knows, and do what their maps allow |
 //! | [`all_or_nothing`] | a space and a verb | the verb, without its first, second… frame, changes nothing |
 //! | [`replay`] | a [`Trace`] and a page table | a recorded process ends where its own system said |
@@ -24,7 +24,7 @@
 //! ```
 //! use kernel_vm::VirtualMemoryManager;
 //! use kernel_vm::backend::{mock::HostFrames, sv39::Sv39};
-//! use kernel_vm::testing::{self, Broken, Verbs};
+//! use kernel_vm::testing::{self, Broken, Faulty, Verbs};
 //!
 //! # use HostFrames as Board;
 //! fn board() -> Board {
@@ -33,16 +33,16 @@
 //!
 //! # fn main() -> Result<(), Broken> {
 //! testing::frames(&board())?;
-//! let make = || Sv39::new(board()).expect("there is a frame");
-//! testing::page_table(make, |_| 0)?;
+//! let make = || Sv39::new(Faulty::new(board())).expect("there is a frame");
+//! testing::page_table(make, |table| table.platform().frames_in_use())?;
 //! for seed in 0..10 {
-//!     Verbs::new(seed).steps(200).run(|_| VirtualMemoryManager::<Sv39<Board>>::new(make()))?;
+//!     Verbs::new(seed).steps(200).run(|_| VirtualMemoryManager::<Sv39<_>>::new(make()))?;
 //! }
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! The guide's page on tests goes on from there, and `examples/kernel/host` runs all of it on a kernel that boots.
+//! The guide's page [`test_your_platform`](crate::guide::test_your_platform) goes on from there, and `examples/kernel/host` runs all of it on a kernel that boots.
 //!
 //! Nothing here needs `std`, or reads a clock: one seed is one run.
 

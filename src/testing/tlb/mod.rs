@@ -22,7 +22,7 @@ use stage::Stage;
 /// A kernel whose CPUs are those of a [`Machine`]: its own platform, context switch and flushes, with the machine's
 /// methods in the place of instructions.
 ///
-/// How a kernel comes to that, the guide's page on tests says, and `examples/kernel/host` shows.
+/// How a kernel comes to that, [the guide](crate::guide::test_your_platform) says, and `examples/kernel/host` shows.
 pub trait Kernel {
     /// The architecture of the machine's CPUs.
     type Cpus: Architecture;
