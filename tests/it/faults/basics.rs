@@ -1,7 +1,7 @@
 //! What a fault does, entry by entry, without an MMU.
 
 use kernel_vm::backend::mock::{HostFrames, MockBackend};
-use kernel_vm::backend::radix::{Format, Radix};
+use kernel_vm::backend::radix::{AccessedDirty, Features, Format, Radix};
 use kernel_vm::backend::sv39::Sv39;
 use kernel_vm::backend::{Entry, Paging, Run};
 use kernel_vm::{
@@ -201,6 +201,28 @@ fn physical_memory_is_mapped_with_its_neighbours<B: Pager>() {
     assert_eq!(fault(&space, 0x210, Access::Read), Ok(Done::Mapped));
     assert_eq!(resident(&space), 1);
     space.check_invariants().unwrap();
+}
+
+/// Where marks are software's, a neighbour without one would fault once more.
+#[test]
+fn neighbours_are_mapped_as_used_where_software_marks() {
+    let features = Features::new().with_accessed_dirty(AccessedDirty::Software);
+    for (permissions, access) in [(R, Access::Read), (RX - Permissions::READ, Access::Execute)] {
+        let table = Sv39::with_features(HostFrames::new(16), features).unwrap();
+        let mut space = Space::for_payload(table);
+        let phys = map(0x20_0000, 0x8020_0000, 64 * PAGE, permissions).with_payload(Object(0));
+        space.add_memory_map(phys).unwrap();
+        // The first fault makes the table, and another goes without.
+        space.set_fault_around(8 * PAGE);
+        for page in [0x203, 0x221] {
+            assert_eq!(fault(&space, page, access), Ok(Done::Mapped));
+            let mut used = Vec::new();
+            space
+                .harvest(pages(page & !7, 8), |_, page| used.push(page))
+                .unwrap();
+            assert_eq!(used.len(), 8, "{permissions}, {page:#x}");
+        }
+    }
 }
 
 #[test]

@@ -31,6 +31,7 @@ fn addresses_are_constants_print_in_hexadecimal_and_never_wrap() {
         (ADDR.to_string(), format!("{ADDR:?}")),
         ("0x1fff".into(), "VirtAddr(0x1fff)".into())
     );
+    assert_eq!(Asid::new(300).to_string(), "300");
     let phys = PhysAddr::new(u64::MAX - 1);
     assert_eq!(
         (phys.to_string(), format!("{phys:?}")),
