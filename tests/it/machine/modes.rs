@@ -2,7 +2,7 @@
 
 use kernel_vm::backend::mock::machine::{Cpu, Extensions, Machine};
 use kernel_vm::backend::radix::Radix;
-use kernel_vm::backend::riscv::{Mode, Satp};
+use kernel_vm::backend::riscv::Satp;
 use kernel_vm::backend::{sv39::Sv39, sv48::Sv48, sv48::Sv48Format};
 use kernel_vm::{Asid, FrameAllocator, Permissions, Tlb, VirtAddr, VirtualMemoryManager};
 

@@ -8,7 +8,7 @@ use super::shape::{
     GIB, MIB, RW, Shape, change_word, far, install, make, places, run, table, word,
 };
 use super::witness::Witness;
-use crate::subject::{PAGE, area};
+use crate::subject::PAGE;
 
 on_every_format! {
     an_empty_table_is_found
