@@ -29,6 +29,7 @@ mod absent;
 mod allocators;
 mod audit;
 mod display;
+mod exact;
 mod exchange;
 mod extremes;
 mod failing;
