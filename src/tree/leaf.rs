@@ -278,6 +278,7 @@ impl<T> Leaf<T> {
         let used = usize::from(self.used);
         let masks = self.masks.iter();
         self.positions().count() == self.len()
+            && used <= LEAF_LINES
             && masks.clone().take(used).all(|mask| mask & 1 == 1)
             && masks.skip(used).all(|&mask| mask == 0)
             && (0..LEAF).all(|at| self.is_sound_at(at))
