@@ -140,8 +140,8 @@ pub trait Paging: PageTableBackend {
     fn hold_alone(&mut self, run: Run) -> Result<Held<'_, Self::Platform>, Entry>;
 
     /// Maps each page of `area` that this page table owns in `child`, too, with a further reference to the frame and
-    /// these permissions without WRITE; hidden pages are hidden there. `child` has nothing in `area`, and takes tables
-    /// from its platform as it needs them. O(owned pages + tables), no flush.
+    /// these permissions without WRITE, hidden pages like others. `child` has nothing in `area`, and takes tables from
+    /// its platform as it needs them. O(owned pages + tables), no flush.
     ///
     /// The leaves here stay as they are. Whoever wants copies on write takes WRITE from them afterwards. Their frames
     /// are code already where they are code: [`made_code`](crate::Tlb::made_code) is not called again.

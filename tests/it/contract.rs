@@ -5,7 +5,7 @@ use std::thread;
 
 use kernel_vm::backend::aarch64::Aarch64Format;
 use kernel_vm::backend::mock::{HostFrames, MockBackend};
-use kernel_vm::backend::radix::{Format, Radix};
+use kernel_vm::backend::radix::{AccessedDirty, Features, Format, Radix};
 use kernel_vm::backend::sv39::Sv39Format;
 use kernel_vm::backend::sv48::Sv48Format;
 use kernel_vm::backend::sv57::Sv57Format;
@@ -61,8 +61,16 @@ fn aarch64_keeps_the_laws_with_four_levels_and_three() {
 
 fn keeps_the_laws<F: Format>() {
     let frames = HostFrames::new(4096);
-    page_table(|| radix::<F>(&frames), |_| frames.frames_in_use()).unwrap();
-    paging(|| radix::<F>(&frames), |_| frames.frames_in_use()).unwrap();
+    let all = Features::new()
+        .with_accessed_dirty(AccessedDirty::Hardware)
+        .with_memory_types(true)
+        .with_gib_leaves(true);
+    let software = Features::new().with_accessed_dirty(AccessedDirty::Software);
+    for features in [Features::new(), all, software] {
+        let make = || Radix::<F, _>::with_features(frames.clone(), features).unwrap();
+        page_table(make, |_| frames.frames_in_use()).unwrap();
+        paging(make, |_| frames.frames_in_use()).unwrap();
+    }
     assert_eq!(frames.frames_in_use(), 0);
 }
 

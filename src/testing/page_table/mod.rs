@@ -3,8 +3,10 @@
 //! A law works on a [`Space`](space::Space) over a new backend. Laws are checked in the order of one list, simple ones
 //! first: so the first that is broken is the one to look at.
 
+mod at_once;
 mod looking;
 mod mapping;
+mod marking;
 mod owning;
 mod pages;
 mod place;
@@ -12,6 +14,7 @@ mod protecting;
 mod random;
 mod reservations;
 mod reserving;
+mod sharing;
 mod space;
 mod unmapping;
 mod unreserved;
@@ -74,7 +77,8 @@ pub fn page_table<B: PageTableBackend>(
 
 /// The laws of [`Paging`], one after the other, for a backend that owns frames.
 ///
-/// `make` and `in_use` are those of [`page_table`]. The platform's frames are counted, and their bytes are there.
+/// `make` and `in_use` are those of [`page_table`]; the law of shared frames has two backends of one frame allocator at
+/// a time. The platform's frames are counted, and their bytes are there.
 ///
 /// ```
 /// use kernel_vm::backend::{mock::HostFrames, sv39::Sv39};
@@ -92,8 +96,14 @@ pub fn page_table<B: PageTableBackend>(
 /// # Panics
 /// As [`page_table`]; or the platform has no frame.
 pub fn paging<B: Paging>(make: impl Fn() -> B, in_use: impl Fn(&B) -> usize) -> Result<(), Broken> {
-    let mut laws = paging_laws().into_iter();
-    laws.try_for_each(|(words, law)| keeps(words, make(), &in_use, law))
+    for (words, law) in paging_laws() {
+        keeps(words, make(), &in_use, law)?;
+    }
+    let words = "pages that are shared lead to the same frames, and cannot be written in the child";
+    let law = |space: &mut Space<'_, B>| {
+        sharing::shared_pages_lead_to_the_same_frames(space, make());
+    };
+    keeps(words, make(), &in_use, law)
 }
 
 /// Runs a law on a new backend.
@@ -108,7 +118,8 @@ fn keeps<B: PageTableBackend>(
     space.end()
 }
 
-fn paging_laws<B: Paging>() -> [(&'static str, Law<B>); 9] {
+/// The laws of every page table that owns frames, but for the one that has two of them.
+fn paging_laws<B: Paging>() -> [(&'static str, Law<B>); 13] {
     laws! {
         owning:
             an_installed_frame_goes_back_when_its_page_goes "an installed frame goes back when its page goes"
@@ -120,6 +131,12 @@ fn paging_laws<B: Paging>() -> [(&'static str, Law<B>); 9] {
             protecting_lets_no_owned_leaf_be_written "a change of permissions lets no owned leaf be written that could not be"
             held_bytes_are_the_pages "the bytes of a held page are the page's, and no other's"
             an_access_is_marked_only_where_it_is_allowed "an access is marked only where it is allowed";
+        marking:
+            an_accessed_page_is_told_of_once "a page that was accessed is told of once, and no other is"
+            a_written_page_is_told_of_once "an owned page that was written, and cannot be any more, is told of once";
+        at_once:
+            a_page_is_installed_at_once_or_not_at_all "a page is installed at once, or nothing has changed"
+            a_run_is_mapped_at_once_or_not_at_all "a run is mapped at once, or nothing has changed";
     }
 }
 

@@ -6,31 +6,47 @@ use alloc::vec::Vec;
 
 use super::place::{NONE, R, RW, part, small_block, sure};
 use super::space::Space;
+use crate::addr::{PhysAddr, VirtAddr};
 use crate::asid::Asid;
 use crate::attributes::Attributes;
 use crate::backend::Edit;
 use crate::backend::{Entry, Run};
 use crate::backend::{Paging, Unheld};
+use crate::flush::Retired;
 use crate::frame::{Frame, FrameAllocator};
 use crate::permissions::{Access, Permissions};
 
-/// The page of the laws, as it would be with this frame and these permissions.
-fn page<B: Paging>(space: &Space<'_, B>, frame: &Frame, permissions: Permissions) -> Run {
+/// The page with this number in the block of the laws, as it would be with this frame and these permissions.
+fn page<B: Paging>(
+    space: &Space<'_, B>,
+    number: usize,
+    frame: &Frame,
+    permissions: Permissions,
+) -> Run {
     Run {
-        area: part::<B>(small_block(&space.backend).area, 3, 1),
+        area: part::<B>(small_block(&space.backend).area, number, 1),
         first: frame.addr(),
         attributes: Attributes::from(permissions),
     }
 }
 
-fn frame<B: Paging>(space: &Space<'_, B>) -> Frame {
+pub(super) fn frame<B: Paging>(space: &Space<'_, B>) -> Frame {
     sure(space.backend.platform().alloc())
 }
 
-/// Installs a frame, which must be taken, and answers its page.
+/// Installs a frame in page 3, which must be taken, and answers the page.
 fn installed<B: Paging>(space: &mut Space<'_, B>, permissions: Permissions) -> Run {
+    installed_at(space, 3, permissions)
+}
+
+/// Installs a frame in the page with this number in the block, which must be taken, and answers the page.
+pub(super) fn installed_at<B: Paging>(
+    space: &mut Space<'_, B>,
+    number: usize,
+    permissions: Permissions,
+) -> Run {
     let frame = frame(space);
-    let run = page(space, &frame, permissions);
+    let run = page(space, number, &frame, permissions);
     let mut reserved = space.reserve(&[Edit::Map(run)]);
     let start = run.area.start();
     let lost = space
@@ -39,8 +55,24 @@ fn installed<B: Paging>(space: &mut Space<'_, B>, permissions: Permissions) -> R
     space.ensure(lost.is_ok(), || {
         format!("{run:?} was not installed: {lost:?}")
     });
-    space.finish(reserved, crate::flush::Retired::new(), &[]);
+    space.finish(reserved, Retired::new(), &[]);
     run
+}
+
+/// Retires what `out` tells of. Answers the pages that are handed over, and where their frames were; the frames go back.
+fn handed_over<B: Paging>(space: &mut Space<'_, B>, out: Retired) -> Vec<(VirtAddr, PhysAddr)> {
+    let mut handed = Vec::new();
+    space.backend.retire_into(out, Asid::new(1), |at, page| {
+        handed.push((at, page.frame));
+    });
+    space.nothing_waits();
+    let platform = space.backend.platform();
+    let back = |(at, frame): (VirtAddr, Frame)| {
+        let first = frame.addr();
+        platform.release(frame, false);
+        (at, first)
+    };
+    handed.into_iter().map(back).collect()
 }
 
 /// An installed frame is its page's until that is unmapped, and then goes back.
@@ -62,7 +94,7 @@ pub(super) fn a_frame_is_not_installed_over_another<B: Paging>(space: &mut Space
     let lost = space
         .backend
         .install(start, second, Attributes::from(R), &mut reserved);
-    space.finish(reserved, crate::flush::Retired::new(), &[]);
+    space.finish(reserved, Retired::new(), &[]);
     let Err(lost) = lost else {
         return space.breaks(|| "the second frame was taken".into());
     };
@@ -102,7 +134,7 @@ pub(super) fn a_leaf_is_permitted_more_only_as_it_was_read<B: Paging>(space: &mu
 pub(super) fn an_exchange_answers_the_old_frame<B: Paging>(space: &mut Space<'_, B>) {
     let old = installed(space, R);
     let second = frame(space);
-    let new = page(space, &second, RW);
+    let new = page(space, 3, &second, RW);
     let exchanged = space
         .backend
         .exchange(old, second, new.attributes, Asid::new(1));
@@ -135,19 +167,8 @@ pub(super) fn what_was_owed_before_is_not_handed_over<B: Paging>(space: &mut Spa
     drop(space.defer(Edit::Unmap(run.area)));
     let beside = part::<B>(small_block(&space.backend).area, 5, 1);
     let out = space.defer(Edit::Unmap(beside));
-    let mut handed = Vec::new();
-    space.backend.retire_into(out, Asid::new(1), |_, page| {
-        handed.push(page.frame);
-    });
-    space.same(
-        &handed.len(),
-        &0,
-        "the number of pages that were handed over",
-    );
-    let platform = space.backend.platform();
-    handed
-        .into_iter()
-        .for_each(|frame| platform.release(frame, false));
+    let handed = handed_over(space, out);
+    space.same(&handed, &Vec::new(), "the pages that were handed over");
     space.is_as_at_first();
 }
 
@@ -166,20 +187,9 @@ pub(super) fn owned_pages_are_handed_over_and_no_others<B: Paging>(space: &mut S
         mapped.iter().for_each(|&run| space.verb(&[Edit::Map(run)]));
 
         let out = space.defer(Edit::Unmap(part::<B>(block.area, 0, 8)));
-        let mut handed = Vec::new();
-        space.backend.retire_into(out, Asid::new(1), |at, page| {
-            handed.push((at, page.frame));
-        });
-        let found: Vec<_> = handed
-            .iter()
-            .map(|(at, frame)| (*at, frame.addr()))
-            .collect();
+        let handed = handed_over(space, out);
         let expected = vec![(owned.area.start(), owned.first)];
-        space.same(&found, &expected, "the pages that were handed over");
-        let platform = space.backend.platform();
-        handed
-            .into_iter()
-            .for_each(|(_, frame)| platform.release(frame, false));
+        space.same(&handed, &expected, "the pages that were handed over");
         space.holds(beside.as_slice());
         space.clear(block.area);
     }
@@ -201,7 +211,8 @@ pub(super) fn protecting_lets_no_owned_leaf_be_written<B: Paging>(space: &mut Sp
     }
 }
 
-/// The bytes of an owned page are read back as they were written, in this page and in no other.
+/// The bytes of an owned page are read back as they were written, in this page and in no other; by who has the page
+/// table to himself, too.
 pub(super) fn held_bytes_are_the_pages<B: Paging>(space: &mut Space<'_, B>) {
     let run = installed(space, RW);
     {
@@ -216,6 +227,22 @@ pub(super) fn held_bytes_are_the_pages<B: Paging>(space: &mut Space<'_, B>) {
         space.same(&&bytes, &b"\0bytes\0\0", "the bytes of the page");
     }
     let other = run.allowing(R);
+    let alone = space.backend.hold_alone(run).map(|held| {
+        let mut bytes = [0xff; 8];
+        held.read(4, &mut bytes);
+        bytes
+    });
+    space.same(
+        &alone,
+        &Ok(*b"\0bytes\0\0"),
+        "the bytes of the page, held alone",
+    );
+    let unheld = space.backend.hold_alone(other).err();
+    space.same(
+        &unheld,
+        &Some(Entry::Leaf(run)),
+        "a page that is not as it was said to be, held alone",
+    );
     let changed = Some(Unheld::Changed(Entry::Leaf(run)));
     space.same(
         &space.backend.hold(other).err(),
@@ -232,7 +259,7 @@ pub(super) fn held_bytes_are_the_pages<B: Paging>(space: &mut Space<'_, B>) {
     });
 }
 
-/// An access that a leaf allows can be marked in it; others change nothing.
+/// An access that a leaf allows can be marked in it; others change nothing, and neither does a fence.
 pub(super) fn an_access_is_marked_only_where_it_is_allowed<B: Paging>(space: &mut Space<'_, B>) {
     let run = installed(space, R);
     let addr = run.area.end();
@@ -243,4 +270,6 @@ pub(super) fn an_access_is_marked_only_where_it_is_allowed<B: Paging>(space: &mu
     let beside = sure(run.area.next());
     let read = space.backend.touch(beside, Access::Read);
     space.same(&read, &Err(Entry::Empty), "a read of nothing");
+    space.backend.fence(addr, Asid::new(1));
+    space.holds(&[run]);
 }

@@ -33,10 +33,9 @@ impl Pages {
         }
     }
 
-    /// The pages as `entry` says they are, asked for the first address of each. Busy entries count as absent: no other
-    /// CPU edits here.
-    pub(super) fn by_entries<B: PageTableBackend>(backend: &B, area: MemoryArea) -> Self {
-        let page = |addr| match backend.entry(addr) {
+    /// The pages as `entry` says they are, asked for the first address of each.
+    pub(super) fn by_entries<B: PageTableBackend>(space: &Space<'_, B>, area: MemoryArea) -> Self {
+        let page = |addr| match space.entry(addr) {
             Entry::Empty | Entry::Busy => None,
             Entry::Leaf(run) | Entry::Hidden(run) => in_run(run, addr),
         };
@@ -113,10 +112,9 @@ impl Pages {
         space: &Space<'_, B>,
         when: impl fmt::Display,
     ) {
-        let backend = &space.backend;
         let found = [
-            Self::by_entries(backend, self.area),
-            Self::by_populated(backend, self.area),
+            Self::by_entries(space, self.area),
+            Self::by_populated(&space.backend, self.area),
         ];
         for (found, by) in found.iter().zip(["entry", "populated"]) {
             let difference = found.first_difference::<B>(self);

@@ -6,7 +6,6 @@ use super::pages::Pages;
 use super::place::{NONE, R, blocks, part, small_block, sorted, sure};
 use super::space::Space;
 use crate::area::MemoryArea;
-use crate::asid::Asid;
 use crate::backend::Run;
 use crate::backend::{Edit, PageTableBackend};
 use crate::flush::Retired;
@@ -138,14 +137,13 @@ pub(super) fn a_dropped_retired_is_settled_by_the_next<B: PageTableBackend>(
         let rest: Vec<_> = run.outside(area).collect();
         let edit = Edit::Unmap(area);
         space.verb(&[Edit::Map(run)]);
-        let mut with = space.reserve(&[edit]);
-        let mut lost = Retired::new();
-        space.backend.unmap(area, &mut with, &mut lost);
-        drop(lost);
-        let sound = space.backend.check_invariants();
-        space.same(&sound, &Ok(()), "invariants while entries wait");
+        drop(space.defer(edit));
+        space.is_sound();
         space.holds(&rest);
-        space.finish(with, Retired::new(), &[edit]);
+        space.finish(B::Reserved::default(), Retired::new(), &[edit]);
+        if rest.is_empty() {
+            space.is_as_at_first();
+        }
         space.verb(&[Edit::Map(run)]);
         space.clear(run.area);
     }
@@ -167,8 +165,7 @@ pub(super) fn deferred_edits_are_settled_under_a_shared_borrow<B: PageTableBacke
             let before = space.in_use();
             let told = space.defer(Edit::Unmap(area));
             space.holds(&rest);
-            (0..settlers).for_each(|_| space.backend.settle(&told, Asid::new(1)));
-            space.is_sound();
+            (0..settlers).for_each(|_| space.settle(&told));
             space.holds(&rest);
             space.ensure(space.in_use() <= before || !rest.is_empty(), || {
                 "what has settled is still in use".into()
@@ -204,8 +201,7 @@ pub(super) fn deferred_edits_add_up<B: PageTableBackend>(space: &mut Space<'_, B
         all.absorb(&space.defer(edit));
         space.is_sound();
     }
-    space.backend.settle(&all, Asid::new(1));
-    space.is_sound();
+    space.settle(&all);
     space.is_as_at_first();
 }
 

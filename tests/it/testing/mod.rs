@@ -4,5 +4,6 @@ mod all_or_nothing;
 mod bytes;
 mod frames;
 mod page_table;
+mod paging;
 mod tlb;
 mod verbs;

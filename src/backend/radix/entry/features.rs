@@ -8,8 +8,8 @@ pub enum AccessedDirty {
     /// crate.
     #[default]
     Preset,
-    /// The MMU, whenever it likes (RISC-V's Svadu, Arm's FEAT_HAFDBS, every x86-64). Edits then read and write an entry in one step, so that no bit is
-    /// lost, which costs several times as much.
+    /// The MMU, whenever it likes (RISC-V's Svadu, Arm's FEAT_HAFDBS, every x86-64). Edits then read and write an entry
+    /// in one step, so that no bit is lost, which costs several times as much.
     Hardware,
     /// The kernel: the MMU faults on a clear bit (RISC-V's Svade, Arm; no x86-64), and the kernel's handler calls
     /// [`Paging::touch`](crate::backend::Paging::touch).
