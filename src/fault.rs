@@ -143,10 +143,13 @@ pub(crate) fn decide<T>(map: MapRef<'_, T>, entry: Entry, access: Access) -> Ste
         Entry::Leaf(run) | Entry::Hidden(run) => run,
     };
     let has = run.attributes.permissions;
+    if has.allow(access) {
+        return Step::Look;
+    }
     let wanted = map.permissions();
     // Physical memory is where the kernel has said: it is written there, whoever else has it.
     let is_owned = map.backing() != Backing::Physical;
-    if access == Access::Write && !has.allow(access) && is_owned && !map.is_shared() {
+    if access == Access::Write && is_owned && !map.is_shared() {
         return Step::Own(run);
     }
     // A leaf that is written for the first time is told from those that never are.
@@ -155,8 +158,105 @@ pub(crate) fn decide<T>(map: MapRef<'_, T>, entry: Entry, access: Access) -> Ste
     } else {
         wanted
     };
-    if has == next || has.allow(access) {
-        return Step::Look;
-    }
     Step::Permit(run, map.attributes().allowing(next))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Step, decide};
+    use crate::addr::{PhysAddr, VirtAddr};
+    use crate::area::MemoryArea;
+    use crate::attributes::Attributes;
+    use crate::backend::{Entry, Run};
+    use crate::map::{Backing, VirtualMemoryMap};
+    use crate::permissions::{Access, Permissions};
+
+    const WRITE: Permissions = Permissions::WRITE;
+    const ACCESSES: [Access; 3] = [Access::Read, Access::Write, Access::Execute];
+
+    fn map(backing: Backing, permissions: Permissions, is_shared: bool) -> VirtualMemoryMap {
+        let area = MemoryArea::block(VirtAddr::new(0x1000), 0x1000);
+        let memory = MemoryArea::from_start_size(PhysAddr::new(0x5000), 0x1000).unwrap();
+        let map = match backing {
+            Backing::Physical => VirtualMemoryMap::new(area, memory, permissions, is_shared),
+            Backing::Anonymous => VirtualMemoryMap::anonymous(area, permissions),
+            Backing::Provided => VirtualMemoryMap::provided(area, 0, permissions, is_shared),
+        };
+        map.unwrap()
+    }
+
+    fn all_permissions() -> impl Iterator<Item = Permissions> {
+        let all = (0..=Permissions::all().bits()).filter_map(Permissions::from_bits);
+        all.filter(|&permissions| permissions & (Permissions::READ | WRITE) != WRITE)
+    }
+
+    /// What is to be done, said without a thought for how little it can be asked.
+    fn expected(
+        map: &VirtualMemoryMap,
+        has: Permissions,
+        access: Access,
+        lets: impl FnOnce(Permissions) -> Step,
+        own: Step,
+    ) -> Step {
+        let is_write = access == Access::Write;
+        let is_owned = map.backing() != Backing::Physical;
+        match (has.allow(access), is_owned, is_write) {
+            (true, ..) => Step::Look,
+            (false, true, true) if !map.is_shared() => own,
+            // Its frame may be somebody else's, or its first write be waited for.
+            (false, true, false) if !has.contains(WRITE) => lets(map.permissions() - WRITE),
+            (false, ..) => lets(map.permissions()),
+        }
+    }
+
+    /// Leaves with any permissions, under maps of any kind: also those that no verb leaves there.
+    #[test]
+    fn a_leaf_is_let_no_more_than_its_map_and_its_owner_allow() {
+        let backings = [Backing::Physical, Backing::Anonymous, Backing::Provided];
+        let maps = backings.into_iter().flat_map(|backing| {
+            let maps =
+                move |is_shared| all_permissions().map(move |all| map(backing, all, is_shared));
+            [false, true].into_iter().flat_map(maps)
+        });
+        for map in maps {
+            for (has, access) in
+                all_permissions().flat_map(|has| ACCESSES.map(|access| (has, access)))
+            {
+                if !map.permissions().allow(access) {
+                    continue;
+                }
+                let run = Run {
+                    area: map.vmarea(),
+                    first: PhysAddr::new(0x5000),
+                    attributes: Attributes::from(has),
+                };
+                let entry = if has.allow_any() {
+                    Entry::Leaf(run)
+                } else {
+                    Entry::Hidden(run)
+                };
+                let lets = |permissions| Step::Permit(run, Attributes::from(permissions));
+                let expected = expected(&map, has, access, lets, Step::Own(run));
+                assert_eq!(
+                    decide(map.view(), entry, access),
+                    expected,
+                    "{map:?}, {has:?}, {access:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_comes_as_its_map_says() {
+        for (backing, step) in [
+            (Backing::Physical, Step::Map),
+            (Backing::Anonymous, Step::Zero),
+            (Backing::Provided, Step::Ask),
+        ] {
+            let map = map(backing, Permissions::READ, false);
+            let view = map.view();
+            assert_eq!(decide(view, Entry::Empty, Access::Read), step);
+            assert_eq!(decide(view, Entry::Busy, Access::Read), Step::Look);
+        }
+    }
 }
