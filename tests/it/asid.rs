@@ -126,6 +126,21 @@ fn each_cpu_flushes_once_a_rollover() {
     }
 }
 
+/// What each CPU may run, and one more: as many numbers as CPUs are none.
+#[test]
+fn as_many_numbers_as_cpus_are_too_few() {
+    for (bits, is_too_few) in [(2, true), (3, false)] {
+        let allocator = AsidAllocator::<3>::new(bits);
+        let slots = slots::<2>();
+        let mut cpu = Cpu::new(&allocator, 0);
+        cpu.reset();
+        for space in [0, 1] {
+            let _ = cpu.run(&slots, space);
+        }
+        assert_eq!(cpu.run(&slots, 0).flush, is_too_few, "{bits} bits");
+    }
+}
+
 #[test]
 fn a_space_that_runs_keeps_its_number_over_rollovers() {
     let allocator = AsidAllocator::<2>::new(2);

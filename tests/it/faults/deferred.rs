@@ -20,6 +20,7 @@ use crate::subject::{PAGE, map, pages};
 
 on_each! {
     frames_wait_until_somebody_settles
+    tables_go_back_with_their_pages
     a_fault_beside_what_waits_needs_no_second_try
     what_is_deferred_is_settled_by_whatever_comes_next
     a_space_that_is_dropped_gives_back_what_waits
@@ -50,6 +51,17 @@ fn frames_wait_until_somebody_settles<B: Pager>() {
     assert_eq!(space.settle(), Settled::Done);
     space.unmap(pages(2, 1)).unwrap();
     assert_eq!(frames.flushes(), flushes, "nothing was left");
+    space.check_invariants().unwrap();
+}
+
+fn tables_go_back_with_their_pages<B: Pager>() {
+    let (empty, frames) = (HostFrames::new(32), HostFrames::new(32));
+    let _space = space_on::<B>(&empty);
+    let mut space = furnished::<B>(&frames);
+    space.unmap_deferred(pages(0, 8)).unwrap();
+    assert!(frames.frames_in_use() > empty.frames_in_use());
+    assert_eq!(space.settle(), Settled::Done);
+    assert_eq!(frames.frames_in_use(), empty.frames_in_use());
     space.check_invariants().unwrap();
 }
 

@@ -84,6 +84,26 @@ impl Tlb for Callback {
     }
 }
 
+#[test]
+fn a_page_of_physical_memory_is_exchanged_though_nothing_is_counted() {
+    let frames = Uncounted(HostFrames::new(16));
+    let mut table = Sv39::new(frames.clone()).unwrap();
+    let old = Run {
+        area: pages(1, 1),
+        first: PhysAddr::new(1 << 20),
+        attributes: Attributes::from(RW),
+    };
+    table.edit(Edit::Map(old), ASID).unwrap();
+    let frame = frames.alloc().unwrap();
+    let new = Run {
+        first: frame.addr(),
+        ..old
+    };
+    let replaced = table.exchange(old, frame, old.attributes, ASID);
+    assert_eq!(replaced, Ok(None));
+    assert_eq!(table.entry(old.area.start()), Entry::Leaf(new));
+}
+
 /// The page is empty when the exchange begins, and another CPU reads its frame without a reference when it goes on.
 #[test]
 fn an_uncounted_frame_that_comes_late_is_not_exchanged() {

@@ -153,6 +153,40 @@ fn a_frame_waits_for_its_flush_whatever_the_retired_says() {
     }
 }
 
+/// A hidden page is in no TLB, unless the flush of what has hidden it is due.
+#[test]
+fn a_hidden_page_is_exchanged_with_the_flush_that_is_due() {
+    let frames = HostFrames::new(8);
+    let mut mock = MockBackend::with_platform(frames.clone());
+    for is_due in [true, false] {
+        let run = installed(&mock, 5, RW);
+        assert!(mock.access(1, page(5), Access::Write).is_ok());
+        let mut out = Retired::new();
+        mock.protect(
+            pages(5, 1),
+            Permissions::USER,
+            &mut Default::default(),
+            &mut out,
+        );
+        if !is_due {
+            mock.retire(out, ASID);
+        }
+        let Entry::Hidden(hidden) = mock.entry(page(5)) else {
+            panic!("the page is not hidden");
+        };
+        let flushes = frames.flushes();
+        let (frame, attributes) = (frames.alloc().unwrap(), run.attributes);
+        let first = frame.addr();
+        let old = mock.exchange(hidden, frame, attributes, ASID).unwrap();
+        frames.release(old.unwrap().frame, false);
+        assert_eq!(mock.access(1, page(5), Access::Write), Ok(first));
+        assert_eq!(frames.flushes(), flushes + usize::from(is_due));
+        let mut out = Retired::new();
+        unmap(&mut mock, pages(5, 1), &mut out);
+        mock.retire(out, ASID);
+    }
+}
+
 /// The first page of the space and the last: no area holds all of it.
 #[test]
 fn an_unmap_across_both_ranges_notes_both() {

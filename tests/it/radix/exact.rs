@@ -11,6 +11,7 @@ use crate::subject::{PAGE, area};
 on_every_format! {
     a_map_reserves_what_it_uses
     a_page_that_is_unmapped_and_mapped_again_needs_nothing
+    a_page_in_the_place_of_a_large_leaf_has_all_of_its_tables
 }
 
 /// Where the maps are, on both sides of a border of a gigabyte.
@@ -80,6 +81,36 @@ fn a_page_that_is_unmapped_and_mapped_again_needs_nothing<F: Shape>() {
         table.unreserve(reserved);
         table.retire(out, ASID);
         assert_eq!(table.platform().in_use(), free, "{hole}");
+        table.check_invariants().unwrap();
+    }
+}
+
+/// The leaf goes as a whole, or is split for a part of it: behind that, tables are missing that are there before.
+fn a_page_in_the_place_of_a_large_leaf_has_all_of_its_tables<F: Shape>() {
+    let page = GIB + 5 * MIB + 7 * PAGE;
+    for hole in [
+        area(GIB, GIB),
+        area(page, PAGE),
+        area(GIB + 2 * MIB, 6 * MIB),
+        area(GIB + GIB / 2, GIB / 2),
+    ] {
+        let mut table = furnished::<F>(&[(GIB, 0xc000_0000, GIB)]);
+        let again = run(page, 0x9000_0000, PAGE, RW);
+        let free = table.platform().in_use();
+        let edits = [Edit::Unmap(hole), Edit::Map(again)];
+        let mut reserved = table.reserve(edits.into_iter()).unwrap();
+        let taken = table.platform().in_use() - free;
+        let mut out = Retired::new();
+        table.unmap(hole, &mut reserved, &mut out);
+        table.retire(std::mem::take(&mut out), ASID);
+        table.map_exclusive(again, &mut reserved);
+        table.unreserve(reserved);
+        let used = table.platform().in_use() - free;
+        assert!(taken >= used, "{hole}: {taken} are taken, {used} used");
+        let is_empty = hole.contains(again.area.start());
+        let expected = is_empty.then_some(again.first);
+        let found = table.populated(again.area).next().map(|run| run.first);
+        assert_eq!(found.filter(|_| is_empty), expected, "{hole}");
         table.check_invariants().unwrap();
     }
 }
