@@ -1,12 +1,17 @@
 //! The proofs: one crate, so that it links once.
 //!
-//! `.ci/mutants` builds it again for each mutant, without what takes long: `kernel_vm_quick` leaves out the slow tests,
-//! `kernel_vm_mutants` all but two formats of the tests that run on each.
+//! Two configurations build and run in less time, for `.ci/mutants`, `.ci/sanitize` and the small nodes of `.ci/run`.
+//! With `kernel_vm_few_formats`, most tests that run on each format do so on two. `kernel_vm_quick` leaves out the slow
+//! tests.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "a test that fails should stop where it fails"
+)]
+#![cfg_attr(
+    any(kernel_vm_few_formats, kernel_vm_quick),
+    allow(unused_imports, dead_code, reason = "some who need these are left out")
 )]
 
 mod aarch64;

@@ -161,19 +161,19 @@ macro_rules! on_each {
             use kernel_vm::backend::sv39::Sv39;
             $( #[test] fn $name() { super::$name::<Sv39<Platform>>(); } )*
         }
-        #[cfg(not(kernel_vm_mutants))]
+        #[cfg(not(kernel_vm_few_formats))]
         mod on_sv57 {
             use super::super::platform::Platform;
             use kernel_vm::backend::sv57::Sv57;
             $( #[test] fn $name() { super::$name::<Sv57<Platform>>(); } )*
         }
-        #[cfg(not(kernel_vm_mutants))]
+        #[cfg(not(kernel_vm_few_formats))]
         mod on_x86_64 {
             use super::super::platform::Platform;
             use kernel_vm::backend::x86_64::X86_64;
             $( #[test] fn $name() { super::$name::<X86_64<Platform>>(); } )*
         }
-        #[cfg(not(kernel_vm_mutants))]
+        #[cfg(not(kernel_vm_few_formats))]
         mod on_aarch64 {
             use super::super::platform::Platform;
             use kernel_vm::backend::aarch64::Aarch64;

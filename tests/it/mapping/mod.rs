@@ -25,15 +25,15 @@ macro_rules! on_all {
     ($($name:ident)*) => {
         mod on_mock { $( #[test] fn $name() { super::$name::<super::MockBackend>(); } )* }
         mod on_sv39 { $( #[test] fn $name() { super::$name::<super::Sv39<super::HostFrames>>(); } )* }
-        #[cfg(not(kernel_vm_mutants))]
+        #[cfg(not(kernel_vm_few_formats))]
         mod on_sv48 { $( #[test] fn $name() { super::$name::<super::Sv48<super::HostFrames>>(); } )* }
-        #[cfg(not(kernel_vm_mutants))]
+        #[cfg(not(kernel_vm_few_formats))]
         mod on_sv57 { $( #[test] fn $name() { super::$name::<super::Sv57<super::HostFrames>>(); } )* }
-        #[cfg(not(kernel_vm_mutants))]
+        #[cfg(not(kernel_vm_few_formats))]
         mod on_x86_64 { $( #[test] fn $name() { super::$name::<super::X86_64<super::HostFrames>>(); } )* }
-        #[cfg(not(kernel_vm_mutants))]
+        #[cfg(not(kernel_vm_few_formats))]
         mod on_x86_64_la57 { $( #[test] fn $name() { super::$name::<super::X86_64La57<super::HostFrames>>(); } )* }
-        #[cfg(not(kernel_vm_mutants))]
+        #[cfg(not(kernel_vm_few_formats))]
         mod on_aarch64 { $( #[test] fn $name() { super::$name::<super::Aarch64<super::HostFrames>>(); } )* }
         mod on_aarch64_va39 { $( #[test] fn $name() { super::$name::<super::Aarch64Va39<super::HostFrames>>(); } )* }
     };

@@ -4,11 +4,11 @@
 macro_rules! on_every_format {
     ($($name:ident)*) => {
         on_riscv! { $($name)* }
-        #[cfg(not(kernel_vm_mutants))]
+        #[cfg(not(kernel_vm_few_formats))]
         mod on_x86_64 { $( #[test] fn $name() { super::$name::<kernel_vm::backend::x86_64::X86_64Format<4>>(); } )* }
-        #[cfg(not(kernel_vm_mutants))]
+        #[cfg(not(kernel_vm_few_formats))]
         mod on_x86_64_la57 { $( #[test] fn $name() { super::$name::<kernel_vm::backend::x86_64::X86_64Format<5>>(); } )* }
-        #[cfg(not(kernel_vm_mutants))]
+        #[cfg(not(kernel_vm_few_formats))]
         mod on_aarch64 { $( #[test] fn $name() { super::$name::<kernel_vm::backend::aarch64::Aarch64Format<4>>(); } )* }
         mod on_aarch64_va39 { $( #[test] fn $name() { super::$name::<kernel_vm::backend::aarch64::Aarch64Format<3>>(); } )* }
     };
@@ -18,9 +18,9 @@ macro_rules! on_every_format {
 macro_rules! on_riscv {
     ($($name:ident)*) => {
         mod on_sv39 { $( #[test] fn $name() { super::$name::<kernel_vm::backend::sv39::Sv39Format>(); } )* }
-        #[cfg(not(kernel_vm_mutants))]
+        #[cfg(not(kernel_vm_few_formats))]
         mod on_sv48 { $( #[test] fn $name() { super::$name::<kernel_vm::backend::sv48::Sv48Format>(); } )* }
-        #[cfg(not(kernel_vm_mutants))]
+        #[cfg(not(kernel_vm_few_formats))]
         mod on_sv57 { $( #[test] fn $name() { super::$name::<kernel_vm::backend::sv57::Sv57Format>(); } )* }
     };
 }

@@ -394,31 +394,31 @@ proptest! {
         random::<kernel_vm::backend::sv39::Sv39Format>(&steps.0, policy, half);
     }
 
-    #[cfg(not(kernel_vm_mutants))]
+    #[cfg(not(kernel_vm_few_formats))]
     #[test]
     fn sv48_does_what_the_model_does(steps in steps(), policy in 0..6_usize, half in 0..6_usize) {
         random::<kernel_vm::backend::sv48::Sv48Format>(&steps.0, policy, half);
     }
 
-    #[cfg(not(kernel_vm_mutants))]
+    #[cfg(not(kernel_vm_few_formats))]
     #[test]
     fn sv57_does_what_the_model_does(steps in steps(), policy in 0..6_usize, half in 0..6_usize) {
         random::<kernel_vm::backend::sv57::Sv57Format>(&steps.0, policy, half);
     }
 
-    #[cfg(not(kernel_vm_mutants))]
+    #[cfg(not(kernel_vm_few_formats))]
     #[test]
     fn x86_64_does_what_the_model_does(steps in steps(), policy in 0..6_usize, half in 0..6_usize) {
         random::<kernel_vm::backend::x86_64::X86_64Format<4>>(&steps.0, policy, half);
     }
 
-    #[cfg(not(kernel_vm_mutants))]
+    #[cfg(not(kernel_vm_few_formats))]
     #[test]
     fn x86_64_la57_does_what_the_model_does(steps in steps(), policy in 0..6_usize, half in 0..6_usize) {
         random::<kernel_vm::backend::x86_64::X86_64Format<5>>(&steps.0, policy, half);
     }
 
-    #[cfg(not(kernel_vm_mutants))]
+    #[cfg(not(kernel_vm_few_formats))]
     #[test]
     fn aarch64_does_what_the_model_does(steps in steps(), policy in 0..6_usize, half in 0..6_usize) {
         random::<kernel_vm::backend::aarch64::Aarch64Format<4>>(&steps.0, policy, half);

@@ -81,15 +81,15 @@ macro_rules! survive_every_panic {
 
 survive_every_panic! {
     on_sv39: Sv39Format,
-    #[cfg(not(kernel_vm_mutants))]
+    #[cfg(not(kernel_vm_few_formats))]
     on_sv48: Sv48Format,
-    #[cfg(not(kernel_vm_mutants))]
+    #[cfg(not(kernel_vm_few_formats))]
     on_sv57: Sv57Format,
-    #[cfg(not(kernel_vm_mutants))]
+    #[cfg(not(kernel_vm_few_formats))]
     on_x86_64: X86_64Format<4>,
-    #[cfg(not(kernel_vm_mutants))]
+    #[cfg(not(kernel_vm_few_formats))]
     on_x86_64_la57: X86_64Format<5>,
-    #[cfg(not(kernel_vm_mutants))]
+    #[cfg(not(kernel_vm_few_formats))]
     on_aarch64: Aarch64Format<4>,
     on_aarch64_va39: Aarch64Format<3>,
 }
