@@ -28,6 +28,7 @@ use crate::platform::Platform;
 ///   old.
 /// - `protect` never lets an owned leaf be written that could not be: its frame may have other owners. The next write
 ///   faults, and decides. A leaf that could be written before, and shall be now, stays so.
+/// - `protect` keeps the accessed and the dirty mark of a leaf, of one that it hides, too.
 /// - An owned frame leaves under `&self` only by `exchange`, which refuses one that is not
 ///   [counted](crate::FrameAllocator::counts), or by [`settle`](PageTableBackend::settle), when its page was unmapped
 ///   under `&mut self`. So [`hold`](Self::hold) may do without a reference there.
@@ -140,8 +141,9 @@ pub trait Paging: PageTableBackend {
     fn hold_alone(&mut self, run: Run) -> Result<Held<'_, Self::Platform>, Entry>;
 
     /// Maps each page of `area` that this page table owns in `child`, too, with a further reference to the frame and
-    /// these permissions without WRITE, hidden pages like others. `child` has nothing in `area`, and takes tables from
-    /// its platform as it needs them. O(owned pages + tables), no flush.
+    /// these permissions without WRITE: hidden pages, too, which are not hidden there if the permissions allow
+    /// anything. `child` has nothing in `area`, and takes tables from its platform as it needs them. O(owned pages +
+    /// tables), no flush.
     ///
     /// The leaves here stay as they are. Whoever wants copies on write takes WRITE from them afterwards. Their frames
     /// are code already where they are code: [`made_code`](crate::Tlb::made_code) is not called again.
@@ -165,7 +167,8 @@ pub trait Paging: PageTableBackend {
     fn take_accessed(&mut self, area: MemoryArea, out: &mut Retired, sink: impl FnMut(Run));
 
     /// Makes the dirty pages of `area` clean that this page table owns and that cannot be written, and tells `sink` of
-    /// each, in address order. O(resident), no flush: no MMU marks such a page.
+    /// each, in address order; also where marks are [preset](Self::is_preset). O(resident), no flush: no MMU marks such
+    /// a page.
     ///
     /// Whoever has just taken WRITE from them has [retired](PageTableBackend::retire) that.
     fn take_dirty(&mut self, area: MemoryArea, sink: impl FnMut(Run));
@@ -214,7 +217,7 @@ pub enum NotAtOnce {
 /// Why the bytes of a page cannot be held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unheld {
-    /// The page is not as it was said to be: this is there.
+    /// The page is not as it was said to be, or not owned: this is there.
     Changed(Entry),
     /// There is no further reference to its frame.
     Share(ShareError),

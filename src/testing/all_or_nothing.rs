@@ -16,11 +16,11 @@ const LIMIT: usize = 100_000;
 
 /// Lets the first, the second… allocation of `verb` fail until none does, each time on a new space.
 ///
-/// What has failed must have changed nothing, and be done when it is tried again. Answers how many allocations there were: 0 also
-/// where `fail` does nothing, so assert the number.
+/// What has failed must have changed nothing, and be done when it is tried again. Answers how many allocations there
+/// were: 0 also where `fail` does nothing, so assert the number.
 ///
-/// `fail` lets the `n`-th allocation of a backend from now on fail, once; 0 takes the order back. `state` answers what else
-/// must be as before beside maps and entries: the frames in use, and flushes. O(allocations × (maps + entries)).
+/// `fail` lets the `n`-th allocation of a backend from now on fail, once; 0 takes the order back. `state` answers what
+/// else must be as before beside maps and entries: the frames in use, and flushes. O(allocations × (maps + entries)).
 ///
 /// ```
 /// use kernel_vm::backend::{mock::HostFrames, sv39::Sv39};

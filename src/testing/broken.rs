@@ -9,8 +9,8 @@ use crate::violation::Violation;
 
 /// A law that does not hold: which one, in words, and what shows it.
 ///
-/// It prints as a report, by `Display` and by `Debug` alike: a test that answers `Result<(), Broken>` prints that when it
-/// fails. Random verbs add their seed, and the fewest steps found that go wrong.
+/// It prints as a report, by `Display` and by `Debug` alike: a test that answers `Result<(), Broken>` prints that when
+/// it fails. Random verbs add their seed, and the fewest steps found that go wrong.
 ///
 /// ```
 /// use kernel_vm::testing::Broken;

@@ -29,8 +29,8 @@ pub enum Duty {
 
 /// A platform under which the `n`-th allocation fails, or the `n`-th flush is left out, and which counts both.
 ///
-/// All else goes to the platform within. Clones share orders and counts, so that a test keeps one while a page table has
-/// the other.
+/// All else goes to the platform within. Clones share orders and counts, so that a test keeps one while a page table
+/// has the other.
 ///
 /// ```
 /// use kernel_vm::backend::{mock::HostFrames, sv39::Sv39};
@@ -166,7 +166,8 @@ impl<P> Faulty<P> {
 }
 
 #[expect(unsafe_code, reason = "the promises of the trait")]
-// SAFETY: the platform within keeps the promises, and every call goes to it. An allocation that fails hands out nothing.
+// SAFETY: the platform within keeps the promises, and every call goes to it. An allocation that fails hands out
+// nothing.
 unsafe impl<P: FrameAllocator> FrameAllocator for Faulty<P> {
     fn id(&self) -> AllocatorId {
         self.shared.inner.id()

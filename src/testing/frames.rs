@@ -13,8 +13,8 @@ const MOST: usize = 1 << 16;
 
 /// The laws of a [`FrameAllocator`], one after the other: what it promises of the frames that it hands out.
 ///
-/// All of its frames are taken, written, read and given back; counted ones are shared. O(frames × frame size): a pool for
-/// this has a few thousand, and at most 65,535. Nobody else allocates meanwhile.
+/// All of its frames are taken, written, read and given back; counted ones are shared. O(frames × frame size): a pool
+/// for this has a few thousand, and at most 65,535. Nobody else allocates meanwhile.
 ///
 /// ```
 /// use kernel_vm::backend::mock::HostFrames;

@@ -1,7 +1,8 @@
-//! Suites for a kernel's own platform, page table, fault handler and fork, to be run on the host: the feature `testing`.
+//! Suites for a kernel's own platform, page table, fault handler and fork, to be run on the host: the feature
+//! `testing`.
 //!
-//! They are what this crate's own tests run. Each is one call, and answers [`Broken`] for the first law that does not hold:
-//! the law in words, the evidence, and for random verbs the seed and the fewest steps that go wrong.
+//! They are what this crate's own tests run. Each is one call, and answers [`Broken`] for the first law that does not
+//! hold: the law in words, the evidence, and for random verbs the seed and the fewest steps that go wrong.
 //!
 //! | call | asks for | proves |
 //! |---|---|---|
@@ -42,7 +43,8 @@
 //! # }
 //! ```
 //!
-//! The guide's page [`test_your_platform`](crate::guide::test_your_platform) goes on from there, and `examples/kernel/host` runs all of it on a kernel that boots.
+//! The guide's page [`test_your_platform`](crate::guide::test_your_platform) goes on from there, and
+//! `examples/kernel/host` runs all of it on a kernel that boots.
 //!
 //! Nothing here needs `std`, or reads a clock: one seed is one run.
 
@@ -66,7 +68,7 @@ pub use bytes::{Bytes, Events, Processes};
 pub use faulty::{Duty, Faulty};
 pub use frames::frames;
 pub use guard::Guard;
-pub use page_table::{page_table, paging, reservations};
+pub use page_table::{laws_of_page_tables, laws_of_paging, page_table, paging, reservations};
 pub use tlb::{Kernel, tlb};
 pub use trace::{Checked, Replay, Trace, TraceError, replay};
 pub use verbs::{Lie, Subject, Tally, Verbs};

@@ -92,7 +92,7 @@ impl<F: Format, P: Platform> Paging for Radix<F, P> {
     fn hold(&self, run: Run) -> Result<Held<'_, P>, Unheld> {
         let page = run.area.start();
         let found = self.find(page).filter(|found| found.level == 0);
-        let Found { word, .. } = found.ok_or(Unheld::Changed(Entry::Empty))?;
+        let Found { word, .. } = found.ok_or_else(|| Unheld::Changed(self.find_entry(page)))?;
         let platform = self.platform();
         let share = || {
             if !platform.counts(run.first) {
@@ -121,7 +121,7 @@ impl<F: Format, P: Platform> Paging for Radix<F, P> {
     fn hold_alone(&mut self, run: Run) -> Result<Held<'_, P>, Entry> {
         let page = run.area.start();
         let found = self.find(page).filter(|found| found.level == 0);
-        let value = found.map_or(0, |found| found.value);
+        let value = found.ok_or_else(|| self.find_entry(page))?.value;
         if !is_run::<F>(value, run) || value & F::OWNED == 0 {
             return Err(entry::<F>(value, page, 0));
         }

@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::owning::{frame, installed_at};
+use super::owning::{frame, gives_back, installed_at};
 use super::place::{RW, RXU, part, small_block, sorted};
 use super::space::Space;
 use crate::attributes::Attributes;
@@ -44,12 +44,15 @@ pub(super) fn a_page_is_installed_at_once_or_not_at_all<B: Paging>(space: &mut S
             first,
             attributes,
         });
-        let is_right = match once {
+        let is_right = match &once {
             Ok(()) => page.is_some(),
             Err(NotAtOnce::Elsewise) => page.is_none(),
             Err(_) => false,
         };
         space.ensure(is_right, || format!("with a frame, {once:?} is answered"));
+        if let Err(NotAtOnce::Lost(lost)) = once {
+            gives_back(space, lost.into_frame());
+        }
         let there: Vec<_> = [page, beside].into_iter().flatten().collect();
         space.holds(&there);
         if let Some(page) = page {
@@ -85,18 +88,24 @@ pub(super) fn a_run_is_mapped_at_once_or_not_at_all<B: Paging>(space: &mut Space
     let [one, some] =
         [(3, 1), (2, 6)].map(|(skipped, pages)| part::<B>(block.area, skipped, pages));
     let beside = other.inside(part::<B>(block.area, 5, 1));
-    for there in [&[][..], &[beside]] {
+    // Frames that no entry can hold are not mapped, whatever is answered.
+    let frames = space.backend.physical_range().next();
+    let beyond = frames.map(|first| Run {
+        first,
+        ..block.inside(one)
+    });
+    for there in [None, Some(beside)] {
         for run in [one, some].map(|area| block.inside(area)) {
-            let edits: Vec<_> = there.iter().copied().map(Edit::Map).collect();
-            space.verb(&edits);
+            space.verb(there.map(Edit::Map).as_slice());
+            if let Some(beyond) = beyond {
+                space.backend.map_at_once(beyond);
+                space.holds(there.as_slice());
+            }
             let is_done = space.backend.map_at_once(run);
             space.is_sound();
-            let rest = match there {
-                [there] => run.outside(there.area).collect(),
-                _ => Vec::from([run]),
-            };
+            let rest = there.map_or(Vec::from([run]), |there| run.outside(there.area).collect());
             let new = rest.into_iter().filter(|_| is_done);
-            space.holds(&sorted(there.iter().copied().chain(new)));
+            space.holds(&sorted(there.into_iter().chain(new)));
             space.clear(block.area);
         }
     }

@@ -7,6 +7,7 @@ use super::place::{
     LARGEST, NONE, R, RW, RXU, block, blocks, pages, part, small_block, sorted, sure,
 };
 use super::space::Space;
+use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::attributes::{Attributes, MemoryType};
 use crate::backend::Run;
@@ -23,8 +24,12 @@ pub(super) fn a_new_page_table_is_empty<B: PageTableBackend>(space: &mut Space<'
         space.ensure(range.is_aligned(B::PAGE_SIZE), || {
             format!("range {range} is not whole pages")
         });
-        space.ensure(last < Some(range.start()), || {
-            format!("range {range} is out of order")
+        let is_behind = last.is_none_or(|last: VirtAddr| {
+            last.checked_add(1)
+                .is_some_and(|behind| behind < range.start())
+        });
+        space.ensure(is_behind, || {
+            format!("range {range} touches the one before it, or is out of order")
         });
         last = Some(range.end());
     }

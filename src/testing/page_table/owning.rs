@@ -1,20 +1,16 @@
 //! Laws of [`Paging`]: frames that the page table owns, a page each.
 
 use alloc::format;
-use alloc::vec;
-use alloc::vec::Vec;
 
 use super::place::{NONE, R, RW, part, small_block, sure};
 use super::space::Space;
-use crate::addr::{PhysAddr, VirtAddr};
 use crate::asid::Asid;
 use crate::attributes::Attributes;
-use crate::backend::Edit;
-use crate::backend::{Entry, Run};
-use crate::backend::{Paging, Unheld};
+use crate::backend::{Edit, Entry, Lost, Paging, Run};
+use crate::error::MapError;
 use crate::flush::Retired;
 use crate::frame::{Frame, FrameAllocator};
-use crate::permissions::{Access, Permissions};
+use crate::permissions::Permissions;
 
 /// The page with this number in the block of the laws, as it would be with this frame and these permissions.
 fn page<B: Paging>(
@@ -32,6 +28,11 @@ fn page<B: Paging>(
 
 pub(super) fn frame<B: Paging>(space: &Space<'_, B>) -> Frame {
     sure(space.backend.platform().alloc())
+}
+
+/// Gives a frame back that came back.
+pub(super) fn gives_back<B: Paging>(space: &Space<'_, B>, frame: Frame) {
+    space.backend.platform().release(frame, false);
 }
 
 /// Installs a frame in page 3, which must be taken, and answers the page.
@@ -55,24 +56,11 @@ pub(super) fn installed_at<B: Paging>(
     space.ensure(lost.is_ok(), || {
         format!("{run:?} was not installed: {lost:?}")
     });
+    if let Err(lost) = lost {
+        gives_back(space, lost.into_frame());
+    }
     space.finish(reserved, Retired::new(), &[]);
     run
-}
-
-/// Retires what `out` tells of. Answers the pages that are handed over, and where their frames were; the frames go back.
-fn handed_over<B: Paging>(space: &mut Space<'_, B>, out: Retired) -> Vec<(VirtAddr, PhysAddr)> {
-    let mut handed = Vec::new();
-    space.backend.retire_into(out, Asid::new(1), |at, page| {
-        handed.push((at, page.frame));
-    });
-    space.nothing_waits();
-    let platform = space.backend.platform();
-    let back = |(at, frame): (VirtAddr, Frame)| {
-        let first = frame.addr();
-        platform.release(frame, false);
-        (at, first)
-    };
-    handed.into_iter().map(back).collect()
 }
 
 /// An installed frame is its page's until that is unmapped, and then goes back.
@@ -84,7 +72,7 @@ pub(super) fn an_installed_frame_goes_back_when_its_page_goes<B: Paging>(space: 
     space.clear(run.area);
 }
 
-/// A page that has an entry takes no frame: the frame comes back, with the entry.
+/// A page that has an entry takes no frame, nor one that waits for its flush: the frame comes back, with the entry.
 pub(super) fn a_frame_is_not_installed_over_another<B: Paging>(space: &mut Space<'_, B>) {
     let run = installed(space, RW);
     let second = frame(space);
@@ -105,8 +93,24 @@ pub(super) fn a_frame_is_not_installed_over_another<B: Paging>(space: &mut Space
     );
     let back = lost.into_frame();
     space.same(&back.addr(), &addr, "the frame that came back");
-    space.backend.platform().release(back, false);
     space.holds(&[run]);
+
+    let out = space.defer(Edit::Unmap(run.area));
+    let mut reserved = space.reserve(&[Edit::Map(run)]);
+    let waits = space
+        .backend
+        .install(start, back, Attributes::from(R), &mut reserved);
+    match waits {
+        Ok(()) => space.breaks(|| "a frame was taken where a page waits for its flush".into()),
+        Err(lost) => {
+            let found = lost.found();
+            let busy = Some(Entry::Busy);
+            space.same(&found, &busy, "the entry of a page that waits");
+            gives_back(space, lost.into_frame());
+        }
+    }
+    space.finish(reserved, out, &[]);
+    space.is_as_at_first();
 }
 
 /// A leaf allows more for the same frame, if it is as the caller has read it.
@@ -127,6 +131,12 @@ pub(super) fn a_leaf_is_permitted_more_only_as_it_was_read<B: Paging>(space: &mu
         &found,
         "permit of the leaf as it was",
     );
+    space.same(
+        &space.backend.permit(more, R),
+        &found,
+        "permit of less than there is",
+    );
+    space.holds(&[more]);
 }
 
 /// Another frame takes the place of a page's, and the old one comes back; a page that is not as it was said to be keeps
@@ -139,7 +149,9 @@ pub(super) fn an_exchange_answers_the_old_frame<B: Paging>(space: &mut Space<'_,
         .backend
         .exchange(old, second, new.attributes, Asid::new(1));
     let Ok(Some(replaced)) = exchanged else {
-        return space.breaks(|| format!("an exchange answers {exchanged:?}"));
+        space.breaks(|| format!("an exchange answers {exchanged:?}"));
+        let back = exchanged.err().map(Lost::into_frame);
+        return back.into_iter().for_each(|frame| gives_back(space, frame));
     };
     space.same(
         &replaced.frame.addr(),
@@ -158,41 +170,34 @@ pub(super) fn an_exchange_answers_the_old_frame<B: Paging>(space: &mut Space<'_,
         &Some(Entry::Leaf(new)),
         "the entry that was in the way",
     );
-    space.backend.platform().release(lost.into_frame(), false);
+    exchanges_physical(space, lost.into_frame());
 }
 
-/// Where a flush was owed before, whose pages wait is not known: they go back, and none is handed over.
-pub(super) fn what_was_owed_before_is_not_handed_over<B: Paging>(space: &mut Space<'_, B>) {
-    let run = installed(space, RW);
-    drop(space.defer(Edit::Unmap(run.area)));
-    let beside = part::<B>(small_block(&space.backend).area, 5, 1);
-    let out = space.defer(Edit::Unmap(beside));
-    let handed = handed_over(space, out);
-    space.same(&handed, &Vec::new(), "the pages that were handed over");
-    space.is_as_at_first();
-}
-
-/// Where pages are handed over, those that the page table owns are, each once, and no others: neither where the table
-/// goes with them, nor where a page stays in it.
-pub(super) fn owned_pages_are_handed_over_and_no_others<B: Paging>(space: &mut Space<'_, B>) {
+/// A page of physical memory takes the frame, and there is none to answer; two pages do not.
+fn exchanges_physical<B: Paging>(space: &mut Space<'_, B>, frame: Frame) {
     let block = small_block(&space.backend);
-    for stays in [None, Some(part::<B>(block.area, 9, 1))] {
-        let owned = installed(space, RW);
-        let physical = Run {
-            area: part::<B>(block.area, 4, 1),
-            ..block
-        };
-        let beside = stays.map(|area| Run { area, ..block });
-        let mapped: Vec<_> = [Some(physical), beside].into_iter().flatten().collect();
-        mapped.iter().for_each(|&run| space.verb(&[Edit::Map(run)]));
-
-        let out = space.defer(Edit::Unmap(part::<B>(block.area, 0, 8)));
-        let handed = handed_over(space, out);
-        let expected = vec![(owned.area.start(), owned.first)];
-        space.same(&handed, &expected, "the pages that were handed over");
-        space.holds(beside.as_slice());
-        space.clear(block.area);
-    }
+    let [one, two] = [(5, 1), (7, 2)].map(|(skipped, pages)| {
+        let area = part::<B>(block.area, skipped, pages);
+        block.inside(area)
+    });
+    space.verb(&[Edit::Map(one), Edit::Map(two)]);
+    let attributes = Attributes::from(R);
+    let lost = space.backend.exchange(two, frame, attributes, Asid::new(1));
+    let Err(lost) = lost else {
+        return space.breaks(|| "two pages were exchanged for one".into());
+    };
+    let error = Some(MapError::NotMapped { hole: two.area });
+    space.same(&lost.error(), &error, "an exchange of two pages");
+    let frame = lost.into_frame();
+    let new = Run {
+        first: frame.addr(),
+        attributes,
+        ..one
+    };
+    let none = space.backend.exchange(one, frame, attributes, Asid::new(1));
+    space.same(&none, &Ok(None), "an exchange of physical memory");
+    space.says(one.area.start(), Some(new));
+    space.says(two.area.start(), Some(two));
 }
 
 /// A change of permissions never lets an owned leaf be written that could not be: its frame may have other owners.
@@ -209,67 +214,4 @@ pub(super) fn protecting_lets_no_owned_leaf_be_written<B: Paging>(space: &mut Sp
         let permitted = space.backend.permit(run.allowing(R), RW);
         space.same(&permitted, &Ok(()), "permit of a leaf that was protected");
     }
-}
-
-/// The bytes of an owned page are read back as they were written, in this page and in no other; by who has the page
-/// table to himself, too.
-pub(super) fn held_bytes_are_the_pages<B: Paging>(space: &mut Space<'_, B>) {
-    let run = installed(space, RW);
-    {
-        let held = match space.backend.hold(run) {
-            Ok(held) => held,
-            Err(error) => return space.breaks(|| format!("{run:?} was not held: {error:?}")),
-        };
-        held.zero(0, B::PAGE_SIZE);
-        held.write(5, b"bytes");
-        let mut bytes = [0xff; 8];
-        held.read(4, &mut bytes);
-        space.same(&&bytes, &b"\0bytes\0\0", "the bytes of the page");
-    }
-    let other = run.allowing(R);
-    let alone = space.backend.hold_alone(run).map(|held| {
-        let mut bytes = [0xff; 8];
-        held.read(4, &mut bytes);
-        bytes
-    });
-    space.same(
-        &alone,
-        &Ok(*b"\0bytes\0\0"),
-        "the bytes of the page, held alone",
-    );
-    let unheld = space.backend.hold_alone(other).err();
-    space.same(
-        &unheld,
-        &Some(Entry::Leaf(run)),
-        "a page that is not as it was said to be, held alone",
-    );
-    let changed = Some(Unheld::Changed(Entry::Leaf(run)));
-    space.same(
-        &space.backend.hold(other).err(),
-        &changed,
-        "a page that is not as it was said to be",
-    );
-    let physical = Run {
-        area: part::<B>(small_block(&space.backend).area, 5, 1),
-        ..run
-    };
-    space.verb(&[Edit::Map(physical)]);
-    space.ensure(space.backend.hold(physical).is_err(), || {
-        "physical memory was held".into()
-    });
-}
-
-/// An access that a leaf allows can be marked in it; others change nothing, and neither does a fence.
-pub(super) fn an_access_is_marked_only_where_it_is_allowed<B: Paging>(space: &mut Space<'_, B>) {
-    let run = installed(space, R);
-    let addr = run.area.end();
-    let [read, write] =
-        [Access::Read, Access::Write].map(|access| space.backend.touch(addr, access));
-    space.same(&read, &Ok(()), "a read that is allowed");
-    space.same(&write, &Err(Entry::Leaf(run)), "a write that is not");
-    let beside = sure(run.area.next());
-    let read = space.backend.touch(beside, Access::Read);
-    space.same(&read, &Err(Entry::Empty), "a read of nothing");
-    space.backend.fence(addr, Asid::new(1));
-    space.holds(&[run]);
 }

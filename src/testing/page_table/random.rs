@@ -10,6 +10,10 @@ use crate::backend::Run;
 use crate::backend::{Edit, PageTableBackend};
 use crate::testing::rng::Rng;
 
+/// The law, in words.
+pub(super) const LAW: &str =
+    "random edits leave every page as a model with one entry a page has it";
+
 /// A run for each of these, on a backend of its own.
 pub(super) const SEEDS: [u64; 3] = [1, 0x9e37_79b9_7f4a_7c15, 0xdead_beef];
 
@@ -21,19 +25,23 @@ const HALF: usize = 520;
 
 /// Random verbs leave every page as a model says that keeps one entry for each page.
 ///
-/// Each verb has one to four random edits, in a window around a border that the largest leaves do not cross. On either
-/// side of the border lies a little more than one small block: so tables on two branches are made, split and given
-/// back. One verb in four is reserved and abandoned.
+/// Each verb has one to four random edits, or moves pages, in a window around a border that the largest leaves do not
+/// cross. On either side of the border lies a little more than one small block: so tables on two branches are made,
+/// split and given back. One verb in four is reserved and abandoned, and one edit in two that is alone is made in one
+/// call.
 pub(super) fn edits_agree_with_a_model<B: PageTableBackend>(space: &mut Space<'_, B>, seed: u64) {
     let mut rng = Rng::new(seed);
     let window = window(&space.backend);
     let mut model = Pages::absent::<B>(window.area);
     for verb in 0..VERBS {
         let edits = edits::<B>(&mut rng, window);
-        if rng.below(4) == 0 {
-            space.abandon(&edits);
-        } else {
-            space.verb(&edits);
+        let is_abandoned = rng.below(4) == 0;
+        match edits[..] {
+            _ if is_abandoned => space.abandon(&edits),
+            [edit] if rng.below(2) == 0 => space.at_once(edit),
+            _ => space.verb(&edits),
+        }
+        if !is_abandoned {
             edits.iter().for_each(|&edit| model.edit::<B>(edit));
         }
         model.agrees(space, format_args!("seed {seed:#x}, verb {verb}"));
@@ -56,6 +64,9 @@ fn window<B: PageTableBackend>(backend: &B) -> Run {
 /// One to four edits for one verb. None speaks of pages that an edit before it has mapped, as the contract has it for
 /// edits that are reserved together: such edits are left out.
 fn edits<B: PageTableBackend>(rng: &mut Rng, window: Run) -> Vec<Edit> {
+    if rng.below(6) == 0 {
+        return moved::<B>(rng, window.area);
+    }
     let mut edits = Vec::new();
     let mut mapped = Vec::new();
     for _ in 0..=rng.below(4) {
@@ -73,6 +84,19 @@ fn edits<B: PageTableBackend>(rng: &mut Rng, window: Run) -> Vec<Edit> {
         }
     }
     edits
+}
+
+/// The edits that move pages of the window, as a manager makes them: from one side of the border to the other, or back.
+fn moved<B: PageTableBackend>(rng: &mut Rng, window: MemoryArea) -> Vec<Edit> {
+    let pages = rng.below(HALF) + 1;
+    let [left, right] = [0, HALF].map(|half| half + rng.below(HALF - pages + 1));
+    let [left, right] = [left, right].map(|skipped| part::<B>(window, skipped, pages));
+    let (from, to) = if rng.below(2) == 0 {
+        (left, right)
+    } else {
+        (right, left)
+    };
+    Vec::from([Edit::Unmap(to), Edit::Shift { from, to }, Edit::Unmap(from)])
 }
 
 /// One edit of some pages of the window: mostly a map, often to frames that are not congruent with the pages.

@@ -12,14 +12,18 @@ use crate::testing::broken::Broken;
 /// More allocations than any of these edits needs: a reservation that fails so often has no end.
 const LIMIT: usize = 1000;
 
+/// The law, in words.
+pub(super) const LAW: &str = "a reservation that fails at any of its allocations changes nothing, \
+                              and says how many frames it needs";
+
 /// A reservation that fails at any of its allocations changes nothing, and says how many frames it needs.
 ///
 /// The first allocation fails, then the second, and so on until the reservation succeeds. Each time the page table is
 /// as before, and frames that were allocated already have gone back. The error is [`MapError::OutOfFrames`], with at
 /// least as many frames as the reservation has tried for: a kernel frees that many before it tries again.
 ///
-/// `make` and `in_use` are those of [`page_table`](super::page_table). `fail` lets the `n`-th allocation of a backend from now on
-/// fail, once; 0 takes the order back.
+/// `make` and `in_use` are those of [`page_table`](super::page_table). `fail` lets the `n`-th allocation of a backend
+/// from now on fail, once; 0 takes the order back.
 ///
 /// ```
 /// use kernel_vm::backend::mock::MockBackend;
@@ -39,8 +43,7 @@ pub fn reservations<B: PageTableBackend>(
     in_use: impl Fn(&B) -> usize,
     fail: impl Fn(&B, usize),
 ) -> Result<(), Broken> {
-    let law = "a reservation that fails at any of its allocations changes nothing, and says how many frames it needs";
-    let mut space = Space::new(law, make(), &in_use);
+    let mut space = Space::new(LAW, make(), &in_use);
     let run = block(&space.backend, LARGEST).unwrap_or(small_block(&space.backend));
     space.verb(&[Edit::Map(run)]);
     let page = part::<B>(run.area, 100, 1);

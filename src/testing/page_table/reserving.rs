@@ -31,7 +31,8 @@ pub(super) fn reserve_refuses_what_cannot_be<B: PageTableBackend>(space: &mut Sp
     });
     let rest = refused_runs(&space.backend, run)
         .into_iter()
-        .chain(refused_permissions(run));
+        .chain(refused_permissions(run))
+        .chain(refused_shifts::<B>(run.area));
     for (edit, error) in areas.chain(rest) {
         space.refuses(&[edit], error);
         space.refuses(&[Edit::Map(run), edit], error);
@@ -119,6 +120,24 @@ fn refused_runs<B: PageTableBackend>(backend: &B, run: Run) -> Vec<(Edit, MapErr
         .into_iter()
         .map(|(run, error)| (Edit::Map(run), error))
         .collect()
+}
+
+/// Shifts that are refused: onto themselves, and to an area of another size.
+fn refused_shifts<B: PageTableBackend>(area: MemoryArea) -> [(Edit, MapError); 2] {
+    let [from, onto, less] =
+        [(0, 9), (4, 9), (20, 8)].map(|(at, pages)| part::<B>(area, at, pages));
+    let onto_itself = MapError::MovesOntoItself {
+        old: from,
+        new: onto,
+    };
+    let grows = MapError::CannotGrow {
+        old: from,
+        new: less,
+    };
+    [
+        (Edit::Shift { from, to: onto }, onto_itself),
+        (Edit::Shift { from, to: less }, grows),
+    ]
 }
 
 /// Maps and protects that are refused for their permissions, and the error for each.

@@ -1,20 +1,30 @@
 //! The law of frames that two page tables have.
 
+use alloc::format;
 use alloc::vec::Vec;
+use core::mem::forget;
 
 use super::owning::installed_at;
 use super::place::{NONE, RW, RXU, part, small_block};
 use super::space::Space;
 use crate::backend::{Edit, Entry, Paging, Run};
+use crate::frame::FrameAllocator;
 
-/// Each page that the page table owns is in the child, too, with its frame, and cannot be written there. Others are not,
-/// and here nothing has changed.
+/// The law, in words.
+pub(super) const LAW: &str =
+    "pages that are shared lead to the same frames, and cannot be written in the child";
+
+/// Each page that the page table owns is in the child, too, with its frame, and cannot be written there. Others are
+/// not, and here nothing has changed.
 ///
 /// A frame goes back when the last page that leads to it does. Where the child has a page, nothing is shared over it.
 pub(super) fn shared_pages_lead_to_the_same_frames<B: Paging>(
     space: &mut Space<'_, B>,
     mut child: B,
 ) {
+    if space.backend.platform().id() != child.platform().id() {
+        return;
+    }
     let block = small_block(&space.backend);
     let owned = installed_at(space, 3, RW);
     let hidden = installed_at(space, 4, RW).allowing(NONE);
@@ -23,6 +33,10 @@ pub(super) fn shared_pages_lead_to_the_same_frames<B: Paging>(
     let beyond = installed_at(space, 9, RW);
     let area = part::<B>(block.area, 0, 8);
     let all = [owned, hidden, physical, beyond];
+    match space.backend.hold(owned) {
+        Ok(held) => held.write(5, b"bytes"),
+        Err(error) => return space.breaks(|| format!("{owned:?} was not held: {error:?}")),
+    }
 
     let shared = space.backend.share_into(&mut child, area, RXU.union(RW));
     space.same(&shared, &Ok(()), "a share");
@@ -37,17 +51,32 @@ pub(super) fn shared_pages_lead_to_the_same_frames<B: Paging>(
     let sound = child.check_invariants();
     space.same(&sound, &Ok(()), "the child's invariants");
 
-    let again = space.backend.share_into(&mut child, area, RXU);
-    space.ensure(again.is_err(), || {
-        "pages were shared over pages of the child".into()
-    });
-    space.holds(&all);
-
-    // The child's pages keep their frames, and only then everything has gone back.
-    let run: Run = owned.allowing(RXU);
+    // The child's pages keep their frames, and only then everything goes back.
     space.verb(&[Edit::Unmap(block.area)]);
-    let found = child.entry(run.area.start());
-    space.same(&found, &Entry::Leaf(run), "a page of the child, alone");
+    keeps_its_bytes(space, &child, owned.allowing(RXU));
+    if space.is_broken() {
+        // Frames that went back too early would go back once more.
+        return forget(child);
+    }
+    let again = installed_at(space, 3, RW);
+    let shared = space.backend.share_into(&mut child, area, RXU);
+    space.ensure(shared.is_err(), || {
+        "a page was shared over one of the child".into()
+    });
+    space.holds(&[again]);
+    space.verb(&[Edit::Unmap(block.area)]);
     drop(child);
     space.is_as_at_first();
+}
+
+/// The child's page has the bytes that were written before the share.
+fn keeps_its_bytes<B: Paging>(space: &Space<'_, B>, child: &B, run: Run) {
+    match child.hold(run) {
+        Ok(held) => {
+            let mut bytes = [0; 5];
+            held.read(5, &mut bytes);
+            space.same(&&bytes, &b"bytes", "the bytes of the child's page");
+        }
+        Err(error) => space.breaks(|| format!("{run:?} was not held in the child: {error:?}")),
+    }
 }

@@ -95,7 +95,9 @@ impl<'a, B: PageTableBackend> Space<'a, B> {
     ///
     /// `edits` are the verb's, for the report.
     pub(super) fn finish(&mut self, left: B::Reserved, out: Retired, edits: &[Edit]) {
-        self.last.replace(edits.to_vec());
+        if !edits.is_empty() {
+            self.last.replace(edits.to_vec());
+        }
         self.backend.unreserve(left);
         self.backend.retire(out, Asid::new(1));
         self.nothing_waits();
@@ -116,6 +118,7 @@ impl<'a, B: PageTableBackend> Space<'a, B> {
     /// Makes an edit, and leaves it to be settled. Answers the notes on it.
     pub(super) fn defer(&mut self, edit: Edit) -> Retired {
         self.waits = true;
+        self.last.replace(Vec::from([edit]));
         let mut with = self.reserve(&[edit]);
         let mut out = Retired::new();
         match edit {
@@ -133,6 +136,17 @@ impl<'a, B: PageTableBackend> Space<'a, B> {
     pub(super) fn is_sound(&self) {
         let sound = self.backend.check_invariants();
         self.same(&sound, &Ok(()), "invariants");
+    }
+
+    /// Makes one edit in one call, which must be granted.
+    pub(super) fn at_once(&mut self, edit: Edit) {
+        if self.is_broken() {
+            return;
+        }
+        self.last.replace(Vec::from([edit]));
+        let made = self.backend.edit(edit, Asid::new(1));
+        self.same(&made, &Ok(()), "an edit in one call");
+        self.is_sound();
     }
 
     /// Makes these edits as a manager does: reserved together, made in this order, flushed together.

@@ -102,6 +102,9 @@ pub(super) fn absurd_edits_do_not_panic<B: PageTableBackend>(space: &mut Space<'
             for &permissions in edited {
                 unreserved(space, Edit::Protect(area, permissions));
                 unreserved(space, Edit::Map(Run { area, ..run }.allowing(permissions)));
+                for (from, to) in [(area, run.area), (run.area, area), (area, area)] {
+                    unreserved(space, Edit::Shift { from, to });
+                }
             }
             unreserved(space, Edit::Unmap(area));
             let left = space.backend.populated(area).next();

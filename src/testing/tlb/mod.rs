@@ -46,12 +46,12 @@ pub trait Kernel {
     /// That of the page table's own constructor.
     fn table(&self, platform: Faulty<Self::Platform>) -> Result<Self::Table, MapError>;
 
-    /// The context switch: CPU `cpu` goes on in the space that is on this platform, with this root. Verbs run on the CPU
-    /// that was the last to switch.
+    /// The context switch: CPU `cpu` goes on in the space that is on this platform, with this root. Verbs run on the
+    /// CPU that was the last to switch.
     fn activate(&self, cpu: usize, space: &Self::Platform, root: PhysAddr);
 
-    /// CPU `cpu` leaves the space that it is in for none: it does not translate, or through the kernel's half alone. The
-    /// space may be dropped then.
+    /// CPU `cpu` leaves the space that it is in for none: it does not translate, or through the kernel's half alone.
+    /// The space may be dropped then.
     fn leave(&self, cpu: usize);
 }
 
@@ -60,8 +60,8 @@ const SEEDS: u64 = 8;
 
 /// The laws of a kernel's [`Tlb`](crate::Tlb) and of its context switch, verb by verb.
 ///
-/// `make` is asked for a kernel by a seed, which is the machine's: what CPUs cache by themselves follows from it. Every CPU
-/// caches all pages that a verb is about, before it and behind it. Then:
+/// `make` is asked for a kernel by a seed, which is the machine's: what CPUs cache by themselves follows from it. Every
+/// CPU caches all pages that a verb is about, before it and behind it. Then:
 ///
 /// - when a verb returns, no CPU has cached anything that could still lead somewhere;
 /// - no frame is given back while a CPU could reach it;
@@ -69,11 +69,11 @@ const SEEDS: u64 = 8;
 /// - all that holds, too, for a CPU that was in another space meanwhile, and kept what it had cached under its ASID;
 /// - a CPU that faults where the page table allows the access goes on behind [`Tlb::fence`](crate::Tlb::fence).
 ///
-/// The flushes of a verb are then left out in turn, and one of them at least must be missed: if none is, this suite proves
-/// nothing. So CPUs that are not really in the space, or that forget by the way, are found as well.
+/// The flushes of a verb are then left out in turn, and one of them at least must be missed: if none is, this suite
+/// proves nothing. So CPUs that are not really in the space, or that forget by the way, are found as well.
 ///
-/// What is not asked: an ASID that a second space gets, the kernel half, `made_code`, and two CPUs in verbs at once. Pages
-/// are mapped at 64 GiB of physical memory and at 1 GiB of the space: both must be within reach.
+/// What is not asked: an ASID that a second space gets, the kernel half, `made_code`, and two CPUs in verbs at once.
+/// Pages are mapped at 64 GiB of physical memory and at 1 GiB of the space: both must be within reach.
 ///
 /// Takes some seconds when nothing is optimised. The guide's page [`test_your_platform`] has an example.
 ///
@@ -110,8 +110,8 @@ fn words<K: Kernel>(case: &Case<K>, leaves: bool) -> String {
     format!("{}{away}", case.name)
 }
 
-/// Does the verb of a case, without its `n`-th flush, and answers how many there were. The last CPU may leave for another
-/// space, and come back behind the verb.
+/// Does the verb of a case, without its `n`-th flush, and answers how many there were. The last CPU may leave for
+/// another space, and come back behind the verb.
 fn run<K: Kernel>(kernel: &K, case: &Case<K>, leaves: bool, n: usize) -> Result<usize, Broken> {
     let mut stage = Stage::new(kernel)?;
     let before = (case.before)(&mut stage).map(|()| stage.flushes());

@@ -44,8 +44,8 @@ pub(super) enum Call {
 /// The recorded history of an address space: what a process had, what it asked for, and what the system that it ran on
 /// says it had in the end.
 ///
-/// The format is text, one event a line; areas are hexadecimal, whole pages of 4096 bytes, the end exclusive. `#` starts
-/// a comment. `strace` and `/proc/PID/maps` tell all that it takes.
+/// The format is text, one event a line; areas are hexadecimal, whole pages of 4096 bytes, the end exclusive. `#`
+/// starts a comment. `strace` and `/proc/PID/maps` tell all that it takes.
 ///
 /// | line | meaning |
 /// |---|---|

@@ -8,6 +8,7 @@ use super::settings::Verbs;
 use super::subject::Subject;
 use super::tally::Tally;
 use super::world::World;
+use crate::addr::VirtAddr;
 use crate::area::MemoryArea;
 use crate::testing::broken::Broken;
 use crate::testing::guard::guarded;
@@ -39,18 +40,19 @@ fn live<const W: usize, S: Subject>(
     steps: &mut Vec<Step>,
     tally: &mut Tally,
 ) -> Result<(), Broken> {
-    let mut world = World::<W, S>::new(make, verbs.lie);
     let mut draw = Draw::new(verbs.seed);
-    for done in 1..=verbs.steps {
-        let step = draw.step(&world.model);
-        steps.push(step);
-        tally.count(step.0, world.step(step)?);
-        if done % check_every(W) == 0 {
-            world.check()?;
-            tally.maps(world.model.maps());
+    in_world::<W, S>(verbs, make, |world| {
+        for done in 1..=verbs.steps {
+            let step = draw.step(&world.model);
+            steps.push(step);
+            tally.count(step.0, world.step(step)?);
+            if done % check_every(W) == 0 {
+                world.check()?;
+                tally.maps(world.model.maps());
+            }
         }
-    }
-    world.finish()
+        Ok(())
+    })
 }
 
 /// The same steps again, with everything compared after each.
@@ -59,10 +61,23 @@ fn replay<const W: usize, S: Subject>(
     steps: &[Step],
     make: &impl Fn(MemoryArea) -> S,
 ) -> Result<(), Broken> {
-    let mut world = World::<W, S>::new(make, verbs.lie);
-    for &step in steps {
-        world.step(step)?;
-        world.check()?;
-    }
-    world.finish()
+    in_world::<W, S>(verbs, make, |world| {
+        steps.iter().try_for_each(|&step| {
+            world.step(step)?;
+            world.check()
+        })
+    })
+}
+
+/// Lets `act` do verbs in a world of its own, up to the world's end. What goes wrong is told with the address of page
+/// 0.
+fn in_world<const W: usize, S: Subject>(
+    verbs: &Verbs,
+    make: &impl Fn(MemoryArea) -> S,
+    act: impl FnOnce(&mut World<W, S>) -> Result<(), Broken>,
+) -> Result<(), Broken> {
+    let mut world = World::new(make, verbs.lie);
+    let base = VirtAddr::new(world.model.base);
+    let done = act(&mut world).and_then(|()| world.finish());
+    done.map_err(|broken| broken.when(format_args!("page 0 is at {base}")))
 }

@@ -11,9 +11,9 @@ use crate::testing::rng::sub_seed;
 
 /// Random verbs on a space and on a model of a few bits a page, which must answer alike.
 ///
-/// A run begins with an empty space. Behind each verb a page is looked up, and its entry and a CPU's access to it, where
-/// there are any. All pages, maps, entries, frames and invariants are compared on a schedule. Nine verbs in ten are drawn by
-/// what the model knows, so that most are accepted; the rest blindly. One seed is one run.
+/// A run begins with an empty space. Behind each verb a page is looked up, and its entry and a CPU's access to it,
+/// where there are any. All pages, maps, entries, frames and invariants are compared on a schedule. Nine verbs in ten
+/// are drawn by what the model knows, so that most are accepted; the rest blindly. One seed is one run.
 ///
 /// ```
 /// use kernel_vm::backend::{mock::HostFrames, sv39::Sv39};
@@ -86,19 +86,19 @@ impl Verbs {
         self
     }
 
-    /// Every run goes through `guard`. With `std` it can make a [`Broken`] of a panic, by `catch_unwind`, so that panics
-    /// are shrunk to a few verbs, too. Without a guard, a panic ends the test at once.
+    /// Every run goes through `guard`. With `std` it can make a [`Broken`] of a panic, by `catch_unwind`, so that
+    /// panics are shrunk to a few verbs, too. Without a guard, a panic ends the test at once.
     #[must_use]
     pub const fn guard(mut self, guard: Guard) -> Self {
         self.guard = guard;
         self
     }
 
-    /// Does the verbs to the space that `make` makes, and answers which they were. `make` is asked for a new space, with
-    /// room for the pages of an area, for each run; shrinking takes some hundred.
+    /// Does the verbs to the space that `make` makes, and answers which they were. `make` is asked for a new space,
+    /// with room for the pages of an area, for each run; shrinking takes some hundred.
     ///
-    /// O(steps), and some million a second where there is no CPU to be asked. Physical memory is mapped from 64 GiB on, and
-    /// never touched. Above page tables, the pages lie on both sides of 1 GiB.
+    /// O(steps), and some million a second where there is no CPU to be asked. Physical memory is mapped from 64 GiB on,
+    /// and never touched. Above page tables, the pages lie on both sides of 1 GiB.
     ///
     /// # Errors
     /// Something went wrong: the law, the seed, and the fewest steps found that go wrong, as Rust. Rights are bits: 1

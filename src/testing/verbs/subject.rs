@@ -45,8 +45,8 @@ pub trait Subject {
         0
     }
 
-    /// The kernel's page-fault handler: lets the page at `at` come, so that a program may access it so. `None`: there was
-    /// nothing to do but to try again. By default there is none.
+    /// The kernel's page-fault handler: lets the page at `at` come, so that a program may access it so. `None`: there
+    /// was nothing to do but to try again. By default there is none.
     ///
     /// # Errors
     /// The program may not do that, or something is wrong.
@@ -76,8 +76,8 @@ pub trait Subject {
         None
     }
 
-    /// Whether CPUs have cached what they must not have, above all on the way to `at`. While deferred verbs `wait` to be
-    /// settled, they may have what was there before.
+    /// Whether CPUs have cached what they must not have, above all on the way to `at`. While deferred verbs `wait` to
+    /// be settled, they may have what was there before.
     ///
     /// # Errors
     /// They have. By default they have not.

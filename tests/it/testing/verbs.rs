@@ -119,6 +119,7 @@ fn lies_are_found_and_shrunk() {
 fn a_handler_that_loses_frames_is_found() {
     let broken = Verbs::new(3).run(|_| Locked::new(true)).unwrap_err();
     assert_eq!(broken.steps().len(), 1, "{broken}");
+    assert!(broken.found().starts_with("page 0 is at 0x"), "{broken}");
     let law = "a space that has lost all of its maps has the frames of a new one";
     assert_eq!(broken.law(), law);
 }

@@ -10,8 +10,8 @@ use kernel_vm::{
 
 use super::mistake::Mistake;
 
-/// Physical memory for leaves of 32 MiB, and for none of 1 GiB: the mock has an entry for each page of these.
-const PHYSICAL: u64 = 128 << 20;
+/// Physical memory for leaves of 4 MiB, and for no larger ones: the mock has an entry for each page of these.
+const PHYSICAL: u64 = 16 << 20;
 
 /// The mock, behind a mistake. Counts what the mistakes go by.
 pub(super) struct Wrong {
