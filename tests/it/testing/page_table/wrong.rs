@@ -162,7 +162,7 @@ impl Wrong {
 
     /// Maps the run to frames whose addresses lack the bits that no entry can hold.
     fn map_cut(&self, run: Run) {
-        let first = PhysAddr::new(run.first.get() % PHYSICAL & !0xfff);
+        let first = PhysAddr::new((run.first.get() % PHYSICAL) & !0xfff);
         let run = Run { first, ..run };
         if let Ok(mut held) = self.table.reserve([Edit::Map(run)].into_iter()) {
             self.table.map(run, &mut held);
