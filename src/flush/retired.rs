@@ -340,7 +340,9 @@ mod tests {
         for seed in 0..2_000 {
             let mut seed = seed;
             let mut notes: Vec<(Retired, Model)> = Vec::new();
-            for most in [3, 7] {
+            // With many notes, either may come to more ranges than can be named.
+            let most = if seed % 2 == 0 { [3, 7] } else { [40, 40] };
+            for most in most {
                 let (mut retired, mut model) = (Retired::new(), Model::default());
                 for _ in 0..below(&mut seed, most) {
                     note(&mut seed, &mut retired, &mut model);

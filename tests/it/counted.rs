@@ -121,7 +121,9 @@ fn whoever_wrote_first_is_told_with_the_last_reference() {
     for dirty in rounds {
         let frame = counted.alloc().unwrap();
         let other = counted.share_frame(&frame).unwrap();
+        assert_eq!(counted.is_dirty(base), Some(false));
         counted.release(frame, dirty[0]);
+        assert_eq!(counted.is_dirty(base), Some(dirty[0]));
         assert!(counted.inner().released.borrow().is_empty());
         counted.release(other, dirty[1]);
         let expected = vec![(base, dirty[0] || dirty[1])];

@@ -2,10 +2,12 @@
 
 use kernel_vm::backend::mock::HostFrames;
 use kernel_vm::backend::sv39::Sv39;
+use kernel_vm::backend::sv48::Sv48;
+use kernel_vm::backend::sv57::Sv57;
 use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};
 use kernel_vm::{
-    Asid, Attributes, FrameAllocator, MapError, MemoryType, Permissions, PhysAddr, Retired,
-    VirtAddr, VirtualMemoryManager,
+    Asid, Attributes, FrameAllocator, MapError, MemoryArea, MemoryType, Permissions, PhysAddr,
+    Retired, VirtAddr, VirtualMemoryManager,
 };
 
 use crate::subject::{PAGE, Subject, area, leaves, map};
@@ -21,6 +23,23 @@ type Space = VirtualMemoryManager<Sv39<HostFrames>>;
 fn space() -> (Space, HostFrames) {
     let frames = HostFrames::new(64);
     (Space::new(Sv39::new(frames.clone()).unwrap()), frames)
+}
+
+/// 'Virtual-memory system': the bits of an address above those that are translated are copies of the highest of these.
+#[test]
+fn each_mode_has_the_two_halves_of_its_addresses() {
+    fn ends<B: PageTableBackend>(table: &B) -> Vec<(usize, usize)> {
+        let ends = |range: &MemoryArea| (range.start().get(), range.end().get());
+        table.ranges().iter().map(ends).collect()
+    }
+    let frames = HostFrames::new(8);
+    let halves = |lower: usize| vec![(0, lower), (!lower, usize::MAX)];
+    let sv39 = Sv39::new(frames.clone()).unwrap();
+    assert_eq!(ends(&sv39), halves(0x3f_ffff_ffff));
+    let sv48 = Sv48::new(frames.clone()).unwrap();
+    assert_eq!(ends(&sv48), halves(0x7fff_ffff_ffff));
+    let sv57 = Sv57::new(frames).unwrap();
+    assert_eq!(ends(&sv57), halves(0xff_ffff_ffff_ffff));
 }
 
 /// The word in the table at `table`.

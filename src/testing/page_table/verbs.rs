@@ -202,6 +202,13 @@ pub(super) fn deferred_edits_add_up<B: PageTableBackend>(space: &mut Space<'_, B
     }
     space.settle(&all);
     space.is_as_at_first();
+
+    // Notes that were dropped are settled with the last, which do not tell of them.
+    space.verb(&[Edit::Map(run)]);
+    drop(space.defer(Edit::Unmap(other)));
+    let told = space.defer(Edit::Unmap(run.area));
+    space.settle(&told);
+    space.is_as_at_first();
 }
 
 /// Verbs that take no entry away can retire that, and change nothing.

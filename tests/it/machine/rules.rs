@@ -262,6 +262,13 @@ fn satp_has_the_fields_of_the_manual() {
         let satp = Satp::new(mode, Asid::new(0xabcd), tables.root);
         assert_eq!(satp.bits(), bits, "as the crate writes it");
     }
+    cpu.write_satp(0);
+    assert_eq!(
+        (cpu.satp(), load(cpu, 0x1234)),
+        (0, Ok(0x1234)),
+        "Bare again"
+    );
+    cpu.write_satp(10 << 60 | 0xabcd << 44 | root);
     let before = cpu.satp();
     for reserved in [1, 7, 11, 15] {
         cpu.write_satp(reserved << 60 | root);

@@ -216,6 +216,11 @@ fn pages_are_announced_when_they_are_there_and_code_before<F: Shape>() {
         matches!(events[..], [(Event::Code(_), then), (Event::Flush(_), now)] if !executable(then) && executable(now)),
         "{events:?}"
     );
+    // What could be executed before is not told of again, nor is what is not there.
+    let more = code | Permissions::USER;
+    make(&mut table, Edit::Protect(area(PAGE, 8 * PAGE), more));
+    let events = platform.take_watched();
+    assert!(matches!(events[..], [(Event::Flush(_), _)]), "{events:?}");
     make(&mut table, Edit::Unmap(area(PAGE, PAGE)));
     let events = platform.take_watched();
     assert!(

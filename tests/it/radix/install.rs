@@ -299,7 +299,12 @@ fn a_run_in_a_table_that_is_there_is_mapped_at_once<F: Shape>() {
     let mut table = Radix::<F, _>::new(Witness::new(64)).unwrap();
     make(&mut table, Edit::Map(run(2 * PAGE, 0x7000, PAGE, READ)));
     let in_use = table.platform().in_use();
+    table.platform().take();
     assert!(table.map_at_once(run(0, 0x1000, 4 * PAGE, RW)));
+    let events = table.platform().take();
+    assert!(matches!(events[..], [Event::Valid(_)]), "{events:?}");
+    assert!(table.map_at_once(run(0, 0x1000, 4 * PAGE, RW)));
+    assert_eq!(table.platform().take(), [], "no page is new");
     let mapped: Vec<_> = table.populated(area(0, MIB)).collect();
     let taken = run(2 * PAGE, 0x7000, PAGE, READ);
     let pages = [0, 1, 3].map(|page| run(page * PAGE, 0x1000 + (page * PAGE) as u64, PAGE, RW));

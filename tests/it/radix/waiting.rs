@@ -18,6 +18,7 @@ use crate::subject::{PAGE, area};
 on_every_format! {
     a_dropped_retired_is_settled_by_the_next
     a_dropped_retired_is_settled_by_an_edit
+    a_dropped_retired_is_settled_beside_others
     a_dropped_retired_is_settled_by_the_drop
     a_leaf_of_the_root_that_was_taken_out_is_flushed_by_the_drop
     nobody_maps_or_installs_where_a_table_waits
@@ -94,6 +95,27 @@ fn a_dropped_retired_is_settled_by_an_edit<F: Shape>() {
     );
     assert_eq!(table.platform().in_use(), 1);
     table.check_invariants().unwrap();
+}
+
+/// Under `&self`, by somebody who tells of another edit alone.
+fn a_dropped_retired_is_settled_beside_others<F: Shape>() {
+    for &accessed_dirty in F::POLICIES {
+        let mut table = waiting::<F>(accessed_dirty);
+        let mut out = Retired::new();
+        table.unmap(area(64 * MIB, PAGE), &mut Reserved::default(), &mut out);
+        table.settle(&out, ASID);
+        let events = table.platform().take();
+        // The pages and all tables but the root, and none before all was flushed, whatever ASID the lost verb had.
+        assert!(flushed_first(&events, area(2 * MIB, 2 * PAGE)) >= 5);
+        assert_eq!(table.platform().in_use(), 1);
+        assert!(
+            matches!(&events[0], Event::Flush(told) if told.asid.is_none()),
+            "{events:?}"
+        );
+        table.settle(&Retired::new(), ASID);
+        assert_eq!(table.platform().take(), [], "nothing is owed any more");
+        table.check_invariants().unwrap();
+    }
 }
 
 fn a_dropped_retired_is_settled_by_the_drop<F: Shape>() {

@@ -93,3 +93,30 @@ fn maps_join_only_when_everything_agrees() {
         right(0x2000, 0x6000, Permissions::READ, false).with_memory_type(MemoryType::Device);
     assert!(!left.can_join(&device));
 }
+
+/// Of two views, each field is compared.
+#[test]
+fn views_are_equal_where_their_maps_are() {
+    let rw = Permissions::READ | Permissions::WRITE;
+    let new = |start, first, size, permissions, is_shared, payload| {
+        let (vmarea, memory) = (area(start, size), phys(first, size));
+        let map = VirtualMemoryMap::new(vmarea, memory, permissions, is_shared);
+        map.unwrap().with_payload(payload)
+    };
+    let map = new(0x1000, 0x8000, 0x2000, rw, false, "heap");
+    assert_eq!(map.view(), map.view());
+    assert_eq!(
+        map.view(),
+        new(0x1000, 0x8000, 0x2000, rw, false, "heap").view()
+    );
+    for other in [
+        new(0x3000, 0x8000, 0x2000, rw, false, "heap"),
+        new(0x1000, 0x9000, 0x2000, rw, false, "heap"),
+        new(0x1000, 0x8000, 0x1000, rw, false, "heap"),
+        new(0x1000, 0x8000, 0x2000, Permissions::READ, false, "heap"),
+        new(0x1000, 0x8000, 0x2000, rw, true, "heap"),
+        new(0x1000, 0x8000, 0x2000, rw, false, "stack"),
+    ] {
+        assert_ne!(map.view(), other.view(), "{other:?}");
+    }
+}

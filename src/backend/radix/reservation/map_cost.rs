@@ -90,17 +90,16 @@ impl<F: Format, P: Platform> MapCost<'_, F, P> {
     /// The number of new tables below `place` for the pages in `area`. None is new in the slots that leaves can map: a
     /// leaf does, or the tables that stand there.
     fn below(&self, place: Place, level: usize, area: MemoryArea) -> usize {
+        let cut = Cut::for_leaves(area, self.fit, level);
+        let slots = cut.ends().flat_map(|end| slots(end, level));
+        slots.map(|slot| self.in_slot(place, slot, level)).sum()
+    }
+
+    /// The number of new tables below `slot`, whose piece no leaf at `level` can map.
+    fn in_slot(&self, place: Place, slot: Slot, level: usize) -> usize {
         let Some(below) = level.checked_sub(1) else {
             return 0;
         };
-        let cut = Cut::for_leaves(area, self.fit, level);
-        let slots = cut.ends().flat_map(|end| slots(end, level));
-        slots.map(|slot| self.in_slot(place, slot, below)).sum()
-    }
-
-    /// The number of new tables for the piece of `slot`, which no leaf can map, at `below` and deeper.
-    fn in_slot(&self, place: Place, slot: Slot, below: usize) -> usize {
-        let level = below + 1;
         let word = self.table_at(place).map_or(Word::Empty, |table| {
             Word::read::<F>(slot.of(table).load(Acquire), level)
         });

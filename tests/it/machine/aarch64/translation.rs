@@ -60,6 +60,8 @@ fn a_half_without_tables_faults_at_level_0_and_without_the_mmu_addresses_are_phy
         (cpu.mmu(), cpu.ttbr0(), cpu.ttbr1()),
         (true, tables.ttbr(1), 0)
     );
+    cpu.write_ttbr1(tables.ttbr(2));
+    assert_eq!((cpu.ttbr0(), cpu.ttbr1()), (tables.ttbr(1), tables.ttbr(2)));
     cpu.set_mmu(false);
     assert_eq!(load(cpu, 0x4000), Ok(0x4000));
 }

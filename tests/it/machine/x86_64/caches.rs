@@ -72,6 +72,29 @@ fn g_means_nothing_in_pointers_and_without_pge() {
     assert_eq!(loads(other.cpu_under(1, 2), PAGE), FRESH);
 }
 
+/// A leaf with less than there is now faults, and the fault ends it. One of another memory type does not fault.
+#[test]
+fn a_leaf_of_another_memory_type_is_stale_whatever_it_allows() {
+    const PWT: u64 = 1 << 3;
+    const PCD: u64 = 1 << 4;
+    for (level, pat, size) in [(0, 1 << 7, 0), (1, 1 << 12, PS)] {
+        for index in [0, PWT, PCD, pat] {
+            let tables = Tables::new();
+            let entry = tables.write(PAGE, level, OLD | P | A | size);
+            tables.cpu(0).prefetch(page(PAGE));
+            write(&tables.machine, entry, OLD | BITS | size | index);
+            let stale = tables.machine.stale().unwrap();
+            assert_eq!(stale.is_spurious, index == 0, "{index:#x} at level {level}");
+            tables.cpu(0).prefetch(page(PAGE));
+            assert_eq!(
+                tables.machine.conflict(),
+                None,
+                "nothing need be broken here"
+            );
+        }
+    }
+}
+
 /// However a CPU keeps a large leaf, an address in it names all of it.
 #[test]
 fn a_large_leaf_goes_with_any_address_in_it() {
