@@ -153,6 +153,26 @@ fn a_reader_whose_wait_unwinds_was_never_in() {
     drop(lock.write()); // which waits for nobody
 }
 
+/// A writer waits for a reader, and meanwhile another reader of that CPU comes, and goes without having been in: it is
+/// not the one that the writer waits for.
+#[test]
+fn a_reader_whose_wait_unwinds_is_not_taken_for_one_that_leaves() {
+    static LOCK: PerCpuRwLock<usize, 2, fn()> = PerCpuRwLock::with_relax(7, relax);
+    static WAITS: AtomicUsize = AtomicUsize::new(0);
+    fn relax() {
+        if WAITS.fetch_add(1, SeqCst) > 0 {
+            strike();
+        }
+        struck(|| drop(LOCK.read(0)));
+    }
+    let reader = LOCK.read(0);
+    struck(|| drop(LOCK.write()));
+    assert_eq!(WAITS.swap(0, SeqCst), 3, "the writer waits on");
+    drop(reader);
+    drop(LOCK.write());
+    assert_eq!(WAITS.load(SeqCst), 0);
+}
+
 #[test]
 fn a_writer_whose_wait_unwinds_lets_readers_in_again() {
     let lock = brittle();

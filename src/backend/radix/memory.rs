@@ -326,6 +326,7 @@ impl<F: Format, P: Platform> Exclusive<'_, F, P> {
     #[inline]
     #[expect(unsafe_code, reason = "a table is a frame of physical memory")]
     fn sum(self, group: &[AtomicU64; GROUP]) -> u64 {
+        const { assert!(size_of::<[Pair; GROUP / 2]>() == size_of::<[AtomicU64; GROUP]>()) };
         // SAFETY:
         // - The words are borrowed, and an `AtomicU64` is laid out as a `u64`. A group is aligned to its size, as
         //   tables are to theirs.

@@ -16,6 +16,7 @@ on_every_format! {
     permissions_that_are_there_already_are_not_flushed
     many_ranges_are_named_until_there_are_too_many
     pages_are_announced_when_they_are_there_and_code_before
+    a_split_makes_nothing_valid_that_was_not
     unmapping_256_gib_costs_its_tables_and_not_its_pages
 }
 
@@ -227,6 +228,23 @@ fn pages_are_announced_when_they_are_there_and_code_before<F: Shape>() {
         matches!(events[..], [(Event::Flush(_), now)] if !valid(now)),
         "{events:?}"
     );
+}
+
+/// Unless the leaf is broken first, every entry allows what it allowed before.
+fn a_split_makes_nothing_valid_that_was_not<F: Shape>() {
+    let mut table = table::<F>(AccessedDirty::Preset);
+    for permissions in [RW, NONE] {
+        make(
+            &mut table,
+            Edit::Map(run(0, 0x8000_0000, 2 * MIB, permissions)),
+        );
+        table.platform().take();
+        make(&mut table, Edit::Unmap(area(PAGE, PAGE)));
+        let events = table.platform().take();
+        let is_told = events.iter().any(|event| matches!(event, Event::Valid(_)));
+        assert_eq!(is_told, F::BREAKS > 0 || permissions == NONE, "{events:?}");
+        make(&mut table, Edit::Unmap(area(0, 2 * MIB)));
+    }
 }
 
 fn unmapping_256_gib_costs_its_tables_and_not_its_pages<F: Shape>() {
