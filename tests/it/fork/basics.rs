@@ -95,7 +95,7 @@ fn hidden_pages_go_along_and_come_back_with_their_bytes<B: Forks>() {
 fn shared_memory_stays_shared_also_where_it_is_first_touched_after_the_fork<B: Forks>() {
     let platform = Platform::new();
     let object = SharedPages::new(platform.clone());
-    assert!(object.is_empty() && object.len() == 0);
+    assert_eq!((object.is_empty(), object.len()), (true, 0));
     let mut parent = space_on::<B>(&platform);
     let map = VirtualMemoryMap::provided(pages(4, 2), 0, RW, true).unwrap();
     parent.add_memory_map(map).unwrap();
@@ -116,7 +116,7 @@ fn shared_memory_stays_shared_also_where_it_is_first_touched_after_the_fork<B: F
     write(&parent, 4, 7);
     write(&child, 5, 8);
     assert_eq!((word(&child, 4), word(&parent, 5)), (7, 8));
-    assert!(!object.is_empty() && object.len() == 2);
+    assert_eq!((object.is_empty(), object.len()), (false, 2));
 }
 
 fn maps_can_be_left_out_and_physical_ones_lead_to_the_same_place<B: Forks>() {
