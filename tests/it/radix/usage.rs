@@ -3,7 +3,7 @@
 use kernel_vm::backend::Paging;
 use kernel_vm::backend::radix::{AccessedDirty, Radix, Usage};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend};
-use kernel_vm::{Access, MemoryArea, Permissions, Retired, VirtAddr};
+use kernel_vm::{Access, MemoryArea, Permissions, PhysAddr, Retired, VirtAddr};
 
 use super::shape::{
     ASID, GIB, MIB, NONE, READ, RW, Shape, access, install, last, make, run, table, told,
@@ -20,6 +20,7 @@ on_every_format! {
     a_harvest_of_hidden_pages_needs_no_flush
     a_harvest_of_part_of_a_large_leaf_flushes_all_of_it
     frames_are_dirty_only_since_the_last_harvest
+    marks_are_read_back_as_they_were_set_and_cleared
 }
 
 fn harvest<F: Shape>(table: &mut Radix<F, Witness>, area: MemoryArea) -> Vec<Usage> {
@@ -168,5 +169,28 @@ fn frames_are_dirty_only_since_the_last_harvest<F: Shape>() {
     let events = table.platform().take();
     for (at, dirty) in [(one, false), (other, true)] {
         assert!(events.contains(&Event::Release { at, dirty }), "{events:?}");
+    }
+}
+
+/// In a word that the format itself makes: the walker may clear marks by an instruction of its own.
+fn marks_are_read_back_as_they_were_set_and_cleared<F: Shape>() {
+    let marks = [0, F::ACCESSED, F::DIRTY, F::ACCESSED | F::DIRTY];
+    for permissions in [
+        NONE,
+        READ,
+        RW,
+        RW | Permissions::USER | Permissions::EXECUTE,
+    ] {
+        let new = F::leaf(PhysAddr::new(0x8020_0000), permissions.into(), 0) | F::UNUSED;
+        assert_eq!(F::marks(new), 0);
+        for set in marks {
+            let marked = F::marked(new, set);
+            assert_eq!(F::marks(marked), set, "{marked:#x}");
+            for cleared in marks {
+                let left = F::unmarked(marked, cleared);
+                assert_eq!(F::marks(left), set & !cleared, "{left:#x}");
+                assert_eq!(F::marked(left, set), marked, "nothing else has changed");
+            }
+        }
     }
 }
