@@ -3,7 +3,6 @@
 //! The count takes the way that [`map`](crate::backend::radix::edit::map) will take, with the same cuts, and adds one
 //! wherever that will find no table. It differs only where earlier edits of the verb will have changed the tables.
 
-use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Acquire;
 
 use super::earlier_edits::EarlierEdits;
@@ -35,7 +34,7 @@ impl<F: Format, P: Platform> Radix<F, P> {
             match Word::read::<F>(slot.of(self.table(at)).load(Acquire), level) {
                 Word::Table(child) => (at, level) = (child, below),
                 Word::Leaf(_) => return 0,
-                _ if fits(slot, fit, level) => return 0,
+                _ if slot.is_whole() && fit.has_leaves(level) => return 0,
                 _ => return 1 + new_tables(area, fit, below),
             }
         }
@@ -88,50 +87,31 @@ enum Place {
 }
 
 impl<F: Format, P: Platform> MapCost<'_, F, P> {
-    /// The number of new tables below `place` for the pages in `area`.
+    /// The number of new tables below `place` for the pages in `area`. None is new in the slots that leaves can map: a
+    /// leaf does, or the tables that stand there.
     fn below(&self, place: Place, level: usize, area: MemoryArea) -> usize {
-        if level == 0 {
-            return 0;
-        }
         let cut = Cut::for_leaves(area, self.fit, level);
-        let ends = cut.ends().map(|end| self.of_slots(place, level, end));
-        let mut new = ends.sum();
-        if let Some(body) = cut.body.filter(|_| self.has_tables(place, level, cut)) {
-            new += self.of_slots(place, level, body);
-        }
-        new
+        let slots = cut.ends().flat_map(|end| slots(end, level));
+        slots.map(|slot| self.in_slot(place, slot, level)).sum()
     }
 
-    /// Whether tables stand where leaves would fit, in the slots that `cut` covers. Pages are mapped in them then.
-    fn has_tables(&self, place: Place, level: usize, cut: Cut) -> bool {
-        let words = self
-            .table_at(place)
-            .and_then(|table| table.get(cut.slots()));
-        let is_table = |word: &AtomicU64| F::is_table(word.load(Acquire), level);
-        words.is_some_and(|words| words.iter().any(is_table))
-    }
-
-    fn of_slots(&self, place: Place, level: usize, area: MemoryArea) -> usize {
+    /// The number of new tables below `slot`, whose piece no leaf at `level` can map.
+    fn in_slot(&self, place: Place, slot: Slot, level: usize) -> usize {
         let Some(below) = level.checked_sub(1) else {
             return 0;
         };
-        let table = self.table_at(place);
-        let new = |slot: Slot| {
-            let word = table.map_or(Word::Empty, |table| {
-                Word::read::<F>(slot.of(table).load(Acquire), level)
-            });
-            match word {
-                Word::Table(child) if !self.goes(slot, level) => {
-                    self.below(Place::There(child), below, slot.piece())
-                }
-                Word::Leaf(_) if !self.earlier.may_unmap(slot.whole()) => 0,
-                _ if fits(slot, self.fit, level) => 0,
-                Word::Leaf(_) => self.in_leaf(slot, below),
-                _ if matches!(place, Place::Leaf) => self.in_leaf(slot, below),
-                _ => self.in_nothing(slot, below),
+        let word = self.table_at(place).map_or(Word::Empty, |table| {
+            Word::read::<F>(slot.of(table).load(Acquire), level)
+        });
+        match word {
+            Word::Table(child) if !self.goes(slot, level) => {
+                self.below(Place::There(child), below, slot.piece())
             }
-        };
-        slots(area, level).map(new).sum()
+            Word::Leaf(_) if !self.earlier.may_unmap(slot.whole()) => 0,
+            Word::Leaf(_) => self.in_leaf(slot, below),
+            _ if matches!(place, Place::Leaf) => self.in_leaf(slot, below),
+            _ => self.in_nothing(slot, below),
+        }
     }
 
     /// The number of new tables for the piece of `slot`, at `below` and deeper, where a leaf is or was. An earlier edit
@@ -175,9 +155,4 @@ impl<F: Format, P: Platform> MapCost<'_, F, P> {
                 .filter_map(|part| part.intersection(whole))
                 .all(|part| self.radix.leaves(part).next().is_none())
     }
-}
-
-/// Whether one leaf can map all of `slot`, and the edit wants all of it.
-fn fits(slot: Slot, fit: Fit, level: usize) -> bool {
-    slot.is_whole() && fit.has_leaves(level)
 }
