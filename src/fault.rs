@@ -3,7 +3,6 @@
 use core::fmt;
 
 use crate::area::MemoryArea;
-use crate::attributes::Attributes;
 use crate::backend::run::{Entry, Run};
 use crate::error::MapError;
 use crate::frame::ShareError;
@@ -105,8 +104,8 @@ pub(crate) enum Step {
     Zero,
     /// Ask the kernel for the page.
     Ask,
-    /// Let the leaf allow more, with these attributes.
-    Permit(Run, Attributes),
+    /// Let the leaf have these permissions, which are more: this is done then.
+    Permit(Run, Permissions, Done),
     /// Let the leaf be written: reuse its frame if that is nobody else's, copy it otherwise.
     Own(Run),
     /// Nothing: the entry allows it already, or another CPU is at it.
@@ -148,22 +147,23 @@ pub(crate) fn decide<T>(map: MapRef<'_, T>, entry: Entry, access: Access) -> Ste
     }
     let wanted = map.permissions();
     // Physical memory is where the kernel has said: it is written there, whoever else has it.
-    let is_owned = map.backing() != Backing::Physical;
-    if access == Access::Write && is_owned && !map.is_shared() {
-        return Step::Own(run);
+    if map.backing() == Backing::Physical {
+        return Step::Permit(run, wanted, Done::Mapped);
     }
-    // A leaf that is written for the first time is told from those that never are.
-    let next = if is_owned && access != Access::Write && !has.contains(Permissions::WRITE) {
-        wanted - Permissions::WRITE
-    } else {
-        wanted
-    };
-    Step::Permit(run, map.attributes().allowing(next))
+    match access {
+        Access::Write if map.is_shared() => Step::Permit(run, wanted, Done::Dirtied),
+        Access::Write => Step::Own(run),
+        // A leaf that lacks WRITE gets that by a write: pages that are written are told from those that never are.
+        Access::Read | Access::Execute => {
+            let lacks = Permissions::WRITE - has;
+            Step::Permit(run, wanted - lacks, Done::Mapped)
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Step, decide};
+    use super::{Done, Step, decide};
     use crate::addr::{PhysAddr, VirtAddr};
     use crate::area::MemoryArea;
     use crate::attributes::Attributes;
@@ -195,7 +195,7 @@ mod tests {
         map: &VirtualMemoryMap,
         has: Permissions,
         access: Access,
-        lets: impl FnOnce(Permissions) -> Step,
+        lets: impl FnOnce(Permissions, Done) -> Step,
         own: Step,
     ) -> Step {
         let is_write = access == Access::Write;
@@ -204,8 +204,11 @@ mod tests {
             (true, ..) => Step::Look,
             (false, true, true) if !map.is_shared() => own,
             // Its frame may be somebody else's, or its first write be waited for.
-            (false, true, false) if !has.contains(WRITE) => lets(map.permissions() - WRITE),
-            (false, ..) => lets(map.permissions()),
+            (false, true, true) => lets(map.permissions(), Done::Dirtied),
+            (false, true, false) if !has.contains(WRITE) => {
+                lets(map.permissions() - WRITE, Done::Mapped)
+            }
+            (false, ..) => lets(map.permissions(), Done::Mapped),
         }
     }
 
@@ -235,7 +238,7 @@ mod tests {
                 } else {
                     Entry::Hidden(run)
                 };
-                let lets = |permissions| Step::Permit(run, Attributes::from(permissions));
+                let lets = |permissions, done| Step::Permit(run, permissions, done);
                 let expected = expected(&map, has, access, lets, Step::Own(run));
                 assert_eq!(
                     decide(map.view(), entry, access),

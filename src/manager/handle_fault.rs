@@ -12,7 +12,7 @@ use crate::error::MapError;
 use crate::fault::{Done, FaultError, Privilege, Step, decide, is_allowed};
 use crate::frame::{Frame, FrameAllocator};
 use crate::map::{Backing, MapRef, Payload};
-use crate::permissions::{Access, Permissions};
+use crate::permissions::Access;
 
 /// What has become of a page fault.
 #[derive(Debug)]
@@ -133,8 +133,11 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
             Step::Look => Err(Unresolved::Raced),
             Step::Map => self.map_around(map, page).map(Some),
             Step::Zero => self.map_zeroes(page, map.attributes()).map(Some),
-            Step::Permit(run, attributes) => {
-                self.permit(map, run, attributes.permissions).map(Some)
+            Step::Permit(run, permissions, done) => {
+                let permitted = self.backend.permit(run, permissions);
+                permitted
+                    .map(|()| Some(done))
+                    .map_err(|_| Unresolved::Raced)
             }
             Step::Own(run) => self.own(run, map.attributes()).map(Some),
         });
@@ -370,22 +373,6 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
         });
         self.backend.platform().release(lost.into_frame(), false);
         stop
-    }
-
-    fn permit(
-        &self,
-        map: MapRef<'_, T>,
-        run: Run,
-        permissions: Permissions,
-    ) -> Result<Done, Unresolved> {
-        let is_written = permissions.contains(Permissions::WRITE);
-        let permitted = self.backend.permit(run, permissions);
-        permitted.map_err(|_| Unresolved::Raced)?;
-        Ok(if map.is_shared() && is_written && map.first().is_none() {
-            Done::Dirtied
-        } else {
-            Done::Mapped
-        })
     }
 
     /// Lets a page be written whose frame may be somebody else's, too.
