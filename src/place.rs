@@ -27,8 +27,6 @@ pub(crate) trait Place {
 
     fn fetch_and(&self, bits: u64, order: Ordering) -> u64;
 
-    fn fetch_or(&self, bits: u64, order: Ordering) -> u64;
-
     fn fetch_update(
         &self,
         set: Ordering,
@@ -70,11 +68,6 @@ macro_rules! place {
             #[inline]
             fn fetch_and(&self, bits: u64, order: Ordering) -> u64 {
                 self.fetch_and(bits, order)
-            }
-
-            #[inline]
-            fn fetch_or(&self, bits: u64, order: Ordering) -> u64 {
-                self.fetch_or(bits, order)
             }
 
             #[inline]

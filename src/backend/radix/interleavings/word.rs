@@ -60,10 +60,6 @@ impl Place for Word {
         self.turn().fetch_and(bits, order)
     }
 
-    fn fetch_or(&self, bits: u64, order: Ordering) -> u64 {
-        self.turn().fetch_or(bits, order)
-    }
-
     fn fetch_update(
         &self,
         set: Ordering,

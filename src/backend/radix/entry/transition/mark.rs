@@ -5,14 +5,11 @@ use core::sync::atomic::Ordering::Relaxed;
 use crate::backend::radix::entry::format::Format;
 use crate::place::Place;
 
-/// Sets these accessed and dirty bits in a leaf.
+/// Sets these accessed and dirty bits in a leaf. Few leaves are used while they are moved or split, so no format has a
+/// quicker way.
 #[inline]
 pub(in crate::backend::radix) fn mark<F: Format>(place: &impl Place, marks: u64) {
-    if F::UNUSED == 0 {
-        place.fetch_or(marks, Relaxed);
-    } else {
-        update(place, |leaf| F::marked(leaf, marks));
-    }
+    update(place, |leaf| F::marked(leaf, marks));
 }
 
 /// Clears these accessed and dirty bits of a leaf, and answers the word as it was before: a bit that the MMU sets is
