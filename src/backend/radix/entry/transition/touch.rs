@@ -22,7 +22,7 @@ pub(in crate::backend::radix) fn touch<F: Format>(
     })
 }
 
-/// Whether `word` is a valid leaf that allows `access`.
+/// Whether `word` is a valid leaf that allows `access`. A hidden leaf allows nothing.
 #[inline]
 pub(in crate::backend::radix) fn allows<F: Format>(
     word: u64,
@@ -30,6 +30,5 @@ pub(in crate::backend::radix) fn allows<F: Format>(
     access: Access,
 ) -> bool {
     matches!(Word::read::<F>(word, level), Word::Leaf(_))
-        && word & F::VALID != 0
         && F::attributes(word).permissions.allow(access)
 }
