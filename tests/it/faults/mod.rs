@@ -5,7 +5,7 @@ mod between;
 mod deferred;
 mod failing;
 mod fork;
-mod hooks;
+pub mod hooks;
 mod hostile;
 mod kernel;
 mod laws;

@@ -1,14 +1,22 @@
 //! Replacing the frame of a page: the old one comes back after one flush.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use kernel_vm::backend::Paging;
-use kernel_vm::backend::radix::{AccessedDirty, Radix};
+use kernel_vm::backend::mock::HostFrames;
+use kernel_vm::backend::radix::{AccessedDirty, Radix, Reserved};
 use kernel_vm::backend::{Edit, Entry, PageTableBackend, Run};
-use kernel_vm::{Access, Frame, FrameAllocator, MapError, Permissions, PhysAddr, VirtAddr};
+use kernel_vm::{
+    Access, Frame, FrameAllocator, MapError, Permissions, PhysAddr, Retired, VirtAddr,
+};
 
 use super::shape::{
-    ASID, MIB, NONE, READ, RW, Shape, access, allowing, install, last, make, places, run, table,
+    ASID, MIB, NONE, READ, RW, Shape, access, allowing, install, last, make, places, policy, run,
+    table,
 };
 use super::witness::{Event, Witness};
+use crate::faults::hooks::Watched;
 use crate::subject::{PAGE, area};
 
 on_every_format! {
@@ -19,6 +27,7 @@ on_every_format! {
     bits_that_the_mmu_has_set_meanwhile_are_no_change
     what_no_page_can_be_is_refused
     exchanged_code_is_announced_before_it_can_run
+    who_settles_beside_an_exchange_leaves_its_page_alone
 }
 
 fn frame(table: &Radix<impl Shape, Witness>) -> Frame {
@@ -220,4 +229,44 @@ fn exchanged_code_is_announced_before_it_can_run<F: Shape>() {
         "{events:?}"
     );
     platform.release(back.unwrap().unwrap().frame, false);
+}
+
+/// The page lies between two that wait, and in the middle of its exchange it looks as they do.
+fn who_settles_beside_an_exchange_leaves_its_page_alone<F: Shape>() {
+    let (first, between, last) = (PAGE, 2 * PAGE, 3 * PAGE);
+    let platform = Watched::new(HostFrames::new(16));
+    let features = policy(AccessedDirty::Preset);
+    let mut table = Radix::<F, _>::with_features(platform.clone(), features).unwrap();
+    install(&table, first, RW);
+    install(&table, last, RW);
+    // Their table stays.
+    install(&table, 4 * PAGE, RW);
+    let mut told = Retired::new();
+    let all = area(first, last + PAGE - first);
+    table.unmap(all, &mut Reserved::default(), &mut told);
+    let at = install(&table, between, RW);
+    let before = platform.frames().frames_in_use();
+
+    let table = Rc::new(table);
+    let (others, has_settled) = (Rc::downgrade(&table), Rc::new(Cell::new(false)));
+    let settled = has_settled.clone();
+    platform.on_flush(move || {
+        if !settled.replace(true) {
+            let table = others.upgrade().unwrap();
+            assert_eq!(table.entry(VirtAddr::new(between)), Entry::Busy);
+            table.settle(&told, ASID);
+        }
+    });
+    let new = platform.alloc().unwrap();
+    let (old, next) = (run(between, at.get(), PAGE, RW), new.addr());
+    let back = table.exchange(old, new, allowing(RW), ASID);
+    platform.on_flush(|| ());
+    assert!(has_settled.get(), "in the middle of the exchange");
+    let back = back.unwrap().unwrap().frame;
+    assert_eq!(back.addr(), at);
+    platform.release(back, false);
+    let found = table.entry(VirtAddr::new(between));
+    assert_eq!(found, Entry::Leaf(run(between, next.get(), PAGE, RW)));
+    assert_eq!(platform.frames().frames_in_use(), before - 2);
+    table.check_invariants().unwrap();
 }
