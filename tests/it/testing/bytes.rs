@@ -20,7 +20,7 @@ use crate::subject::PAGE;
 
 /// What a kernel does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mistake {
+pub(super) enum Mistake {
     None,
     /// Private memory is mapped as if it were shared.
     SharesOnFork,
@@ -91,13 +91,13 @@ impl Payload for Object {
 
 type Space = VirtualMemoryManager<Sv39<(Machine, Flushes)>, Object>;
 
-struct Process {
+pub(super) struct Process {
     space: Space,
     satp: u64,
 }
 
 /// A kernel for four harts, which makes one mistake at most.
-struct Harts {
+pub(super) struct Harts {
     machine: Machine,
     flushes: Flushes,
     mistake: Mistake,
@@ -105,7 +105,7 @@ struct Harts {
 }
 
 impl Harts {
-    fn new(frames: usize, seed: u64, mistake: Mistake) -> Self {
+    pub(super) fn new(frames: usize, seed: u64, mistake: Mistake) -> Self {
         #[expect(unsafe_code, reason = "a machine writes any of its frames")]
         // SAFETY: the frames are reached by the crate alone, which uses atomics of 8 bytes. No page of a program is a
         // table's, and no flush is left out but those of pages that could not be written.
@@ -389,9 +389,9 @@ impl Processes for Harts {
 }
 
 /// A kernel without CPUs, and with nothing that it need not have.
-struct Plain<B> {
-    frames: HostFrames,
-    table: fn(HostFrames) -> Result<B, MapError>,
+pub(super) struct Plain<B> {
+    pub(super) frames: HostFrames,
+    pub(super) table: fn(HostFrames) -> Result<B, MapError>,
 }
 
 impl<B: Paging<Platform = HostFrames>> Processes for Plain<B> {

@@ -5,5 +5,6 @@ mod bytes;
 mod frames;
 mod page_table;
 mod paging;
+mod seeds;
 mod tlb;
 mod verbs;

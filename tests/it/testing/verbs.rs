@@ -12,7 +12,7 @@ use kernel_vm::{
 
 /// What a map shows of an object: pieces of one join.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-struct Named(&'static str);
+pub(super) struct Named(&'static str);
 
 impl Payload for Named {
     fn split_at(&mut self, _offset: usize) -> Self {
@@ -27,14 +27,14 @@ impl Payload for Named {
 type Mock = MockBackend<HostFrames>;
 
 /// A space of the mock's behind a lock, with pages of its own.
-struct Locked {
+pub(super) struct Locked {
     space: PerCpuRwLock<VirtualMemoryManager<Mock, Named>, 4>,
     frames: HostFrames,
     loses_frames: bool,
 }
 
 impl Locked {
-    fn new(loses_frames: bool) -> Self {
+    pub(super) fn new(loses_frames: bool) -> Self {
         let frames = HostFrames::new(1024);
         let space = VirtualMemoryManager::for_payload(Mock::with_platform(frames.clone()));
         Self {

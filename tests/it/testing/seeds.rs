@@ -1,0 +1,259 @@
+//! One seed is one run: on every machine, and in each version until the CHANGELOG says that seeds are others.
+//!
+//! Whoever has noted a seed finds the failure again. So what a seed comes to is written down here, and a change of what
+//! is drawn, of where it lies, or of how often it is done fails.
+
+use std::cell::Cell;
+use std::fmt::Arguments;
+use std::rc::Rc;
+
+use kernel_vm::backend::mock::{HostFrames, MockBackend};
+use kernel_vm::backend::sv39::Sv39;
+use kernel_vm::testing::{Bytes, Events, Lie, Processes, Verbs};
+use kernel_vm::{
+    Access, FaultError, ForkError, MapError, MemoryArea, Permissions, VirtAddr,
+    VirtualMemoryManager,
+};
+
+use super::bytes::{Harts, Mistake, Plain};
+use super::verbs::Locked;
+
+/// All that a kernel is asked, as one number.
+#[derive(Clone)]
+struct Digest(Rc<Cell<u64>>);
+
+impl Digest {
+    fn new() -> Self {
+        Self(Rc::new(Cell::new(0xcbf2_9ce4_8422_2325)))
+    }
+
+    fn add(&self, call: Arguments<'_>) {
+        let fold = |sum: u64, byte| (sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+        let sum = format!("{call};").bytes().fold(self.0.get(), fold);
+        self.0.set(sum);
+    }
+}
+
+/// A kernel that keeps the digest of what it is asked.
+struct Asked<K>(K, Digest);
+
+impl<K: Processes> Processes for Asked<K> {
+    type Process = K::Process;
+
+    const CPUS: usize = K::CPUS;
+
+    fn start(&mut self) -> Result<K::Process, MapError> {
+        self.1.add(format_args!("start"));
+        self.0.start()
+    }
+
+    fn fork(&mut self, parent: &mut K::Process) -> Result<K::Process, ForkError> {
+        self.1.add(format_args!("fork"));
+        self.0.fork(parent)
+    }
+
+    fn exit(&mut self, process: K::Process) {
+        self.1.add(format_args!("exit"));
+        self.0.exit(process);
+    }
+
+    fn map(
+        &mut self,
+        process: &mut K::Process,
+        area: MemoryArea,
+        permissions: Permissions,
+    ) -> Result<(), MapError> {
+        self.1.add(format_args!("map {area:?} {permissions:?}"));
+        self.0.map(process, area, permissions)
+    }
+
+    fn unmap(&mut self, process: &mut K::Process, area: MemoryArea) -> Result<(), MapError> {
+        self.1.add(format_args!("unmap {area:?}"));
+        self.0.unmap(process, area)
+    }
+
+    fn protect(
+        &mut self,
+        process: &mut K::Process,
+        area: MemoryArea,
+        permissions: Permissions,
+    ) -> Result<(), MapError> {
+        self.1.add(format_args!("protect {area:?} {permissions:?}"));
+        self.0.protect(process, area, permissions)
+    }
+
+    fn load(&mut self, process: &mut K::Process, cpu: usize, at: VirtAddr) -> Option<u64> {
+        self.1.add(format_args!("load {cpu} {at:?}"));
+        self.0.load(process, cpu, at)
+    }
+
+    fn store(
+        &mut self,
+        process: &mut K::Process,
+        cpu: usize,
+        at: VirtAddr,
+        word: u64,
+    ) -> Option<()> {
+        self.1.add(format_args!("store {cpu} {at:?} {word}"));
+        self.0.store(process, cpu, at, word)
+    }
+
+    fn fault(
+        &mut self,
+        process: &mut K::Process,
+        cpu: usize,
+        at: VirtAddr,
+        access: Access,
+    ) -> Result<(), FaultError> {
+        self.1.add(format_args!("fault {cpu} {at:?} {access:?}"));
+        self.0.fault(process, cpu, at, access)
+    }
+
+    fn remap(
+        &mut self,
+        process: &mut K::Process,
+        old: MemoryArea,
+        new: MemoryArea,
+    ) -> Result<(), MapError> {
+        self.1.add(format_args!("remap {old:?} {new:?}"));
+        self.0.remap(process, old, new)
+    }
+
+    fn discard(&mut self, process: &mut K::Process, area: MemoryArea) -> Result<(), MapError> {
+        self.1.add(format_args!("discard {area:?}"));
+        self.0.discard(process, area)
+    }
+
+    fn read(
+        &mut self,
+        process: &mut K::Process,
+        cpu: usize,
+        from: VirtAddr,
+        to: &mut [u8],
+    ) -> Option<Result<(), FaultError>> {
+        let size = to.len();
+        self.1.add(format_args!("read {cpu} {from:?} {size}"));
+        self.0.read(process, cpu, from, to)
+    }
+
+    fn write(
+        &mut self,
+        process: &mut K::Process,
+        cpu: usize,
+        to: VirtAddr,
+        from: &[u8],
+    ) -> Option<Result<(), FaultError>> {
+        self.1.add(format_args!("write {cpu} {to:?} {from:?}"));
+        self.0.write(process, cpu, to, from)
+    }
+
+    fn frames_in_use(&self) -> usize {
+        self.0.frames_in_use()
+    }
+
+    fn fail_alloc(&mut self, n: usize) {
+        self.1.add(format_args!("fail {n}"));
+        self.0.fail_alloc(n);
+    }
+}
+
+/// What a seed comes to: what has happened, and what the kernel was asked.
+fn run<K: Processes>(seed: u64, steps: u64, make: impl Fn() -> K) -> (Events, u64) {
+    let digest = Digest::new();
+    let events = Bytes::new(seed)
+        .steps(steps)
+        .run(|| Asked(make(), digest.clone()));
+    (events.unwrap(), digest.0.get())
+}
+
+#[test]
+fn a_seed_of_random_processes_is_one_run() {
+    let plain = || Plain {
+        frames: HostFrames::new(40),
+        table: Sv39::new,
+    };
+    let harts = || Harts::new(40, 1, Mistake::None);
+    let told = [run(1, 400, plain), run(2, 400, harts)].map(|told| format!("{told:?}"));
+    assert_eq!(
+        told,
+        [
+            "(Events { forks: 6, exits: 6, changes: 61, accesses: 459, refused: 176, faults: 76, without_memory: 6 }, \
+             7915574741338091844)",
+            "(Events { forks: 7, exits: 4, changes: 50, accesses: 272, refused: 214, faults: 67, without_memory: 2 }, \
+             9661856618766665057)"
+        ]
+    );
+    assert_ne!(run(3, 400, plain), run(1, 400, plain), "another seed");
+}
+
+#[test]
+fn a_seed_of_random_verbs_is_one_run() {
+    type Space<B> = VirtualMemoryManager<B>;
+    let verbs = |seed| Verbs::new(seed).steps(2000);
+    let mock = |_| Space::new(MockBackend::new());
+    let sv39 = |_| Space::new(Sv39::new(HostFrames::new(64)).unwrap());
+    let told = [
+        verbs(1).run(mock),
+        verbs(2).run(|_| Locked::new(false)),
+        verbs(3).wide().run(sv39),
+        verbs(4).wide().run(|_| Locked::new(false)),
+    ];
+    let told = told.map(|tally| {
+        let tally = tally.unwrap();
+        let verbs = tally.verbs().map(|(_, all, good)| format!("{good}/{all}"));
+        format!(
+            "{}: {}",
+            tally.most_maps(),
+            verbs.collect::<Vec<_>>().join(" ")
+        )
+    });
+    assert_eq!(
+        told,
+        [
+            "38: 339/386 96/102 160/160 33/33 136/152 52/52 45/47 101/144 66/66 143/143 51/51 585/585 0/0 0/0 79/79",
+            "38: 334/386 95/101 178/178 41/41 131/142 34/34 44/46 113/164 57/57 178/178 35/35 228/228 87/93 177/224 \
+             93/93",
+            "41: 379/399 77/81 264/264 28/28 117/127 41/41 59/60 100/132 41/41 123/123 35/35 570/570 0/0 0/0 99/99",
+            "13: 161/180 212/215 194/194 14/14 94/107 24/25 129/129 103/132 33/33 88/88 13/13 654/654 40/48 87/119 \
+             49/49"
+        ]
+    );
+}
+
+/// Whoever reads it knows which law, which seed, and which steps.
+#[test]
+fn what_is_wrong_is_told_in_words() {
+    let verbs = Verbs::new(1).lie(Lie::LostUnmap);
+    let broken = verbs.run(|_| Locked::new(false)).unwrap_err();
+    assert_eq!(
+        broken.to_string(),
+        "broken law: a space has the maps that a model with a few bits a page has
+  page 0 is at 0x3ffe0000: 1 maps, should be 0
+  seed 0x1
+  behind these steps:
+    Step(Unmap(Span { first: 28, count: 5 }), 33),
+    Step(Unmap(Span { first: 8, count: 6 }), 27),
+    Step(Add(Span { first: 9, count: 2 }, Far, Rights(5)), 56),
+    Step(Unmap(Span { first: 9, count: 2 }), 13),"
+    );
+    let told = |seed, mistake| {
+        let broken = Bytes::new(seed).run(|| Harts::new(256, seed, mistake));
+        broken.unwrap_err().found().to_owned()
+    };
+    assert_eq!(
+        told(1, Mistake::SharesOnFork),
+        "process 3 reads page 6 on CPU 0: byte 4088 of page 6 begins 0xa706dd2f4d197e6f (of process 1), should be 0x0"
+    );
+    assert_eq!(
+        told(1, Mistake::LosesPages),
+        "process 4 reads page 7 on CPU 0: byte 4088 of page 7 begins 0x0, should be 0xa706dd2f4d197e6f (of process 0)"
+    );
+    assert_eq!(
+        told(1, Mistake::LostProtect),
+        "process 1 reads page 3 on CPU 0: Read by User where the map allows ---u"
+    );
+    assert_eq!(
+        told(2, Mistake::WritesReadOnly),
+        "process 0 writes page 4 on CPU 2: it is done"
+    );
+}
