@@ -37,9 +37,8 @@ impl<T> Tree<T> {
     pub(crate) fn reserve_cut(&mut self, area: MemoryArea) -> Result<Spot, MapError> {
         let (start, end) = (area.start().get(), area.end().get());
         if let Some((leaf, at, path)) = self.leaf_with_path(start) {
-            let is_here = self.is_leaf() || end < leaf.high() && path.is_whole();
             let has_room = leaf.has_room_for(1) || leaf.start(at) >= start || leaf.end(at) <= end;
-            if is_here && has_room {
+            if has_room && path.is_whole() {
                 return Ok(Spot::At(path));
             }
         }

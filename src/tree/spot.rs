@@ -8,8 +8,8 @@ use super::path::Path;
 /// The place of an edit, as its reservation has found it. Of use until the tree changes.
 #[derive(Clone, Copy, Default)]
 pub(crate) enum Spot {
-    /// One leaf holds all that the edit touches, and has room for it. The edit follows the path there, and searches no
-    /// node again.
+    /// The first leaf that the edit touches has room for it, and no other needs any. The edit follows the path there,
+    /// and searches for that leaf no second time.
     At(Path),
     /// All leaves that the edit touches have room for it. The edit searches for each.
     Roomy,

@@ -136,6 +136,16 @@ fn a_page_that_joins_its_neighbour_is_protected_without_a_node() {
     }
 }
 
+/// A new leaf, and a new root above both. A change at two borders may need as many again, and this is at one.
+#[test]
+fn a_cut_at_one_border_asks_for_what_one_split_takes() {
+    let (mut space, _) = full(1);
+    for page in [first_page(2), first_page(2) + 2] {
+        let cut = space.protect(pages(page, 1), READ);
+        assert_eq!(cut, Err(MapError::OutOfNodes { needed: 2 }));
+    }
+}
+
 #[test]
 fn a_leaf_that_is_full_stays_so_where_maps_join_in_another() {
     // Three nodes: two leaves. Maps 80 and 81 continue each other, but for their permissions.

@@ -371,6 +371,22 @@ fn hooks_hear_what_is_done_and_when() {
 }
 
 #[test]
+fn a_child_tells_of_the_pages_that_are_valid_in_it() {
+    let platform = Watched::new(HostFrames::new(8));
+    let mock = || MockBackend::with_platform(platform.clone());
+    let (mut parent, mut child, mut guarded) = (mock(), mock(), mock());
+    installed(&parent, 5, RW);
+    platform.take();
+    parent.share_into(&mut child, pages(0, 16), RW).unwrap();
+    assert_eq!(platform.take(), [Call::MadeValid(vec![pages(5, 1)])]);
+    assert!(matches!(child.entry(page(5)), Entry::Leaf(_)));
+    let none = Permissions::empty();
+    parent.share_into(&mut guarded, pages(0, 16), none).unwrap();
+    assert_eq!(platform.take(), []);
+    assert!(matches!(guarded.entry(page(5)), Entry::Hidden(_)));
+}
+
+#[test]
 fn frames_go_back_after_the_flush() {
     let platform = Watched::new(HostFrames::new(8));
     let mut mock = MockBackend::with_platform(platform.clone());

@@ -2,6 +2,7 @@
 
 mod all_or_nothing;
 mod bytes;
+mod digest;
 mod frames;
 mod page_table;
 mod paging;

@@ -3,10 +3,6 @@
 //! Whoever has noted a seed finds the failure again. So what a seed comes to is written down here, and a change of what
 //! is drawn, of where it lies, or of how often it is done fails.
 
-use std::cell::Cell;
-use std::fmt::Arguments;
-use std::rc::Rc;
-
 use kernel_vm::backend::mock::{HostFrames, MockBackend};
 use kernel_vm::backend::sv39::Sv39;
 use kernel_vm::testing::{Bytes, Events, Lie, Processes, Verbs};
@@ -16,23 +12,8 @@ use kernel_vm::{
 };
 
 use super::bytes::{Harts, Mistake, Plain};
+use super::digest::Digest;
 use super::verbs::Locked;
-
-/// All that a kernel is asked, as one number.
-#[derive(Clone)]
-struct Digest(Rc<Cell<u64>>);
-
-impl Digest {
-    fn new() -> Self {
-        Self(Rc::new(Cell::new(0xcbf2_9ce4_8422_2325)))
-    }
-
-    fn add(&self, call: Arguments<'_>) {
-        let fold = |sum: u64, byte| (sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
-        let sum = format!("{call};").bytes().fold(self.0.get(), fold);
-        self.0.set(sum);
-    }
-}
 
 /// A kernel that keeps the digest of what it is asked.
 struct Asked<K>(K, Digest);
@@ -163,7 +144,7 @@ fn run<K: Processes>(seed: u64, steps: u64, make: impl Fn() -> K) -> (Events, u6
     let events = Bytes::new(seed)
         .steps(steps)
         .run(|| Asked(make(), digest.clone()));
-    (events.unwrap(), digest.0.get())
+    (events.unwrap(), digest.get())
 }
 
 #[test]
