@@ -12,6 +12,8 @@ use kernel_vm::backend::x86_64::X86_64Format;
 use kernel_vm::testing::{self, Broken, Faulty, Kernel};
 use kernel_vm::{Asid, Flush, MapError, MemoryArea, PhysAddr, Tlb};
 
+use super::asked::Asked;
+use super::digest::Digest;
 use crate::machine::mmu::{Mmu, machine};
 
 /// A kernel that has the machine for a platform, and does one thing wrong.
@@ -130,13 +132,19 @@ impl<F: Mmu> Kernel for Simple<F> {
     }
 }
 
+impl<F: Mmu> Simple<F> {
+    fn new(seed: u64, mistake: Mistake) -> Self {
+        Self {
+            machine: machine::<F>(512, seed, F::cpus()),
+            mistake,
+            next: Cell::new(1),
+            current: Rc::default(),
+        }
+    }
+}
+
 fn check<F: Mmu>(mistake: Mistake) -> Result<(), Broken> {
-    testing::tlb(|seed| Simple::<F> {
-        machine: machine::<F>(512, seed, F::cpus()),
-        mistake,
-        next: Cell::new(1),
-        current: Rc::default(),
-    })
+    testing::tlb(|seed| Simple::<F>::new(seed, mistake))
 }
 
 #[test]
@@ -151,6 +159,58 @@ fn law<F: Mmu>(mistake: Mistake) -> String {
     let broken = check::<F>(mistake).unwrap_err();
     println!("{mistake:?}: {broken}");
     format!("{:?}: {}", broken.seed(), broken.law())
+}
+
+/// A kernel that makes no mistake, and is asked about its verbs.
+impl<F: Mmu> Kernel for Asked<Simple<F>> {
+    type Cpus = F::Cpus;
+    type Platform = <Simple<F> as Kernel>::Platform;
+    type Table = Asked<Radix<F, Faulty<Self::Platform>>>;
+
+    fn machine(&self) -> &Machine<F::Cpus> {
+        self.0.machine()
+    }
+
+    fn platform(&self) -> Self::Platform {
+        self.0.platform()
+    }
+
+    fn table(&self, platform: Faulty<Self::Platform>) -> Result<Self::Table, MapError> {
+        Ok(Asked(self.0.table(platform)?, self.1.clone()))
+    }
+
+    fn activate(&self, cpu: usize, space: &Self::Platform, root: PhysAddr) {
+        self.1
+            .add(format_args!("activate {cpu} {:?}", space.1.asid));
+        self.0.activate(cpu, space, root);
+    }
+
+    fn leave(&self, cpu: usize) {
+        self.1.add(format_args!("leave {cpu}"));
+        self.0.leave(cpu);
+    }
+}
+
+#[test]
+fn kernels_are_asked_what_they_were_asked_before() {
+    let asked = Digest::new();
+    testing::tlb(|seed| {
+        let kernel = Simple::<Sv39Format>::new(seed, Mistake::None);
+        Asked(kernel, asked.clone())
+    })
+    .unwrap();
+    assert_eq!(asked.get(), 3_224_952_937_791_863_371);
+}
+
+#[test]
+fn a_mistake_is_told_with_the_verb_and_with_who_is_away() {
+    let broken = check::<Sv39Format>(Mistake::OtherPlatform).unwrap_err();
+    assert_eq!(broken.found(), "unmap a page: no flush of it was made");
+    let broken = check::<X86_64Format<4>>(Mistake::OnlyWhoIsHere).unwrap_err();
+    assert_eq!(
+        broken.found(),
+        "unmap a page while a CPU is in another space: stale translation for 0x40004000 on CPU 3"
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Random verbs: on spaces that are right, behind a lock, with a payload, and on those that are told lies.
 
+use kernel_vm::backend::Paging;
 use kernel_vm::backend::aarch64::Aarch64;
 use kernel_vm::backend::mock::{HostFrames, MockBackend, NoPageTable};
 use kernel_vm::backend::sv39::Sv39;
@@ -27,35 +28,46 @@ impl Payload for Named {
 type Mock = MockBackend<HostFrames>;
 
 /// A space of the mock's behind a lock, with pages of its own.
-pub(super) struct Locked {
-    space: PerCpuRwLock<VirtualMemoryManager<Mock, Named>, 4>,
+pub(super) struct Locked<B = Mock>
+where
+    B: Paging,
+{
+    space: PerCpuRwLock<VirtualMemoryManager<B, Named>, 4>,
     frames: HostFrames,
     loses_frames: bool,
 }
 
 impl Locked {
-    pub(super) fn new(loses_frames: bool) -> Self {
+    fn new(loses_frames: bool) -> Self {
         let frames = HostFrames::new(1024);
-        let space = VirtualMemoryManager::for_payload(Mock::with_platform(frames.clone()));
         Self {
-            space: PerCpuRwLock::new(space),
-            frames,
             loses_frames,
+            ..Self::on(Mock::with_platform(frames))
         }
     }
 }
 
-impl Subject for Locked {
-    type Table = Mock;
+impl<B: Paging<Platform = HostFrames>> Locked<B> {
+    pub(super) fn on(table: B) -> Self {
+        Self {
+            frames: table.platform().clone(),
+            space: PerCpuRwLock::new(VirtualMemoryManager::for_payload(table)),
+            loses_frames: false,
+        }
+    }
+}
+
+impl<B: Paging<Platform = HostFrames>> Subject for Locked<B> {
+    type Table = B;
     type Payload = Named;
 
     const HAS_PAGES: bool = true;
 
-    fn look<R>(&self, look: impl FnOnce(&VirtualMemoryManager<Mock, Named>) -> R) -> R {
+    fn look<R>(&self, look: impl FnOnce(&VirtualMemoryManager<B, Named>) -> R) -> R {
         look(&self.space.read(1))
     }
 
-    fn change<R>(&mut self, change: impl FnOnce(&mut VirtualMemoryManager<Mock, Named>) -> R) -> R {
+    fn change<R>(&mut self, change: impl FnOnce(&mut VirtualMemoryManager<B, Named>) -> R) -> R {
         change(&mut self.space.write())
     }
 

@@ -155,7 +155,16 @@ fn every_kind_of_remap_does_what_linux_does() {
     let moved_smaller = "init 1000-4000 rw-p\nremap 1000-4000 9000-a000\nfinal 9000-a000 rw-p";
     let moved_larger = "init 1000-3000 rw-s\ninit 9000-f000 r--p\nremap 1000-3000 9000-d000\n\
                         final 9000-d000 rw-s\nfinal d000-f000 r--p";
-    for text in [grown, shrunk, moved, moved_smaller, moved_larger] {
+    let tail_moved = "init 1000-5000 rw-p\nmap 3000-5000 rw-p\nremap 3000-5000 9000-b000\n\
+                      final 1000-3000 rw-p\nfinal 9000-b000 rw-p";
+    for text in [
+        grown,
+        shrunk,
+        moved,
+        moved_smaller,
+        moved_larger,
+        tail_moved,
+    ] {
         assert!(verdict(text).is_ok(), "{text}: {:?}", verdict(text));
     }
 }

@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 
 use kernel_vm::testing;
 
-use super::digest::Digest;
 use mistake::{MISTAKES, Mistake};
 use wrong::Wrong;
 
@@ -43,19 +42,4 @@ fn each_law_of_page_tables_is_broken_by_a_mistake() {
     let broken: BTreeSet<_> = MISTAKES.iter().map(|&(_, words)| words).collect();
     let laws: BTreeSet<_> = testing::laws_of_page_tables().into_iter().collect();
     assert_eq!(broken, laws);
-}
-
-#[test]
-fn the_laws_ask_what_they_asked_before() {
-    let asked = [(); 2].map(|()| Digest::new());
-    let make = |asked: &Digest| {
-        let mut table = Wrong::new(Mistake::None);
-        table.asked = asked.clone();
-        table
-    };
-    let fail = |wrong: &Wrong, n| wrong.table.fail_reservation(n);
-    testing::page_table(|| make(&asked[0]), Wrong::in_use).unwrap();
-    testing::reservations(|| make(&asked[1]), Wrong::in_use, fail).unwrap();
-    let asked = asked.map(|asked| asked.get());
-    assert_eq!(asked, [870_458_820_937_270_302, 9_448_741_942_909_463_946]);
 }

@@ -8,7 +8,6 @@ use kernel_vm::{
     Asid, Attributes, MapError, MemoryArea, Permissions, PhysAddr, Retired, Violation, VirtAddr,
 };
 
-use super::super::digest::Digest;
 use super::mistake::Mistake;
 
 /// Physical memory for leaves of 4 MiB, and for no larger ones: the mock has an entry for each page of these.
@@ -18,8 +17,6 @@ const PHYSICAL: u64 = 16 << 20;
 pub(super) struct Wrong {
     pub(super) table: MockBackend,
     mistake: Mistake,
-    /// What it is asked.
-    pub(super) asked: Digest,
     /// What it has leaked.
     leaked: Cell<usize>,
     /// Whether an edit waits for its flush.
@@ -79,7 +76,6 @@ impl Wrong {
         Self {
             table: MockBackend::new(),
             mistake,
-            asked: Digest::new(),
             leaked: Cell::new(0),
             owes: Cell::new(false),
             roots: Cell::new(0),
@@ -196,17 +192,14 @@ impl PageTableBackend for Wrong {
     }
 
     fn supports(&self, attributes: Attributes) -> Result<(), MapError> {
-        self.asked.add(format_args!("supports {attributes:?}"));
         self.table.supports(attributes)
     }
 
     fn entry(&self, addr: VirtAddr) -> Entry {
-        self.asked.add(format_args!("entry {addr:?}"));
         self.table.entry(addr)
     }
 
     fn populated(&self, area: MemoryArea) -> impl Iterator<Item = Run> {
-        self.asked.add(format_args!("populated {area:?}"));
         let area = if self.has(Mistake::PopulatedUnclipped) {
             MemoryArea::new(area.start(), VirtAddr::new(usize::MAX)).unwrap_or(area)
         } else {
@@ -221,7 +214,6 @@ impl PageTableBackend for Wrong {
 
     fn reserve(&self, edits: impl Iterator<Item = Edit>) -> Result<Reserved, MapError> {
         let edits: Vec<_> = edits.collect();
-        self.asked.add(format_args!("reserve {edits:?}"));
         let is_alone = self.table.reservations() == 0;
         let sound = edits.iter().try_for_each(|&edit| check_edit(self, edit));
         let reserve = || self.table.reserve(edits.iter().copied());
@@ -253,7 +245,6 @@ impl PageTableBackend for Wrong {
     }
 
     fn map(&self, run: Run, reserved: &mut Reserved) {
-        self.asked.add(format_args!("map {run:?}"));
         self.made_edit();
         reserved.is_used = true;
         if self.has(Mistake::CutsFrames) {
@@ -269,7 +260,6 @@ impl PageTableBackend for Wrong {
     }
 
     fn unmap(&mut self, area: MemoryArea, reserved: &mut Reserved, out: &mut Retired) {
-        self.asked.add(format_args!("unmap {area:?}"));
         reserved.is_used = true;
         reserved.has_unmapped = true;
         self.takes();
@@ -296,8 +286,6 @@ impl PageTableBackend for Wrong {
         reserved: &mut Reserved,
         out: &mut Retired,
     ) {
-        self.asked
-            .add(format_args!("protect {area:?} {permissions:?}"));
         reserved.is_used = true;
         self.takes();
         self.leaks_if(Mistake::ProtectOfNothingLeaks, self.has_nothing(area));
@@ -322,7 +310,6 @@ impl PageTableBackend for Wrong {
         reserved: &mut Reserved,
         out: &mut Retired,
     ) {
-        self.asked.add(format_args!("shift {from:?} {to:?}"));
         reserved.is_used = true;
         self.made_edit();
         if !self.has(Mistake::ShiftsNothing) {
@@ -331,7 +318,6 @@ impl PageTableBackend for Wrong {
     }
 
     fn retire(&mut self, retired: Retired, asid: Asid) {
-        self.asked.add(format_args!("retire {asid:?}"));
         let (edits, owed) = (self.edits_reserved.get(), self.edits_owed.get());
         self.leaks_if(Mistake::RetiringNothingLeaks, edits == 0);
         self.leaks_if(Mistake::RetiresSixEdits, owed > 6);
@@ -342,7 +328,6 @@ impl PageTableBackend for Wrong {
     }
 
     fn settle(&self, retired: &Retired, asid: Asid) {
-        self.asked.add(format_args!("settle {asid:?}"));
         let settles = match self.mistake {
             Mistake::SettlesNothing => false,
             Mistake::SettlesOneEdit => self.edits_owed.get() == 1,

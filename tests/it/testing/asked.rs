@@ -1,0 +1,224 @@
+//! A wrapper that keeps the digest of what it is asked.
+
+use kernel_vm::backend::{
+    Edit, Entry, Lost, NotAtOnce, PageTableBackend, Paging, Replaced, Run, Unheld, Unshared,
+};
+use kernel_vm::{
+    Access, Asid, Attributes, Frame, Held, MapError, MemoryArea, Permissions, PhysAddr, Retired,
+    Violation, VirtAddr,
+};
+
+use super::digest::Digest;
+
+/// A page table, or a kernel, and what it is asked. Frames are elsewhere each time: the digest has no address of one.
+pub(super) struct Asked<B>(pub(super) B, pub(super) Digest);
+
+/// Physical memory that tests make up is below.
+const FRAMES: u64 = 1 << 42;
+
+/// A run, as the digest has it.
+fn words(run: Run) -> String {
+    let first = Some(run.first).filter(|first| first.get() < FRAMES);
+    format!("{:?} {first:?} {:?}", run.area, run.attributes)
+}
+
+fn edit(edit: Edit) -> String {
+    match edit {
+        Edit::Map(run) => words(run),
+        edit => format!("{edit:?}"),
+    }
+}
+
+impl<B: PageTableBackend> PageTableBackend for Asked<B> {
+    type Reserved = B::Reserved;
+
+    const PAGE_SIZE: usize = B::PAGE_SIZE;
+    const SETTLES: bool = B::SETTLES;
+
+    fn ranges(&self) -> &[MemoryArea] {
+        self.0.ranges()
+    }
+
+    fn physical_range(&self) -> MemoryArea<PhysAddr> {
+        self.0.physical_range()
+    }
+
+    fn root(&self) -> PhysAddr {
+        self.0.root()
+    }
+
+    fn supports(&self, attributes: Attributes) -> Result<(), MapError> {
+        self.1.add(format_args!("supports {attributes:?}"));
+        self.0.supports(attributes)
+    }
+
+    fn entry(&self, addr: VirtAddr) -> Entry {
+        self.1.add(format_args!("entry {addr:?}"));
+        self.0.entry(addr)
+    }
+
+    fn populated(&self, area: MemoryArea) -> impl Iterator<Item = Run> {
+        self.1.add(format_args!("populated {area:?}"));
+        self.0.populated(area)
+    }
+
+    fn reserve(&self, edits: impl Iterator<Item = Edit>) -> Result<B::Reserved, MapError> {
+        let edits: Vec<_> = edits.collect();
+        for &of in &edits {
+            self.1.add(format_args!("reserve {}", edit(of)));
+        }
+        self.0.reserve(edits.into_iter())
+    }
+
+    fn unreserve(&self, reserved: B::Reserved) {
+        self.1.add(format_args!("unreserve"));
+        self.0.unreserve(reserved);
+    }
+
+    fn map(&self, run: Run, reserved: &mut B::Reserved) {
+        self.1.add(format_args!("map {}", words(run)));
+        self.0.map(run, reserved);
+    }
+
+    fn unmap(&mut self, area: MemoryArea, reserved: &mut B::Reserved, out: &mut Retired) {
+        self.1.add(format_args!("unmap {area:?}"));
+        self.0.unmap(area, reserved, out);
+    }
+
+    fn protect(
+        &mut self,
+        area: MemoryArea,
+        permissions: Permissions,
+        reserved: &mut B::Reserved,
+        out: &mut Retired,
+    ) {
+        self.1.add(format_args!("protect {area:?} {permissions:?}"));
+        self.0.protect(area, permissions, reserved, out);
+    }
+
+    fn shift(
+        &mut self,
+        from: MemoryArea,
+        to: MemoryArea,
+        reserved: &mut B::Reserved,
+        out: &mut Retired,
+    ) {
+        self.1.add(format_args!("shift {from:?} {to:?}"));
+        self.0.shift(from, to, reserved, out);
+    }
+
+    fn retire(&mut self, retired: Retired, asid: Asid) {
+        self.1.add(format_args!("retire {asid:?}"));
+        self.0.retire(retired, asid);
+    }
+
+    fn settle(&self, retired: &Retired, asid: Asid) {
+        self.1.add(format_args!("settle {asid:?}"));
+        self.0.settle(retired, asid);
+    }
+
+    fn check_invariants(&self) -> Result<(), Violation> {
+        self.0.check_invariants()
+    }
+}
+
+impl<B: Paging> Paging for Asked<B> {
+    type Platform = B::Platform;
+
+    fn platform(&self) -> &B::Platform {
+        self.0.platform()
+    }
+
+    fn is_preset(&self) -> bool {
+        self.0.is_preset()
+    }
+
+    fn install(
+        &self,
+        page: VirtAddr,
+        frame: Frame,
+        attributes: Attributes,
+        reserved: &mut B::Reserved,
+    ) -> Result<(), Lost> {
+        self.1.add(format_args!("install {page:?} {attributes:?}"));
+        self.0.install(page, frame, attributes, reserved)
+    }
+
+    fn install_at_once(
+        &self,
+        page: VirtAddr,
+        attributes: Attributes,
+        frame: impl FnOnce() -> Option<Frame>,
+    ) -> Result<(), NotAtOnce> {
+        self.1.add(format_args!("at once {page:?} {attributes:?}"));
+        self.0.install_at_once(page, attributes, frame)
+    }
+
+    fn map_at_once(&self, run: Run) -> bool {
+        self.1.add(format_args!("map at once {}", words(run)));
+        self.0.map_at_once(run)
+    }
+
+    fn exchange(
+        &self,
+        old: Run,
+        frame: Frame,
+        attributes: Attributes,
+        asid: Asid,
+    ) -> Result<Option<Replaced>, Lost> {
+        self.1
+            .add(format_args!("exchange {} {attributes:?}", words(old)));
+        self.0.exchange(old, frame, attributes, asid)
+    }
+
+    fn permit(&self, old: Run, permissions: Permissions) -> Result<(), Entry> {
+        self.1
+            .add(format_args!("permit {} {permissions:?}", words(old)));
+        self.0.permit(old, permissions)
+    }
+
+    fn touch(&self, addr: VirtAddr, access: Access) -> Result<(), Entry> {
+        self.1.add(format_args!("touch {addr:?} {access:?}"));
+        self.0.touch(addr, access)
+    }
+
+    fn fence(&self, addr: VirtAddr, asid: Asid) {
+        self.1.add(format_args!("fence {addr:?} {asid:?}"));
+        self.0.fence(addr, asid);
+    }
+
+    fn hold(&self, run: Run) -> Result<Held<'_, B::Platform>, Unheld> {
+        self.1.add(format_args!("hold {}", words(run)));
+        self.0.hold(run)
+    }
+
+    fn hold_alone(&mut self, run: Run) -> Result<Held<'_, B::Platform>, Entry> {
+        self.1.add(format_args!("hold alone {}", words(run)));
+        self.0.hold_alone(run)
+    }
+
+    fn share_into(
+        &mut self,
+        child: &mut Self,
+        area: MemoryArea,
+        permissions: Permissions,
+    ) -> Result<(), Unshared> {
+        self.1.add(format_args!("share {area:?} {permissions:?}"));
+        self.0.share_into(&mut child.0, area, permissions)
+    }
+
+    fn take_accessed(&mut self, area: MemoryArea, out: &mut Retired, sink: impl FnMut(Run)) {
+        self.1.add(format_args!("take accessed {area:?}"));
+        self.0.take_accessed(area, out, sink);
+    }
+
+    fn take_dirty(&mut self, area: MemoryArea, sink: impl FnMut(Run)) {
+        self.1.add(format_args!("take dirty {area:?}"));
+        self.0.take_dirty(area, sink);
+    }
+
+    fn retire_into(&mut self, retired: Retired, asid: Asid, sink: impl FnMut(VirtAddr, Replaced)) {
+        self.1.add(format_args!("retire into {asid:?}"));
+        self.0.retire_into(retired, asid, sink);
+    }
+}
