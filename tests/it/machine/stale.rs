@@ -45,6 +45,24 @@ fn both_translations_are_used_until_the_fence_and_one_after_it() {
     assert!(old > 32 && new > 4, "stale {old} times, fresh {new} times");
 }
 
+/// Each call is a moment, in which a CPU walks to where the kernel was last.
+#[test]
+fn cpus_walk_while_the_kernel_calls_its_frame_allocator() {
+    let tables = Tables::sv39();
+    let entry = tables.write(PAGE, 0, leaf(OLD, V | R | A));
+    tables.cpu(0);
+    let pages = [area(PAGE, 0x1000)];
+    tables
+        .machine
+        .made_valid(&Flush::leaves(tables.root, &pages));
+    for _ in 0..64 {
+        let frame = tables.machine.alloc().unwrap();
+        tables.machine.release(frame, false);
+    }
+    write(&tables.machine, entry, 0);
+    assert!(tables.machine.stale().is_some(), "{}", tables.machine);
+}
+
 #[test]
 fn staleness_is_known_without_luck() {
     let tables = stale(1);
