@@ -12,7 +12,7 @@ use kernel_vm::backend::x86_64::{Cr3, X86_64Format};
 use kernel_vm::testing::Broken;
 use kernel_vm::{Access, Asid, PhysAddr, VirtAddr};
 
-use crate::radix::Memory;
+use super::radix::Memory;
 
 /// The CPUs of a machine.
 const CPUS: usize = 4;

@@ -11,7 +11,22 @@ use kernel_vm::{
 use super::digest::Digest;
 
 /// A page table, or a kernel, and what it is asked. Frames are elsewhere each time: the digest has no address of one.
-pub(super) struct Asked<B>(pub(super) B, pub(super) Digest);
+pub(super) struct Asked<B> {
+    pub(super) inner: B,
+    pub(super) asked: Digest,
+    /// What becomes of the entries that it answers.
+    pub(super) twist: fn(Entry) -> Entry,
+}
+
+impl<B> Asked<B> {
+    pub(super) fn new(inner: B, asked: &Digest) -> Self {
+        Self {
+            inner,
+            asked: asked.clone(),
+            twist: |entry| entry,
+        }
+    }
+}
 
 /// Physical memory that tests make up is below.
 const FRAMES: u64 = 1 << 42;
@@ -36,53 +51,53 @@ impl<B: PageTableBackend> PageTableBackend for Asked<B> {
     const SETTLES: bool = B::SETTLES;
 
     fn ranges(&self) -> &[MemoryArea] {
-        self.0.ranges()
+        self.inner.ranges()
     }
 
     fn physical_range(&self) -> MemoryArea<PhysAddr> {
-        self.0.physical_range()
+        self.inner.physical_range()
     }
 
     fn root(&self) -> PhysAddr {
-        self.0.root()
+        self.inner.root()
     }
 
     fn supports(&self, attributes: Attributes) -> Result<(), MapError> {
-        self.1.add(format_args!("supports {attributes:?}"));
-        self.0.supports(attributes)
+        self.asked.add(format_args!("supports {attributes:?}"));
+        self.inner.supports(attributes)
     }
 
     fn entry(&self, addr: VirtAddr) -> Entry {
-        self.1.add(format_args!("entry {addr:?}"));
-        self.0.entry(addr)
+        self.asked.add(format_args!("entry {addr:?}"));
+        (self.twist)(self.inner.entry(addr))
     }
 
     fn populated(&self, area: MemoryArea) -> impl Iterator<Item = Run> {
-        self.1.add(format_args!("populated {area:?}"));
-        self.0.populated(area)
+        self.asked.add(format_args!("populated {area:?}"));
+        self.inner.populated(area)
     }
 
     fn reserve(&self, edits: impl Iterator<Item = Edit>) -> Result<B::Reserved, MapError> {
         let edits: Vec<_> = edits.collect();
         for &of in &edits {
-            self.1.add(format_args!("reserve {}", edit(of)));
+            self.asked.add(format_args!("reserve {}", edit(of)));
         }
-        self.0.reserve(edits.into_iter())
+        self.inner.reserve(edits.into_iter())
     }
 
     fn unreserve(&self, reserved: B::Reserved) {
-        self.1.add(format_args!("unreserve"));
-        self.0.unreserve(reserved);
+        self.asked.add(format_args!("unreserve"));
+        self.inner.unreserve(reserved);
     }
 
     fn map(&self, run: Run, reserved: &mut B::Reserved) {
-        self.1.add(format_args!("map {}", words(run)));
-        self.0.map(run, reserved);
+        self.asked.add(format_args!("map {}", words(run)));
+        self.inner.map(run, reserved);
     }
 
     fn unmap(&mut self, area: MemoryArea, reserved: &mut B::Reserved, out: &mut Retired) {
-        self.1.add(format_args!("unmap {area:?}"));
-        self.0.unmap(area, reserved, out);
+        self.asked.add(format_args!("unmap {area:?}"));
+        self.inner.unmap(area, reserved, out);
     }
 
     fn protect(
@@ -92,8 +107,9 @@ impl<B: PageTableBackend> PageTableBackend for Asked<B> {
         reserved: &mut B::Reserved,
         out: &mut Retired,
     ) {
-        self.1.add(format_args!("protect {area:?} {permissions:?}"));
-        self.0.protect(area, permissions, reserved, out);
+        self.asked
+            .add(format_args!("protect {area:?} {permissions:?}"));
+        self.inner.protect(area, permissions, reserved, out);
     }
 
     fn shift(
@@ -103,22 +119,22 @@ impl<B: PageTableBackend> PageTableBackend for Asked<B> {
         reserved: &mut B::Reserved,
         out: &mut Retired,
     ) {
-        self.1.add(format_args!("shift {from:?} {to:?}"));
-        self.0.shift(from, to, reserved, out);
+        self.asked.add(format_args!("shift {from:?} {to:?}"));
+        self.inner.shift(from, to, reserved, out);
     }
 
     fn retire(&mut self, retired: Retired, asid: Asid) {
-        self.1.add(format_args!("retire {asid:?}"));
-        self.0.retire(retired, asid);
+        self.asked.add(format_args!("retire {asid:?}"));
+        self.inner.retire(retired, asid);
     }
 
     fn settle(&self, retired: &Retired, asid: Asid) {
-        self.1.add(format_args!("settle {asid:?}"));
-        self.0.settle(retired, asid);
+        self.asked.add(format_args!("settle {asid:?}"));
+        self.inner.settle(retired, asid);
     }
 
     fn check_invariants(&self) -> Result<(), Violation> {
-        self.0.check_invariants()
+        self.inner.check_invariants()
     }
 }
 
@@ -126,11 +142,11 @@ impl<B: Paging> Paging for Asked<B> {
     type Platform = B::Platform;
 
     fn platform(&self) -> &B::Platform {
-        self.0.platform()
+        self.inner.platform()
     }
 
     fn is_preset(&self) -> bool {
-        self.0.is_preset()
+        self.inner.is_preset()
     }
 
     fn install(
@@ -140,8 +156,9 @@ impl<B: Paging> Paging for Asked<B> {
         attributes: Attributes,
         reserved: &mut B::Reserved,
     ) -> Result<(), Lost> {
-        self.1.add(format_args!("install {page:?} {attributes:?}"));
-        self.0.install(page, frame, attributes, reserved)
+        self.asked
+            .add(format_args!("install {page:?} {attributes:?}"));
+        self.inner.install(page, frame, attributes, reserved)
     }
 
     fn install_at_once(
@@ -150,13 +167,14 @@ impl<B: Paging> Paging for Asked<B> {
         attributes: Attributes,
         frame: impl FnOnce() -> Option<Frame>,
     ) -> Result<(), NotAtOnce> {
-        self.1.add(format_args!("at once {page:?} {attributes:?}"));
-        self.0.install_at_once(page, attributes, frame)
+        self.asked
+            .add(format_args!("at once {page:?} {attributes:?}"));
+        self.inner.install_at_once(page, attributes, frame)
     }
 
     fn map_at_once(&self, run: Run) -> bool {
-        self.1.add(format_args!("map at once {}", words(run)));
-        self.0.map_at_once(run)
+        self.asked.add(format_args!("map at once {}", words(run)));
+        self.inner.map_at_once(run)
     }
 
     fn exchange(
@@ -166,35 +184,35 @@ impl<B: Paging> Paging for Asked<B> {
         attributes: Attributes,
         asid: Asid,
     ) -> Result<Option<Replaced>, Lost> {
-        self.1
+        self.asked
             .add(format_args!("exchange {} {attributes:?}", words(old)));
-        self.0.exchange(old, frame, attributes, asid)
+        self.inner.exchange(old, frame, attributes, asid)
     }
 
     fn permit(&self, old: Run, permissions: Permissions) -> Result<(), Entry> {
-        self.1
+        self.asked
             .add(format_args!("permit {} {permissions:?}", words(old)));
-        self.0.permit(old, permissions)
+        self.inner.permit(old, permissions)
     }
 
     fn touch(&self, addr: VirtAddr, access: Access) -> Result<(), Entry> {
-        self.1.add(format_args!("touch {addr:?} {access:?}"));
-        self.0.touch(addr, access)
+        self.asked.add(format_args!("touch {addr:?} {access:?}"));
+        self.inner.touch(addr, access)
     }
 
     fn fence(&self, addr: VirtAddr, asid: Asid) {
-        self.1.add(format_args!("fence {addr:?} {asid:?}"));
-        self.0.fence(addr, asid);
+        self.asked.add(format_args!("fence {addr:?} {asid:?}"));
+        self.inner.fence(addr, asid);
     }
 
     fn hold(&self, run: Run) -> Result<Held<'_, B::Platform>, Unheld> {
-        self.1.add(format_args!("hold {}", words(run)));
-        self.0.hold(run)
+        self.asked.add(format_args!("hold {}", words(run)));
+        self.inner.hold(run)
     }
 
     fn hold_alone(&mut self, run: Run) -> Result<Held<'_, B::Platform>, Entry> {
-        self.1.add(format_args!("hold alone {}", words(run)));
-        self.0.hold_alone(run)
+        self.asked.add(format_args!("hold alone {}", words(run)));
+        self.inner.hold_alone(run)
     }
 
     fn share_into(
@@ -203,22 +221,23 @@ impl<B: Paging> Paging for Asked<B> {
         area: MemoryArea,
         permissions: Permissions,
     ) -> Result<(), Unshared> {
-        self.1.add(format_args!("share {area:?} {permissions:?}"));
-        self.0.share_into(&mut child.0, area, permissions)
+        self.asked
+            .add(format_args!("share {area:?} {permissions:?}"));
+        self.inner.share_into(&mut child.inner, area, permissions)
     }
 
     fn take_accessed(&mut self, area: MemoryArea, out: &mut Retired, sink: impl FnMut(Run)) {
-        self.1.add(format_args!("take accessed {area:?}"));
-        self.0.take_accessed(area, out, sink);
+        self.asked.add(format_args!("take accessed {area:?}"));
+        self.inner.take_accessed(area, out, sink);
     }
 
     fn take_dirty(&mut self, area: MemoryArea, sink: impl FnMut(Run)) {
-        self.1.add(format_args!("take dirty {area:?}"));
-        self.0.take_dirty(area, sink);
+        self.asked.add(format_args!("take dirty {area:?}"));
+        self.inner.take_dirty(area, sink);
     }
 
     fn retire_into(&mut self, retired: Retired, asid: Asid, sink: impl FnMut(VirtAddr, Replaced)) {
-        self.1.add(format_args!("retire into {asid:?}"));
-        self.0.retire_into(retired, asid, sink);
+        self.asked.add(format_args!("retire into {asid:?}"));
+        self.inner.retire_into(retired, asid, sink);
     }
 }

@@ -3,6 +3,7 @@
 mod all_or_nothing;
 mod asked;
 mod bytes;
+mod cpus;
 mod digest;
 mod frames;
 mod page_table;

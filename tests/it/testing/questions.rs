@@ -9,9 +9,9 @@ use super::digest::Digest;
 #[test]
 fn the_laws_of_page_tables_ask_what_they_asked_before() {
     let [laws, reservations] = [(); 2].map(|()| Digest::new());
-    let table = |asked: &Digest| Asked(MockBackend::new(), asked.clone());
-    let in_use = |table: &Asked<MockBackend>| table.0.reservations();
-    let fail = |table: &Asked<MockBackend>, n| table.0.fail_reservation(n);
+    let table = |asked: &Digest| Asked::new(MockBackend::new(), asked);
+    let in_use = |table: &Asked<MockBackend>| table.inner.reservations();
+    let fail = |table: &Asked<MockBackend>, n| table.inner.fail_reservation(n);
     testing::page_table(|| table(&laws), in_use).unwrap();
     testing::reservations(|| table(&reservations), in_use, fail).unwrap();
     assert_eq!(
@@ -24,9 +24,10 @@ fn the_laws_of_page_tables_ask_what_they_asked_before() {
 fn the_laws_of_frames_ask_what_they_asked_before() {
     let asked = Digest::new();
     let frames = HostFrames::new(64);
-    let make = || Asked(MockBackend::with_platform(frames.clone()), asked.clone());
-    let in_use =
-        |table: &Asked<MockBackend<HostFrames>>| frames.frames_in_use() + table.0.reservations();
+    let make = || Asked::new(MockBackend::with_platform(frames.clone()), &asked);
+    let in_use = |table: &Asked<MockBackend<HostFrames>>| {
+        frames.frames_in_use() + table.inner.reservations()
+    };
     testing::paging(make, in_use).unwrap();
     assert_eq!(asked.get(), 6_064_211_883_217_306_240);
 }
@@ -39,7 +40,7 @@ fn a_trace_asks_what_it_asked_before() {
                 final 9000-a000 r-xp\nfinal 20000-24000 rw-p\nfinal 200000-300000 r--s\n\
                 final 301000-700000 r--s";
     let (asked, trace) = (Digest::new(), Trace::parse(text.as_bytes()).unwrap());
-    let table = Asked(MockBackend::new(), asked.clone());
+    let table = Asked::new(MockBackend::new(), &asked);
     let checked = testing::replay(&trace, table).unwrap();
     assert_eq!((checked.compared, checked.read_back), (1286, 1286));
     assert_eq!(asked.get(), 12_706_287_364_845_687_041);

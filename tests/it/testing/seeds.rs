@@ -22,18 +22,18 @@ impl<K: Processes> Processes for Asked<K> {
     const CPUS: usize = K::CPUS;
 
     fn start(&mut self) -> Result<K::Process, MapError> {
-        self.1.add(format_args!("start"));
-        self.0.start()
+        self.asked.add(format_args!("start"));
+        self.inner.start()
     }
 
     fn fork(&mut self, parent: &mut K::Process) -> Result<K::Process, ForkError> {
-        self.1.add(format_args!("fork"));
-        self.0.fork(parent)
+        self.asked.add(format_args!("fork"));
+        self.inner.fork(parent)
     }
 
     fn exit(&mut self, process: K::Process) {
-        self.1.add(format_args!("exit"));
-        self.0.exit(process);
+        self.asked.add(format_args!("exit"));
+        self.inner.exit(process);
     }
 
     fn map(
@@ -42,13 +42,13 @@ impl<K: Processes> Processes for Asked<K> {
         area: MemoryArea,
         permissions: Permissions,
     ) -> Result<(), MapError> {
-        self.1.add(format_args!("map {area:?} {permissions:?}"));
-        self.0.map(process, area, permissions)
+        self.asked.add(format_args!("map {area:?} {permissions:?}"));
+        self.inner.map(process, area, permissions)
     }
 
     fn unmap(&mut self, process: &mut K::Process, area: MemoryArea) -> Result<(), MapError> {
-        self.1.add(format_args!("unmap {area:?}"));
-        self.0.unmap(process, area)
+        self.asked.add(format_args!("unmap {area:?}"));
+        self.inner.unmap(process, area)
     }
 
     fn protect(
@@ -57,13 +57,14 @@ impl<K: Processes> Processes for Asked<K> {
         area: MemoryArea,
         permissions: Permissions,
     ) -> Result<(), MapError> {
-        self.1.add(format_args!("protect {area:?} {permissions:?}"));
-        self.0.protect(process, area, permissions)
+        self.asked
+            .add(format_args!("protect {area:?} {permissions:?}"));
+        self.inner.protect(process, area, permissions)
     }
 
     fn load(&mut self, process: &mut K::Process, cpu: usize, at: VirtAddr) -> Option<u64> {
-        self.1.add(format_args!("load {cpu} {at:?}"));
-        self.0.load(process, cpu, at)
+        self.asked.add(format_args!("load {cpu} {at:?}"));
+        self.inner.load(process, cpu, at)
     }
 
     fn store(
@@ -73,8 +74,8 @@ impl<K: Processes> Processes for Asked<K> {
         at: VirtAddr,
         word: u64,
     ) -> Option<()> {
-        self.1.add(format_args!("store {cpu} {at:?} {word}"));
-        self.0.store(process, cpu, at, word)
+        self.asked.add(format_args!("store {cpu} {at:?} {word}"));
+        self.inner.store(process, cpu, at, word)
     }
 
     fn fault(
@@ -84,8 +85,9 @@ impl<K: Processes> Processes for Asked<K> {
         at: VirtAddr,
         access: Access,
     ) -> Result<(), FaultError> {
-        self.1.add(format_args!("fault {cpu} {at:?} {access:?}"));
-        self.0.fault(process, cpu, at, access)
+        self.asked
+            .add(format_args!("fault {cpu} {at:?} {access:?}"));
+        self.inner.fault(process, cpu, at, access)
     }
 
     fn remap(
@@ -94,13 +96,13 @@ impl<K: Processes> Processes for Asked<K> {
         old: MemoryArea,
         new: MemoryArea,
     ) -> Result<(), MapError> {
-        self.1.add(format_args!("remap {old:?} {new:?}"));
-        self.0.remap(process, old, new)
+        self.asked.add(format_args!("remap {old:?} {new:?}"));
+        self.inner.remap(process, old, new)
     }
 
     fn discard(&mut self, process: &mut K::Process, area: MemoryArea) -> Result<(), MapError> {
-        self.1.add(format_args!("discard {area:?}"));
-        self.0.discard(process, area)
+        self.asked.add(format_args!("discard {area:?}"));
+        self.inner.discard(process, area)
     }
 
     fn read(
@@ -111,8 +113,8 @@ impl<K: Processes> Processes for Asked<K> {
         to: &mut [u8],
     ) -> Option<Result<(), FaultError>> {
         let size = to.len();
-        self.1.add(format_args!("read {cpu} {from:?} {size}"));
-        self.0.read(process, cpu, from, to)
+        self.asked.add(format_args!("read {cpu} {from:?} {size}"));
+        self.inner.read(process, cpu, from, to)
     }
 
     fn write(
@@ -122,17 +124,17 @@ impl<K: Processes> Processes for Asked<K> {
         to: VirtAddr,
         from: &[u8],
     ) -> Option<Result<(), FaultError>> {
-        self.1.add(format_args!("write {cpu} {to:?} {from:?}"));
-        self.0.write(process, cpu, to, from)
+        self.asked.add(format_args!("write {cpu} {to:?} {from:?}"));
+        self.inner.write(process, cpu, to, from)
     }
 
     fn frames_in_use(&self) -> usize {
-        self.0.frames_in_use()
+        self.inner.frames_in_use()
     }
 
     fn fail_alloc(&mut self, n: usize) {
-        self.1.add(format_args!("fail {n}"));
-        self.0.fail_alloc(n);
+        self.asked.add(format_args!("fail {n}"));
+        self.inner.fail_alloc(n);
     }
 }
 
@@ -141,7 +143,7 @@ fn run<K: Processes>(seed: u64, steps: u64, make: impl Fn() -> K) -> (Events, u6
     let digest = Digest::new();
     let events = Bytes::new(seed)
         .steps(steps)
-        .run(|| Asked(make(), digest.clone()));
+        .run(|| Asked::new(make(), &digest));
     (events.unwrap(), digest.get())
 }
 
@@ -172,9 +174,9 @@ fn a_seed_of_random_verbs_is_one_run() {
         let verbs = Verbs::new(seed).steps(2000);
         let verbs = if is_wide { verbs.wide() } else { verbs };
         let [alone, locked] = [(); 2].map(|()| Digest::new());
-        let table = |_| Asked(Sv39::new(host()).unwrap(), alone.clone());
+        let table = |_| Asked::new(Sv39::new(host()).unwrap(), &alone);
         let plain = verbs.run(|window| VirtualMemoryManager::<_>::new(table(window)));
-        let mock = || Asked(MockBackend::with_platform(host()), locked.clone());
+        let mock = || Asked::new(MockBackend::with_platform(host()), &locked);
         let pages = verbs.run(|_| Locked::on(mock()));
         let tally = plain.unwrap().and(&pages.unwrap());
         let accepted = tally.verbs().map(|(_, _, accepted)| accepted).sum::<u64>();

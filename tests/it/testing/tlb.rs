@@ -168,26 +168,26 @@ impl<F: Mmu> Kernel for Asked<Simple<F>> {
     type Table = Asked<Radix<F, Faulty<Self::Platform>>>;
 
     fn machine(&self) -> &Machine<F::Cpus> {
-        self.0.machine()
+        self.inner.machine()
     }
 
     fn platform(&self) -> Self::Platform {
-        self.0.platform()
+        self.inner.platform()
     }
 
     fn table(&self, platform: Faulty<Self::Platform>) -> Result<Self::Table, MapError> {
-        Ok(Asked(self.0.table(platform)?, self.1.clone()))
+        Ok(Asked::new(self.inner.table(platform)?, &self.asked))
     }
 
     fn activate(&self, cpu: usize, space: &Self::Platform, root: PhysAddr) {
-        self.1
+        self.asked
             .add(format_args!("activate {cpu} {:?}", space.1.asid));
-        self.0.activate(cpu, space, root);
+        self.inner.activate(cpu, space, root);
     }
 
     fn leave(&self, cpu: usize) {
-        self.1.add(format_args!("leave {cpu}"));
-        self.0.leave(cpu);
+        self.asked.add(format_args!("leave {cpu}"));
+        self.inner.leave(cpu);
     }
 }
 
@@ -196,7 +196,7 @@ fn kernels_are_asked_what_they_were_asked_before() {
     let asked = Digest::new();
     testing::tlb(|seed| {
         let kernel = Simple::<Sv39Format>::new(seed, Mistake::None);
-        Asked(kernel, asked.clone())
+        Asked::new(kernel, &asked)
     })
     .unwrap();
     assert_eq!(asked.get(), 3_224_952_937_791_863_371);

@@ -1,15 +1,18 @@
 //! Random verbs: on spaces that are right, behind a lock, with a payload, and on those that are told lies.
 
-use kernel_vm::backend::Paging;
 use kernel_vm::backend::aarch64::Aarch64;
 use kernel_vm::backend::mock::{HostFrames, MockBackend, NoPageTable};
 use kernel_vm::backend::sv39::Sv39;
+use kernel_vm::backend::{Entry, Paging, Run};
 use kernel_vm::lock::PerCpuRwLock;
-use kernel_vm::testing::{Lie, Subject, Verbs};
+use kernel_vm::testing::{self, Lie, Subject, Trace, Verbs};
 use kernel_vm::{
-    Access, Answer, Done, FaultError, FrameAllocator, MemoryArea, Payload, Privilege, VirtAddr,
-    VirtualMemoryManager,
+    Access, Answer, Attributes, Done, FaultError, FrameAllocator, MemoryArea, Payload, Permissions,
+    PhysAddr, Privilege, VirtAddr, VirtualMemoryManager,
 };
+
+use super::asked::Asked;
+use super::digest::Digest;
 
 /// What a map shows of an object: pieces of one join.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -155,4 +158,51 @@ fn a_panic_is_shrunk_where_a_guard_catches_it() {
     });
     let broken = guarded.run(|_| -> VirtualMemoryManager<NoPageTable> { panic!("on purpose") });
     assert_eq!(broken.unwrap_err().law(), "no verb panics");
+}
+
+/// The leaf with what `change` makes of it.
+fn leaf(entry: Entry, change: impl Fn(&mut Run)) -> Entry {
+    match entry {
+        Entry::Leaf(mut run) => {
+            change(&mut run);
+            Entry::Leaf(run)
+        }
+        entry => entry,
+    }
+}
+
+/// What an entry must not say: another frame, more permissions, and that nobody may touch the page.
+const TWISTS: [fn(Entry) -> Entry; 3] = [
+    |entry| {
+        leaf(entry, |run| {
+            run.first = PhysAddr::new(run.first.get() ^ 0x1000)
+        })
+    },
+    |entry| {
+        leaf(entry, |run| {
+            let all = run.attributes.permissions | Permissions::EXECUTE;
+            run.attributes = Attributes::from(all);
+        })
+    },
+    |entry| match entry {
+        Entry::Leaf(run) => Entry::Hidden(run),
+        entry => entry,
+    },
+];
+
+#[test]
+fn entries_that_are_not_as_the_maps_say_are_found() {
+    let entries = "an entry says what a model with a few bits a page says of it";
+    let leads = "a page table leads where its maps say, and nowhere else";
+    let trace = Trace::parse(b"map 1000-3000 rw-p\nfinal 1000-3000 rw-p").unwrap();
+    for twist in TWISTS {
+        let table = || Asked {
+            twist,
+            ..Asked::new(MockBackend::new(), &Digest::new())
+        };
+        let verbs = Verbs::new(1).run(|_| VirtualMemoryManager::<_>::new(table()));
+        assert_eq!(verbs.unwrap_err().law(), entries);
+        let replayed = testing::replay(&trace, table());
+        assert_eq!(replayed.unwrap_err().law(), leads);
+    }
 }
