@@ -10,6 +10,7 @@ impl Rng {
         Self(if seed == 0 { u64::MAX } else { seed })
     }
 
+    #[inline]
     fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -18,11 +19,13 @@ impl Rng {
     }
 
     /// One of 0 to `n - 1`.
+    #[inline]
     pub(super) fn below(&mut self, n: usize) -> usize {
         usize::try_from((self.next() >> 16) % n.max(1) as u64).unwrap_or(0)
     }
 
     /// One of these.
+    #[inline]
     pub(super) fn one_of<T: Copy>(&mut self, all: &[T]) -> Option<T> {
         all.get(self.below(all.len())).copied()
     }

@@ -6,7 +6,7 @@
 use core::fmt;
 
 use super::memory::{Memory, Step};
-use super::oracle::{Leaf, View, child, view};
+use super::oracle::{Leaf, View, child};
 use super::rules::{Architecture, Kind, span};
 use super::state::CpuState;
 use crate::addr::VirtAddr;
@@ -59,11 +59,9 @@ impl<A: Architecture> CpuState<A> {
     }
 
     fn find_conflict(&self, memory: Memory<'_, A>) -> Option<VirtAddr> {
-        let mut usable = self.usable(memory.rules);
-        usable.find_map(|(vaddr, step)| {
-            let cached = view(memory, step);
-            let fresh = self.view(vaddr, step.level, memory);
-            compare(memory, cached, fresh, step.level, vaddr)
+        let mut compared = self.compared(memory);
+        compared.find_map(|(vaddr, level, [cached, fresh])| {
+            compare(memory, cached, fresh, level, vaddr)
         })
     }
 }

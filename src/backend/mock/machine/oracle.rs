@@ -4,8 +4,8 @@
 //! with the view of a fresh walk. Where one of the two is a table, it compares the 512 parts one by one: a superpage
 //! that was split into pages that lead alike differs nowhere.
 
-use super::memory::{Marks, Memory, Step};
-use super::rules::{Architecture, Kind, Route, span};
+use super::memory::{Memory, Step};
+use super::rules::{Architecture, Kind, Root, Route, span};
 use super::stale::Stale;
 use super::state::CpuState;
 use super::trap::Stop;
@@ -61,13 +61,32 @@ pub enum View<A: Architecture> {
 
 impl<A: Architecture> CpuState<A> {
     /// The cached entries that may answer by the present registers, each with its first address.
-    pub(super) fn usable(&self, rules: A) -> impl Iterator<Item = (VirtAddr, Step<A>)> {
+    fn usable(&self, rules: A) -> impl Iterator<Item = (VirtAddr, Step<A>)> {
+        self.usable_below(rules)
+            .map(|(_, vaddr, step)| (vaddr, step))
+    }
+
+    /// The cached entries that may answer, level by level, in the order of their addresses; and below which root.
+    fn usable_below(&self, rules: A) -> impl Iterator<Item = (Root, VirtAddr, Step<A>)> {
         self.tlb.iter().filter_map(move |(vaddr, cached)| {
             let Route::Tables(root) = rules.route(&self.registers, vaddr) else {
                 return None;
             };
             let is_usable = cached.hits(root.asid) && cached.step.level < root.levels;
-            is_usable.then_some((vaddr, cached.step))
+            is_usable.then_some((root, vaddr, cached.step))
+        })
+    }
+
+    /// The cached entries that may answer, each with the view that it gives and that of a fresh walk.
+    pub(super) fn compared(
+        &self,
+        memory: Memory<'_, A>,
+    ) -> impl Iterator<Item = (VirtAddr, usize, [View<A>; 2])> {
+        let mut fresh = Fresh { memory, last: None };
+        let usable = self.usable_below(memory.rules);
+        usable.map(move |(root, vaddr, step)| {
+            let views = [view(memory, step), fresh.view(root, vaddr, step.level)];
+            (vaddr, step.level, views)
         })
     }
 
@@ -96,10 +115,9 @@ impl<A: Architecture> CpuState<A> {
     ///
     /// O(cached entries × levels), and O(pages) for a block that was split.
     pub(super) fn stale(&self, cpu: usize, memory: Memory<'_, A>) -> Option<Stale> {
-        let differing = self.usable(memory.rules).filter_map(|(vaddr, step)| {
-            let cached = view(memory, step);
-            let fresh = self.view(vaddr, step.level, memory);
-            compare(memory, cached, fresh, step.level, vaddr)
+        let compared = self.compared(memory);
+        let differing = compared.filter_map(|(vaddr, level, [cached, fresh])| {
+            compare(memory, cached, fresh, level, vaddr)
         });
         worst(differing, |&(_, is_spurious)| is_spurious).map(|(vaddr, is_spurious)| Stale {
             cpu,
@@ -107,31 +125,48 @@ impl<A: Architecture> CpuState<A> {
             is_spurious,
         })
     }
+}
 
-    /// The view that a fresh walk has of the block of `vaddr` at `level`.
-    ///
-    /// A walk that ends in a leaf above `level` sees the part of that leaf.
-    pub(super) fn view(&self, vaddr: VirtAddr, level: usize, memory: Memory<'_, A>) -> View<A> {
-        let Route::Tables(root) = memory.rules.route(&self.registers, vaddr) else {
-            return View::Fault;
+/// The views of fresh walks. Blocks that lie in one table come one after the other, so the table is remembered.
+struct Fresh<'a, A: Architecture> {
+    memory: Memory<'a, A>,
+    /// The level and the number of the block that the last one was a part of, with its view.
+    last: Option<(usize, usize, View<A>)>,
+}
+
+impl<A: Architecture> Fresh<'_, A> {
+    /// The view that a fresh walk from `root` has of the block of `vaddr` at `level`. O(1) in the table of the last one,
+    /// O(levels) elsewhere.
+    fn view(&mut self, root: Root, vaddr: VirtAddr, level: usize) -> View<A> {
+        let above = level + 1;
+        let block = vaddr.get() / span(above);
+        let whole = match self.last {
+            Some((level, number, whole)) if (level, number) == (above, block) => whole,
+            _ => walked(self.memory, root, vaddr, above),
         };
-        let mut last = None;
-        let walked = memory.walk(root, vaddr, Marks::Left, |step| {
-            if step.level >= level {
-                last = Some(step);
-            }
-        });
-        match (last, walked) {
-            (Some(step), _) if step.level == level => view(memory, step),
-            (_, Ok(leaf)) => (level..leaf.level)
-                .rev()
-                .fold(view(memory, leaf), |found, below| {
-                    let slot = vaddr.get() / span(below) % WORDS;
-                    child(memory, found, below + 1, slot)
-                }),
-            (_, Err(stop)) => View::from(stop),
-        }
+        self.last = Some((above, block, whole));
+        child(self.memory, whole, above, slot(vaddr, level))
     }
+}
+
+/// The view that a fresh walk has of the block of `vaddr` at `level`.
+///
+/// A walk that ends in a leaf above `level` sees the part of that leaf.
+fn walked<A: Architecture>(
+    memory: Memory<'_, A>,
+    root: Root,
+    vaddr: VirtAddr,
+    level: usize,
+) -> View<A> {
+    let whole = View::Table(root.table, A::Path::default());
+    (level..root.levels).rev().fold(whole, |found, below| {
+        child(memory, found, below + 1, slot(vaddr, below))
+    })
+}
+
+/// The number of the entry for `vaddr` in a table at `level`.
+fn slot(vaddr: VirtAddr, level: usize) -> usize {
+    vaddr.get() / span(level) % WORDS
 }
 
 impl<A: Architecture> From<Stop<A::Reason>> for View<A> {
@@ -211,6 +246,7 @@ fn compare<A: Architecture>(
         (View::Table(one, above), View::Table(other, path)) if (one, above) == (other, path) => {
             None
         }
+        (View::Leaf(one), View::Leaf(other)) if one == other => None,
         (View::Leaf(one), View::Leaf(other)) if one.to != other.to => Some((vaddr, false)),
         (View::Leaf(one), View::Leaf(other)) => {
             let is_spurious = memory.rules.allows_less(one, other);

@@ -3,8 +3,8 @@
 //! Hardware may do so at any time. The machine does it whenever something happens on it, mostly near addresses that
 //! were spoken of lately: there a stale entry does harm.
 
-use alloc::vec::Vec;
-use core::sync::atomic::Ordering::Acquire;
+use core::sync::atomic::AtomicU64;
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use super::memory::{Marks, Memory};
 use super::rules::{Architecture, Kind, Root, Route, span};
@@ -40,13 +40,14 @@ impl<A: Architecture> CpuState<A> {
     /// Caches all entries on the way to `vaddr`, from the root or from a pointer that is cached. Never traps, never
     /// marks a page as dirty.
     pub(super) fn speculate(&mut self, memory: Memory<'_, A>, vaddr: VirtAddr, rng: &mut Rng) {
-        self.prefetch(memory, vaddr);
         let rules = memory.rules;
         let Route::Tables(root) = rules.route(&self.registers, vaddr) else {
             return;
         };
-        let cached: Vec<_> = self.starts(rules, vaddr).collect();
-        if let Some(start) = rng.one_of(&cached) {
+        self.fill(memory, root, vaddr);
+        let any = rng.below(self.starts_below(root, vaddr).count());
+        let start = self.starts_below(root, vaddr).nth(any);
+        if let Some(start) = start {
             let leaf = memory.follow(start.step, vaddr, Marks::Set, |step| {
                 self.cache(rules, vaddr, root.asid, step, start.fate);
             });
@@ -64,10 +65,14 @@ impl<A: Architecture> CpuState<A> {
     /// Caches all entries on the way from the root to `vaddr`.
     pub(super) fn prefetch(&mut self, memory: Memory<'_, A>, vaddr: VirtAddr) {
         if let Route::Tables(root) = memory.rules.route(&self.registers, vaddr) {
-            let _ = memory.walk(root, vaddr, Marks::Set, |step| {
-                self.cache(memory.rules, vaddr, root.asid, step, Fate::default());
-            });
+            self.fill(memory, root, vaddr);
         }
+    }
+
+    fn fill(&mut self, memory: Memory<'_, A>, root: Root, vaddr: VirtAddr) {
+        let _ = memory.walk(root, vaddr, Marks::Set, |step| {
+            self.cache(memory.rules, vaddr, root.asid, step, Fate::default());
+        });
     }
 
     /// An address that is worth a walk: one that was spoken of lately, one near it, or one that is in the tables.
@@ -95,9 +100,9 @@ fn wander<A: Architecture>(root: Root, memory: Memory<'_, A>, rng: &mut Rng) -> 
     for level in (0..root.levels).rev() {
         let (start, anywhere) = (rng.below(WORDS), rng.below(4) == 0);
         let found = memory.with(table, |words, _| {
-            let slots = (start..WORDS).chain(0..start);
-            let mut read = slots.filter_map(|slot| Some((slot, words.get(slot)?.load(Acquire))));
-            read.find(|&(_, entry)| anywhere || entry != 0)
+            let slot = if anywhere { None } else { filled(words, start) };
+            let slot = slot.unwrap_or(start);
+            words.get(slot).map(|word| (slot, word.load(Acquire)))
         });
         let (slot, entry) = found.ok().flatten().unwrap_or((start, 0));
         low += slot * span(level);
@@ -108,4 +113,22 @@ fn wander<A: Architecture>(root: Root, memory: Memory<'_, A>, rng: &mut Rng) -> 
         }
     }
     root.extend(low)
+}
+
+/// The first entry from `start` on that is not empty; behind the last one the first follows.
+fn filled(words: &[AtomicU64; WORDS], start: usize) -> Option<usize> {
+    let (before, behind) = words.split_at_checked(start)?;
+    let found = first_filled(behind).map(|n| start + n);
+    found.or_else(|| first_filled(before))
+}
+
+/// The first entry that is not empty. Most are: they are looked at eight at a time.
+fn first_filled(words: &[AtomicU64]) -> Option<usize> {
+    let load = |word: &AtomicU64| word.load(Relaxed);
+    let lines = words.chunks_exact(8);
+    let is_empty = |line: &[AtomicU64]| line.iter().map(load).fold(0, |all, word| all | word) == 0;
+    let skipped = 8 * lines.take_while(|line| is_empty(line)).count();
+    let rest = words.get(skipped..)?;
+    let found = rest.iter().map(load).position(|word| word != 0)?;
+    Some(skipped + found)
 }

@@ -98,12 +98,22 @@ impl<A: Architecture> CpuState<A> {
 
     /// The cached entries that a walk may begin with.
     pub(super) fn starts(&self, rules: A, vaddr: VirtAddr) -> impl Iterator<Item = Cached<A>> {
-        let (levels, asid) = match rules.route(&self.registers, vaddr) {
-            Route::Tables(root) => (root.levels, root.asid),
-            Route::Physical | Route::Fault(_) => Default::default(),
+        let root = match rules.route(&self.registers, vaddr) {
+            Route::Tables(root) => Some(root),
+            Route::Physical | Route::Fault(_) => None,
         };
-        let hits = self.tlb.hits(vaddr, asid);
-        hits.filter(move |cached| cached.step.level < levels)
+        let below = move |root| self.starts_below(root, vaddr);
+        root.into_iter().flat_map(below)
+    }
+
+    /// As [`starts`](Self::starts), where `root` translates `vaddr`.
+    pub(super) fn starts_below(
+        &self,
+        root: Root,
+        vaddr: VirtAddr,
+    ) -> impl Iterator<Item = Cached<A>> {
+        let hits = self.tlb.hits(vaddr, root.asid);
+        hits.filter(move |cached| cached.step.level < root.levels)
     }
 
     /// The outcome of an access that begins with a cached entry. Writes nothing.

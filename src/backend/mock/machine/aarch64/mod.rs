@@ -54,6 +54,7 @@ impl Architecture for AArch64 {
         &mut registers.privilege
     }
 
+    #[inline]
     fn route(self, registers: &Registers, vaddr: VirtAddr) -> Route<Fault> {
         registers.route(self, vaddr)
     }
@@ -62,11 +63,13 @@ impl Architecture for AArch64 {
         registers.roots(self)
     }
 
+    #[inline]
     fn kind(self, entry: u64, level: usize) -> Kind<Fault> {
         Descriptor(entry).kind(level, self.physical_bits)
     }
 
     /// 'Hierarchical control of data access permissions': what one table takes, those below do not give back.
+    #[inline]
     fn path(self, above: Path, entry: u64, level: usize) -> Path {
         match self.kind(entry, level) {
             Kind::Pointer(_) => above | Descriptor(entry).hierarchical(),
@@ -76,6 +79,7 @@ impl Architecture for AArch64 {
 
     /// A leaf without nG. Pointers are of the ASID under which they were read: 'the entry is from a level of lookup
     /// above the final level and matches the specified ASID' ('TLB maintenance instructions').
+    #[inline]
     fn is_global(self, _registers: &Registers, step: Step<Self>) -> bool {
         self.is_leaf(step) && !Descriptor(step.entry).is_of_one_asid()
     }
@@ -86,6 +90,7 @@ impl Architecture for AArch64 {
     }
 
     /// 'Hardware management of the Access flag': a walk may set it, whoever asked for the walk.
+    #[inline]
     fn used(self, entry: u64, level: usize) -> u64 {
         match self.kind(entry, level) {
             Kind::Leaf(_) if self.hafdbs.flag() => Descriptor(entry).accessed().0,
@@ -122,6 +127,7 @@ impl Architecture for AArch64 {
     /// 'Using break-before-make when updating translation table entries': another output address, another size, another
     /// memory type or shareability, and a global leaf where there was one of an ASID. The bytes at two addresses are not
     /// compared. A leaf without AF is in no TLB.
+    #[inline]
     fn conflicts(self, cached: Leaf<Self>, new: Leaf<Self>) -> bool {
         let [one, other] = [cached, new].map(|leaf| Descriptor(leaf.entry));
         let are_cached = one.is_accessed() && (other.is_accessed() || self.hafdbs.flag());
@@ -151,6 +157,7 @@ impl Architecture for AArch64 {
 
 impl AArch64 {
     /// Whether the entry is 'from the final level of lookup': a block or a page.
+    #[inline]
     fn is_leaf(self, step: Step<Self>) -> bool {
         matches!(self.kind(step.entry, step.level), Kind::Leaf(_))
     }

@@ -40,6 +40,7 @@ impl Ttbr {
 impl Registers {
     /// How an address is translated: bits above those that the halves have choose the half ('Selection between TTBR0_ELx
     /// and TTBR1_ELx when two VA ranges are supported').
+    #[inline]
     pub(super) fn route(&self, cpus: AArch64, vaddr: VirtAddr) -> Route<Fault> {
         if !self.mmu {
             return Route::Physical;
@@ -67,16 +68,19 @@ impl Registers {
         lower.chain(self.upper(cpus)).collect()
     }
 
+    #[inline]
     fn lower(&self, cpus: AArch64) -> Option<Root> {
         let root = self.root(self.ttbr0, Reach::Lower, cpus);
         root.filter(|_| !self.epd0)
     }
 
+    #[inline]
     fn upper(&self, cpus: AArch64) -> Option<Root> {
         self.root(self.ttbr1, Reach::Upper, cpus)
     }
 
     /// The tables of one half.
+    #[inline]
     fn root(&self, ttbr: Ttbr, reach: Reach, cpus: AArch64) -> Option<Root> {
         Some(Root {
             table: PhysAddr::new(ttbr.0? & Ttbr::ROOT),
@@ -87,6 +91,7 @@ impl Registers {
     }
 
     /// The current ASID, of both halves: that of the TTBR which TCR_EL1.A1 names.
+    #[inline]
     pub(super) fn asid(&self, cpus: AArch64) -> Asid {
         let ttbr = if cpus.a1 { self.ttbr1 } else { self.ttbr0 };
         Asid::new(cpus.within(ttbr.asid()))
