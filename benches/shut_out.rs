@@ -1,8 +1,8 @@
 //! The share of time for which other CPUs are shut out of a space, while one maps, touches and unmaps pages in it.
 //!
 //! Whoever holds the lock for writing shuts them out. With `unmap` he does so while every CPU forgets; `unmap_deferred`
-//! leaves that to `settle`, under the lock of a reader. The flush takes 5 µs here, as a shootdown of a few CPUs does. It
-//! takes seconds:
+//! leaves that to `settle`, under the lock of a reader. The flush takes 5 µs here, as a shootdown of a few CPUs does.
+//! It takes seconds:
 //!
 //! ```sh
 //! cargo bench --bench shut_out

@@ -272,8 +272,8 @@ fn is_as_asked<I: Isa, A: Author<I>>(
     }
 }
 
-/// Where an access leads, if anywhere, in the mode for which the page is; user mode gets nowhere else. Nothing is said of
-/// the kernel in user mode's pages. Where software keeps accessed and dirty bits, what is allowed may fault, too.
+/// Where an access leads, if anywhere, in the mode for which the page is; user mode gets nowhere else. Nothing is said
+/// of the kernel in user mode's pages. Where software keeps accessed and dirty bits, what is allowed may fault, too.
 fn answers(
     page: Option<(PhysAddr, Permissions)>,
     is_user: bool,

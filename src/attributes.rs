@@ -12,8 +12,8 @@ use crate::permissions::Permissions;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[non_exhaustive]
 pub enum MemoryType {
-    /// The platform's own choice: cached main memory, or the type of the physical address itself (RISC-V's PMAs, x86-64's
-    /// MTRRs).
+    /// The platform's own choice: cached main memory, or the type of the physical address itself (RISC-V's PMAs,
+    /// x86-64's MTRRs).
     #[default]
     Normal,
     /// Main memory that is not cached. RISC-V: Svpbmt's NC; x86-64: UC-; AArch64: Normal non-cacheable.

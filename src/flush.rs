@@ -25,9 +25,9 @@ pub use retired::Retired;
 /// held and interrupts may be off. While a CPU waits here for others, it must serve their shootdowns, or two CPUs that
 /// flush at once wait for each other for ever. A hook must not call back into the same address space.
 ///
-/// The page table was changed by plain stores: whatever makes another CPU flush must order them before. On
-/// RISC-V it is a `fence` before the interrupt is sent (SBI's remote fences do so themselves), on x86-64 an `mfence` (an
-/// xAPIC is sent to by a store, which does without; an x2APIC is not), on AArch64 a `DSB ISHST`.
+/// The page table was changed by plain stores: whatever makes another CPU flush must order them before. On RISC-V it is
+/// a `fence` before the interrupt is sent (SBI's remote fences do so themselves), on x86-64 an `mfence` (an xAPIC is
+/// sent to by a store, which does without; an x2APIC is not), on AArch64 a `DSB ISHST`.
 ///
 /// *For who calls it:* when [`flush`](Self::flush) returns, no CPU uses a translation of the named ranges that was
 /// cached before the call. Frames are reused only after that.
@@ -80,11 +80,11 @@ pub trait Tlb {
     /// | x86-64 | `invlpg`, `invpcid`, `CR3` written | the leaf, and all pointers of the current PCID | `invlpg`, or `invpcid` of everything |
     /// | AArch64 | `TLBI` between two `DSB`s, then `ISB` | the leaf; with `VAE1` and `VAAE1`, the pointers on the way | all but `ASIDE1` |
     ///
-    /// - On RISC-V an address has no effect where it is not canonical in the mode that the CPU runs in at that moment. That
-    ///   need not be the space's own: a CPU keeps its Sv48 translations when it goes on to an Sv39 space under another
-    ///   ASID. So a kernel with spaces of several modes fences without an address where one is not canonical in the
-    ///   narrowest ([`Mode::is_canonical`](crate::backend::riscv::Mode::is_canonical)); [`Flush::page_by_page`] asks both
-    ///   questions. (Privileged, 'Supervisor Memory-Management Fence Instruction')
+    /// - On RISC-V an address has no effect where it is not canonical in the mode that the CPU runs in at that moment.
+    ///   That need not be the space's own: a CPU keeps its Sv48 translations when it goes on to an Sv39 space under
+    ///   another ASID. So a kernel with spaces of several modes fences without an address where one is not canonical in
+    ///   the narrowest ([`Mode::is_canonical`](crate::backend::riscv::Mode::is_canonical)); [`Flush::page_by_page`]
+    ///   asks both questions. (Privileged, 'Supervisor Memory-Management Fence Instruction')
     /// - On x86-64 `invlpg` reaches the current PCID and global leaves alone. A CPU that has left the space takes
     ///   `invpcid`, or writes `CR3` without bit 63 when it comes back. (SDM, 'Operations that Invalidate TLBs and
     ///   Paging-Structure Caches')
@@ -99,8 +99,8 @@ pub trait Tlb {
     /// fault.
     ///
     /// RISC-V caches invalid entries without Svvptc, and with it the accessed and dirty bits: it acts here, as for
-    /// [`flush`](Self::flush), with its words on tables and addresses. AArch64 needs `DSB ISHST` and `ISB` before an entry
-    /// is seen. x86-64 does nothing. The ASID is not known.
+    /// [`flush`](Self::flush), with its words on tables and addresses. AArch64 needs `DSB ISHST` and `ISB` before an
+    /// entry is seen. x86-64 does nothing. The ASID is not known.
     ///
     /// The default is for a kernel whose fault handler finds that the page table allows the access, fences, and tries
     /// again. Without such a handler, the first store to a page that was just mapped may be a fault that nobody
@@ -112,9 +112,9 @@ pub trait Tlb {
     /// This CPU forgets what `stale` names, and no other need: an access has faulted here although the page table
     /// allows it, so this CPU had cached less. The default is [`flush`](Self::flush), which does more than it must.
     ///
-    /// On RISC-V: `sfence.vma`, with the words of [`flush`](Self::flush) on tables and addresses. On AArch64: `TLBI VALE1`,
-    /// `DSB NSH` and `ISB`. On x86-64 nothing: the fault itself has invalidated the leaf (SDM, 'Operations that Invalidate
-    /// TLBs and Paging-Structure Caches').
+    /// On RISC-V: `sfence.vma`, with the words of [`flush`](Self::flush) on tables and addresses. On AArch64: `TLBI
+    /// VALE1`, `DSB NSH` and `ISB`. On x86-64 nothing: the fault itself has invalidated the leaf (SDM, 'Operations that
+    /// Invalidate TLBs and Paging-Structure Caches').
     fn fence(&self, stale: &Flush<'_>) {
         self.flush(stale);
     }
@@ -122,9 +122,9 @@ pub trait Tlb {
     /// The number of the CPU that this is, from 0 on: by it, CPUs that look up or fault in one space at once keep apart
     /// what they remember of it. O(1), and called by every lookup.
     ///
-    /// A wrong number, or one that is another CPU's by the time that it is used, costs time and nothing else. The default
-    /// guesses by the stack that this runs on, so two CPUs may have one number by chance. Their lookups then go as slowly
-    /// as if one CPU did all of them. A kernel knows better: by `tp`, `GS` or `TPIDR_EL1`.
+    /// A wrong number, or one that is another CPU's by the time that it is used, costs time and nothing else. The
+    /// default guesses by the stack that this runs on, so two CPUs may have one number by chance. Their lookups then go
+    /// as slowly as if one CPU did all of them. A kernel knows better: by `tp`, `GS` or `TPIDR_EL1`.
     #[inline]
     fn cpu(&self) -> usize {
         this_cpu::guess()
@@ -133,8 +133,8 @@ pub trait Tlb {
     /// Tells CPUs that the frames in `area` are about to become executable somewhere. The default does nothing.
     ///
     /// Instruction caches must see the bytes of these frames before the hook returns. On RISC-V that takes `fence.i` on
-    /// every hart (Zifencei), on AArch64 `DC CVAU` of each line and `IC IALLUIS`, with a `DSB ISH` behind each. x86-64's see every
-    /// store.
+    /// every hart (Zifencei), on AArch64 `DC CVAU` of each line and `IC IALLUIS`, with a `DSB ISH` behind each.
+    /// x86-64's see every store.
     fn made_code(&self, area: MemoryArea<PhysAddr>) {
         let _ = area;
     }

@@ -48,8 +48,8 @@ impl Turn {
         }
     }
 
-    /// Million lookups a second, of all readers together, in windows that were undisturbed. `edit` is done by one CPU more, if
-    /// edits come.
+    /// Million lookups a second, of all readers together, in windows that were undisturbed. `edit` is done by one CPU
+    /// more, if edits come.
     pub(crate) fn rates(
         self,
         lock: &impl Look,

@@ -7,8 +7,8 @@ use kernel_vm::testing::{Broken, Checked, Replay, Trace};
 
 use super::figures::Figures;
 
-/// Replays `trace` as a process that touches every page at once. Answers how long its calls took, too, without what came
-/// before the first.
+/// Replays `trace` as a process that touches every page at once. Answers how long its calls took, too, without what
+/// came before the first.
 ///
 /// # Errors
 /// A call that is refused.

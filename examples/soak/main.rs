@@ -1,5 +1,5 @@
-//! Does random verbs to a space and to a model of bits, for as long as it is told: those of `kernel_vm::testing`. `--help`
-//! says how to call it.
+//! Does random verbs to a space and to a model of bits, for as long as it is told: those of `kernel_vm::testing`.
+//! `--help` says how to call it.
 //!
 //! `cargo run --release --example soak -- tree --operations 1000000000` takes five minutes. Page tables do a million
 //! operations a second and more; the machine, whose CPUs are asked what they have cached, some 20,000 to 45,000.

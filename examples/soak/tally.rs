@@ -35,8 +35,8 @@ impl Timed {
         self.tally.verbs().map(|(_, _, good)| good).sum()
     }
 
-    /// Whether three verbs in five were accepted: what is refused changes nothing, and so proves little. Of fewer than a
-    /// thousand, chance decides.
+    /// Whether three verbs in five were accepted: what is refused changes nothing, and so proves little. Of fewer than
+    /// a thousand, chance decides.
     pub(crate) fn is_enough_accepted(&self) -> bool {
         let all = self.tally.all();
         all < 1000 || 5 * self.accepted() >= 3 * all

@@ -125,8 +125,8 @@ impl Kernel {
         self.machine.cpu(process.cpu.into())
     }
 
-    /// The page-fault handler: resolves the fault, and says how. An error is the process's mistake, for a signal, or there
-    /// is no frame.
+    /// The page-fault handler: resolves the fault, and says how. An error is the process's mistake, for a signal, or
+    /// there is no frame.
     pub fn fault(&mut self, space: &Space, at: VirtAddr, access: Access) -> Result<String> {
         let (done, from) = match space.handle_fault(at, access, Privilege::User)? {
             Answer::Spurious { .. } => return Ok("Spurious".into()),

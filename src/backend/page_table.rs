@@ -206,10 +206,10 @@ pub trait PageTableBackend: Sized {
     /// memory back. O(tables in the areas that wait + frames given back). The default does nothing: see
     /// [`SETTLES`](Self::SETTLES).
     ///
-    /// This is the one method that takes tables away under `&self`. It may: a table that waits was taken out under `&mut
-    /// self`, and whoever has come since has found it busy. Entries that wait become empty, and no others change, not
-    /// even those that a `&self` method of another CPU has busy. Any number of CPUs may be at it at once: each frame is
-    /// given back once, when every flush that it waits for has returned.
+    /// This is the one method that takes tables away under `&self`. It may: a table that waits was taken out under
+    /// `&mut self`, and whoever has come since has found it busy. Entries that wait become empty, and no others change,
+    /// not even those that a `&self` method of another CPU has busy. Any number of CPUs may be at it at once: each
+    /// frame is given back once, when every flush that it waits for has returned.
     ///
     /// Until it returns, all that waits stays owed: should a hook panic, the next call, or the next `retire`, begins
     /// anew. It cannot take back what a verb left by a panic has half done; that is left to `retire`.

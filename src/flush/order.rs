@@ -124,8 +124,8 @@ impl<'a> Flush<'a> {
     /// Whether every space has these translations, so that every CPU may have cached them, whatever space it is in.
     ///
     /// No order for one ASID covers global ones: not RISC-V's `sfence.vma` with an ASID, not `invpcid` of a PCID, not
-    /// AArch64's `TLBI ASIDE1`. With pointers to tables they are cached under every PCID that was current, so an order that
-    /// is global and of [tables](Self::tables) is for all of those.
+    /// AArch64's `TLBI ASIDE1`. With pointers to tables they are cached under every PCID that was current, so an order
+    /// that is global and of [tables](Self::tables) is for all of those.
     #[must_use]
     pub const fn is_global(&self) -> bool {
         self.is_global

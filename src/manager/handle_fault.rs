@@ -65,8 +65,8 @@ impl<B: Paging, T: Payload> VirtualMemoryManager<B, T> {
     /// Anonymous memory gets a page of zeroes. A page that is written for the first time since it was shared is copied,
     /// or reused if nobody else has it any more. For provided memory the answer asks for the page.
     ///
-    /// O(log n), one walk, and O(page) where a page is cleared or copied; one flush where a page is copied. Where something
-    /// waits for the flush of a deferred verb, that is [settled](Self::settle) first.
+    /// O(log n), one walk, and O(page) where a page is cleared or copied; one flush where a page is copied. Where
+    /// something waits for the flush of a deferred verb, that is [settled](Self::settle) first.
     ///
     /// ```
     /// # use kernel_vm::{backend::{mock::HostFrames, sv39::Sv39}, *};

@@ -14,8 +14,8 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// Maps and entries have their new permissions at once. A CPU that has cached a translation may use the old ones
     /// until the flush. A fault in the area that would change a leaf, or copy its page, settles first, or answers
     /// [`Answer::Spurious`](crate::Answer::Spurious) while another CPU does. So may one outside of it, where deferred
-    /// verbs have changed more ranges than a flush names; one at an untouched page does not. Deferred verbs add up, as with
-    /// [`unmap_deferred`](Self::unmap_deferred). O(log n + maps touched + leaves touched), and no flush.
+    /// verbs have changed more ranges than a flush names; one at an untouched page does not. Deferred verbs add up, as
+    /// with [`unmap_deferred`](Self::unmap_deferred). O(log n + maps touched + leaves touched), and no flush.
     ///
     /// ```
     /// # use kernel_vm::{backend::mock::MockBackend, *};
@@ -34,8 +34,8 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`protect`](Self::protect): nothing has changed. Nodes and frames that wait since earlier deferred verbs
-    /// are missing here: where one runs out, `protect` itself may succeed.
+    /// Those of [`protect`](Self::protect): nothing has changed. Nodes and frames that wait since earlier deferred
+    /// verbs are missing here: where one runs out, `protect` itself may succeed.
     pub fn protect_deferred(
         &mut self,
         area: MemoryArea,

@@ -11,10 +11,10 @@ use crate::map::Payload;
 impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// Settles the deferred verbs since the last settlement: one flush, a wait, and then frames and tables go back.
     ///
-    /// Other CPUs go on meanwhile: this is `&self`. One CPU at a time has the claim to settle, and others who ask are told
-    /// so. [`populate`](Self::populate) and [`prefault`](Self::prefault) cannot wait, and settle beside it. O(1) where
-    /// nothing waits; else one flush and O(tables in the areas that wait + frames given back). Four areas are noted apart;
-    /// of more, the nearest become one, with all that lies between them.
+    /// Other CPUs go on meanwhile: this is `&self`. One CPU at a time has the claim to settle, and others who ask are
+    /// told so. [`populate`](Self::populate) and [`prefault`](Self::prefault) cannot wait, and settle beside it. O(1)
+    /// where nothing waits; else one flush and O(tables in the areas that wait + frames given back). Four areas are
+    /// noted apart; of more, the nearest become one, with all that lies between them.
     ///
     /// ```
     /// # use kernel_vm::{backend::mock::HostFrames, backend::sv39::Sv39, *};
@@ -37,8 +37,8 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// Where [`populate`](Self::populate) or [`prefault`](Self::prefault) has settled beside it, some frames may be on
     /// their way back still, by the hand of that CPU.
     ///
-    /// Whoever settles is not to be interrupted for long: a fault at a page that waits is [`Answer::Spurious`] until the
-    /// last frame is back. So preemption is off, and an interrupt's handler does not fault in this space.
+    /// Whoever settles is not to be interrupted for long: a fault at a page that waits is [`Answer::Spurious`] until
+    /// the last frame is back. So preemption is off, and an interrupt's handler does not fault in this space.
     ///
     /// A hook that panics leaves the rest waiting, and the next call begins anew. The pieces that were cut out are
     /// dropped later: see [`unmap_deferred`](Self::unmap_deferred).
@@ -64,17 +64,17 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
         }
     }
 
-    /// Settles all that waits in the page table: beside a CPU that has the claim, and what a verb has left that a panic has
-    /// ended, of which the space has no notes.
+    /// Settles all that waits in the page table: beside a CPU that has the claim, and what a verb has left that a panic
+    /// has ended, of which the space has no notes.
     fn settle_all(&self) {
         self.backend.settle(&self.deferred.told, self.asid);
     }
 
-    /// Settles what deferred verbs have left at a page that has faulted, and answers its entry then; `None` while another
-    /// CPU settles. O(1) where nothing waits there.
+    /// Settles what deferred verbs have left at a page that has faulted, and answers its entry then; `None` while
+    /// another CPU settles. O(1) where nothing waits there.
     ///
-    /// A busy entry may be one that waits, with a table that the maps around it need. A frame must not be copied while a
-    /// CPU may write it by a stale translation. But an empty entry in a map has nothing stale: a verb that empties an
+    /// A busy entry may be one that waits, with a table that the maps around it need. A frame must not be copied while
+    /// a CPU may write it by a stale translation. But an empty entry in a map has nothing stale: a verb that empties an
     /// entry takes its map out, and whoever maps there again settles first.
     pub(super) fn settle_at(&self, page: MemoryArea, entry: Entry) -> Option<Entry> {
         let Deferred { settling, told, .. } = &self.deferred;

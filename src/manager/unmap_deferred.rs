@@ -19,8 +19,8 @@ impl<B: PageTableBackend, T: Payload> VirtualMemoryManager<B, T> {
     /// - the pieces that were cut out stay in the space. Behind the flush, the next verb that takes `&mut self` drops
     ///   them, or the drop of the space.
     ///
-    /// Somebody must settle: until then, frames wait. A payload waits for the next verb with `&mut self` beside, whatever
-    /// has become of its frames.
+    /// Somebody must settle: until then, frames wait. A payload waits for the next verb with `&mut self` beside,
+    /// whatever has become of its frames.
     ///
     /// Several deferred verbs add up, and are settled by one flush. All other verbs that take `&mut self` settle first,
     /// but for [`set_fault_around`](Self::set_fault_around) and [`allow_heap`](#method.allow_heap), which leave pieces

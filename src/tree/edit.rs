@@ -8,8 +8,8 @@
 //! up     inner refreshes its child 0, the root its child 3; each is found again by the steps noted
 //! ```
 //!
-//! The way up is a destructor's. Payloads and sinks are foreign code that the closure calls, and may panic: an unwinding
-//! edit leaves sound nodes behind as a returning one does.
+//! The way up is a destructor's. Payloads and sinks are foreign code that the closure calls, and may panic: an
+//! unwinding edit leaves sound nodes behind as a returning one does.
 
 use super::inner::Inner;
 use super::leaf::Leaf;
@@ -22,7 +22,8 @@ use super::store::Tree;
 
 impl<T> Tree<T> {
     /// Calls `edit` with the leaf where `addr` is or would be and its position there, and answers its result; `None`
-    /// for an empty tree. O(log n), beside the edit; and on the way up a step more for each pair of levels, which are few.
+    /// for an empty tree. O(log n), beside the edit; and on the way up a step more for each pair of levels, which are
+    /// few.
     ///
     /// The closure leaves the leaf in order, and may leave it empty.
     #[inline]
@@ -101,8 +102,8 @@ fn search<'a, T>(
     }
 }
 
-/// A tree in which a leaf is edited. When the edit ends, by a panic as well, the nodes above the leaf are made true from
-/// below, and an empty root or a root with one child makes way.
+/// A tree in which a leaf is edited. When the edit ends, by a panic as well, the nodes above the leaf are made true
+/// from below, and an empty root or a root with one child makes way.
 struct Edited<'a, T: 'static> {
     tree: &'a mut Tree<T>,
     /// The way to the leaf, and the address that led there.
@@ -121,8 +122,8 @@ impl<T> Edited<'_, T> {
 
     /// Makes the inner node true that has `above` nodes above it.
     ///
-    /// A path that is not whole has forgotten steps: they are searched for. The nodes from the root to this one have not
-    /// changed since the way down, so a search ends where it did then.
+    /// A path that is not whole has forgotten steps: they are searched for. The nodes from the root to this one have
+    /// not changed since the way down, so a search ends where it did then.
     fn refresh(&mut self, above: u32) -> Option<()> {
         let (mut path, is_whole) = (self.path, self.path.is_whole());
         let Tree { root, pool } = &mut *self.tree;

@@ -7,7 +7,8 @@
 //! - each child has a map at least, and all children are equally high;
 //! - `highs` at a position is below `lows` at the next;
 //! - `max_gaps` at 0 has no gap before it: that one belongs to a node above, or to none;
-//! - `count` is the sum of `counts`, and `line_gaps` are the largest of eight gaps each: the node above reads few values.
+//! - `count` is the sum of `counts`, and `line_gaps` are the largest of eight gaps each: the node above reads few
+//!   values.
 
 use core::ops::Range;
 
@@ -112,8 +113,8 @@ impl<N: Summarize> Inner<N> {
         self.max_gaps.get(at).copied().unwrap_or(0)
     }
 
-    /// The positions of the children whose gaps overlap `window`, inside them or before them. A window that reaches past all
-    /// maps needs no search on that side.
+    /// The positions of the children whose gaps overlap `window`, inside them or before them. A window that reaches
+    /// past all maps needs no search on that side.
     #[inline]
     pub(super) fn children_in(&self, window: MemoryArea) -> Range<usize> {
         let (start, end) = (window.start().get(), window.end().get());

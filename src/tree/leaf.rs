@@ -7,10 +7,10 @@
 //! gaps          0x3000               0x1000          0      the largest gap before a map of the line
 //! ```
 //!
-//! A position is a line and a slot in it, as one number: `line × SLOTS + slot`. Maps that follow each other need not have
-//! positions that do: [`after`](Leaf::after) and [`before`](Leaf::before) lead from one to the next. Lines in use come
-//! first, and each has a map in its first slot. An insert may move maps to other positions, and answers where the new
-//! map is. A removal moves none of the maps before it.
+//! A position is a line and a slot in it, as one number: `line × SLOTS + slot`. Maps that follow each other need not
+//! have positions that do: [`after`](Leaf::after) and [`before`](Leaf::before) lead from one to the next. Lines in use
+//! come first, and each has a map in its first slot. An insert may move maps to other positions, and answers where the
+//! new map is. A removal moves none of the maps before it.
 //!
 //! The position behind the last map reads as a map at the last address: `start` and `end` answer `usize::MAX`. So a
 //! caller may ask for it, as a search answers it, and compares without a test for the length.
@@ -175,7 +175,8 @@ impl<T> Leaf<T> {
         end.copied().unwrap_or(usize::MAX)
     }
 
-    /// The last byte of the map before `at`, in a line that is in use. For the first map of all, the answer leaves no gap.
+    /// The last byte of the map before `at`, in a line that is in use. For the first map of all, the answer leaves no
+    /// gap.
     ///
     /// A free slot reads as an empty map behind the one before it, so the slot before is asked, in use or not.
     #[inline]
@@ -217,8 +218,8 @@ impl<T> Leaf<T> {
         self.contents.get_mut(at)?.as_mut()
     }
 
-    /// The line of this number, to be changed; `None` for one that was not in use yet. Whoever changes it keeps the pilot
-    /// and the gaps true.
+    /// The line of this number, to be changed; `None` for one that was not in use yet. Whoever changes it keeps the
+    /// pilot and the gaps true.
     #[inline]
     pub(super) fn line(&mut self, line: usize) -> Option<Line<'_, T>> {
         let slots = line * SLOTS..(line + 1) * SLOTS;

@@ -50,8 +50,8 @@ impl<T> Leaf<T> {
         number * SLOTS + slot
     }
 
-    /// Splits the map at `at`: it ends at `end` then, and the part from `start` on gets `content`; answers where that part
-    /// is. What lies between the two is a gap. The caller has made room.
+    /// Splits the map at `at`: it ends at `end` then, and the part from `start` on gets `content`; answers where that
+    /// part is. What lies between the two is a gap. The caller has made room.
     #[inline]
     pub(super) fn split_at(
         &mut self,
@@ -73,8 +73,8 @@ impl<T> Leaf<T> {
         self.insert_at(self.after(at), MemoryArea::bounds(start, last), content)
     }
 
-    /// The line and the slot before which a map goes that comes before the one at `at`. Where `at` begins a line, the end
-    /// of the line before is as good, if that has a free slot there.
+    /// The line and the slot before which a map goes that comes before the one at `at`. Where `at` begins a line, the
+    /// end of the line before is as good, if that has a free slot there.
     #[inline]
     fn place(&self, at: usize) -> (usize, usize) {
         let (line, slot) = (at / SLOTS, at % SLOTS);

@@ -22,8 +22,8 @@ impl<T> Leaf<T> {
         self.gaps.iter().copied().fold(0, usize::max)
     }
 
-    /// The lines with the gaps that overlap `window`: one before each map from the window's start to its end. A window that
-    /// reaches past all maps needs no search on that side.
+    /// The lines with the gaps that overlap `window`: one before each map from the window's start to its end. A window
+    /// that reaches past all maps needs no search on that side.
     #[inline]
     pub(super) fn lines_in(&self, window: MemoryArea) -> Range<usize> {
         let (start, end) = (window.start().get(), window.end().get());
@@ -103,8 +103,8 @@ impl<T> Leaf<T> {
         if self.has(at) { gap } else { 0 }
     }
 
-    /// Follows a gap before the map at `at` that has become wider. Gaps of the line that have become one with it need no
-    /// look: none of them was wider. O(1).
+    /// Follows a gap before the map at `at` that has become wider. Gaps of the line that have become one with it need
+    /// no look: none of them was wider. O(1).
     #[inline]
     pub(super) fn widen(&mut self, at: usize) {
         let gap = self.gap_before(at);
@@ -128,8 +128,8 @@ impl<T> Leaf<T> {
 
 /// The largest step from the end of a map of a line to the start of the next, or `first`, if that is larger.
 ///
-/// Slots of even and of odd number have a maximum each: one for both is what the compiler finds with vectors, by twice as
-/// many instructions.
+/// Slots of even and of odd number have a maximum each: one for both is what the compiler finds with vectors, by twice
+/// as many instructions.
 #[inline]
 #[expect(clippy::indexing_slicing, reason = "both numbers are less than SLOTS")]
 fn largest_step(starts: &[usize; SLOTS], ends: &[usize; SLOTS], first: usize) -> usize {

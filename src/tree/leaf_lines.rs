@@ -68,8 +68,8 @@ impl<T> Leaf<T> {
         line..LEAF_LINES
     }
 
-    /// Takes the next line into use, which is to get maps. The slots of a line are made when that is needed first: all of
-    /// them at once would be more than a kernel stack holds.
+    /// Takes the next line into use, which is to get maps. The slots of a line are made when that is needed first: all
+    /// of them at once would be more than a kernel stack holds.
     #[inline]
     pub(super) fn open_line(&mut self) {
         if usize::from(self.used) < LEAF_LINES {
@@ -134,8 +134,8 @@ impl<T> Leaf<T> {
         self.measure_all();
     }
 
-    /// Removes maps from `at` on, as long as they end at `end` or before, and hands them to `sink` in order. Answers the
-    /// position of the first map that stays. When `sink` panics, the maps that it has not got stay, too.
+    /// Removes maps from `at` on, as long as they end at `end` or before, and hands them to `sink` in order. Answers
+    /// the position of the first map that stays. When `sink` panics, the maps that it has not got stay, too.
     pub(super) fn drain_through(
         &mut self,
         at: usize,

@@ -1,7 +1,7 @@
 //! A leaf beside a model too simple to be wrong: a sorted vector of maps.
 //!
-//! Random edits over a small space, from an empty leaf to one at its capacity: lines are split, spill over and close. After
-//! each edit every answer of the leaf is compared, and it is audited.
+//! Random edits over a small space, from an empty leaf to one at its capacity: lines are split, spill over and close.
+//! After each edit every answer of the leaf is compared, and it is audited.
 
 extern crate std;
 

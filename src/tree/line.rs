@@ -74,8 +74,8 @@ impl<T> Line<'_, T> {
         to
     }
 
-    /// Splits the map at `slot`: it ends at `end` then, and the part from `start` on, whose content is given, is in the slot
-    /// that is answered. The line has a free slot.
+    /// Splits the map at `slot`: it ends at `end` then, and the part from `start` on, whose content is given, is in the
+    /// slot that is answered. The line has a free slot.
     #[inline]
     pub(super) fn split(
         &mut self,

@@ -15,8 +15,8 @@ use crate::addr::VirtAddr;
 use crate::map::MapRef;
 
 impl<T> Tree<T> {
-    /// The map that holds `addr`. O(log n), with a few loads for each level if a hint is right. `hint` answers this CPU's,
-    /// where one is worth it.
+    /// The map that holds `addr`. O(log n), with a few loads for each level if a hint is right. `hint` answers this
+    /// CPU's, where one is worth it.
     ///
     /// A single leaf is searched as quickly without a hint as with one: that is done where the lookup is asked for.
     #[inline]

@@ -21,8 +21,8 @@
 //! ```
 //!
 //! Each part serves one question:
-//! - `ends` and `highs` find an address. They stand in lines of eight keys, one cache line each, and a pilot repeats the
-//!   last key of each line. So a search compares the pilot, then one line, without a branch ([`keys`]).
+//! - `ends` and `highs` find an address. They stand in lines of eight keys, one cache line each, and a pilot repeats
+//!   the last key of each line. So a search compares the pilot, then one line, without a branch ([`keys`]).
 //! - `starts` and `lows` tell whether the map found there begins early enough, and how wide the gap before it is.
 //! - Free slots let an edit move few maps, or none: a map that comes takes a free slot near by ([`line`]).
 //! - `counts` turn an address into a rank, and back: a rank is a position among all maps of the tree.

@@ -6,7 +6,8 @@ use kernel_vm::backend::riscv::{Mode, Satp};
 use kernel_vm::backend::{sv39::Sv39, sv48::Sv48, sv57::Sv57};
 use kernel_vm::{Asid, PhysAddr, VirtAddr};
 
-/// Mode, ASID, and the number of the root's page (Privileged, 'Supervisor Address Translation and Protection Register').
+/// Mode, ASID, and the number of the root's page (Privileged, 'Supervisor Address Translation and Protection
+/// Register').
 fn golden(mode: u64, asid: u64, root: PhysAddr) -> u64 {
     mode << 60 | asid << 44 | root.get() >> 12
 }

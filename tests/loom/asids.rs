@@ -21,8 +21,8 @@ struct Space {
 /// The order in which an architecture has a switch done, and whom a flush reaches.
 #[derive(Clone, Copy, Debug)]
 enum Rules {
-    /// `satp`, or `CR3` with bit 63, is written, and only then the CPU flushes, if it is told to. Flushes of entries reach
-    /// the CPUs in the mask.
+    /// `satp`, or `CR3` with bit 63, is written, and only then the CPU flushes, if it is told to. Flushes of entries
+    /// reach the CPUs in the mask.
     FlushesAfter,
     /// The CPU flushes, and only then writes `TTBR0_EL1`. Flushes of entries reach all CPUs.
     FlushesBefore,

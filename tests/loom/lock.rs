@@ -1,5 +1,5 @@
-//! The lock for spaces. loom sees each reader and writer of the value, and says if two may meet; a CPU that would wait for
-//! ever runs out of loom's steps.
+//! The lock for spaces. loom sees each reader and writer of the value, and says if two may meet; a CPU that would wait
+//! for ever runs out of loom's steps.
 
 use std::cell::Cell;
 
@@ -9,8 +9,8 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use loom::thread::{self, JoinHandle};
 
-/// How many turns of waiting all CPUs have together while every way is tried. Behind them, one way is enough: those who wait
-/// let those go on who do not, and the model ends.
+/// How many turns of waiting all CPUs have together while every way is tried. Behind them, one way is enough: those who
+/// wait let those go on who do not, and the model ends.
 const TURNS: usize = 4;
 
 std::thread_local! {

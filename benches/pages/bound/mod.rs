@@ -1,6 +1,7 @@
 //! What a kernel's author could write at best for what the benches ask, and no more: words in plain memory, one walk a
-//! leaf table, then one loop over its words. It splits no leaf, reserves nothing, and knows of no other CPU. One page by
-//! itself is checked as this crate checks it: alignment, range, the frame's owner, and whether the table is empty then.
+//! leaf table, then one loop over its words. It splits no leaf, reserves nothing, and knows of no other CPU. One page
+//! by itself is checked as this crate checks it: alignment, range, the frame's owner, and whether the table is empty
+//! then.
 //!
 //! It looks at every word that it maps over or takes out, and clears every table that it makes. Who knows that a table
 //! is new, or that none of its leaves owns a frame, can do less.

@@ -24,8 +24,8 @@ impl Boot {
         self.machine.arch == machine.arch
     }
 
-    /// Whether it is meant by words: each is an architecture, a mode or a number of CPUs, and of each kind that is named,
-    /// one word must fit.
+    /// Whether it is meant by words: each is an architecture, a mode or a number of CPUs, and of each kind that is
+    /// named, one word must fit.
     fn is_meant(&self, words: &[String]) -> bool {
         let cpus = self.cpus.to_string();
         let fits = |kind: fn(&str) -> bool, own: &str| {

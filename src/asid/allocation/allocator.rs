@@ -99,8 +99,8 @@ pub struct AsidAllocator<const CPUS: usize> {
 impl<const CPUS: usize> AsidAllocator<CPUS> {
     const_fn! {
         /// An allocator of ASIDs of `bits` bits, 16 at most: as many as the CPU has. On RISC-V those stick of ones that
-        /// are written to the ASID field of `satp`; x86-64 has 12 (CR4.PCIDE) or none; AArch64 has 8 or 16 (TCR_EL1.AS).
-        /// O(CPUs).
+        /// are written to the ASID field of `satp`; x86-64 has 12 (CR4.PCIDE) or none; AArch64 has 8 or 16
+        /// (TCR_EL1.AS). O(CPUs).
         ///
         /// ```
         /// use kernel_vm::AsidAllocator;

@@ -64,10 +64,10 @@ impl<const CPUS: usize> AsidCpu<'_, CPUS> {
     ///
     /// For a CPU that was off, before its first switch; or for one that goes off, behind its last.
     ///
-    /// From the call to the next switch, the register of this CPU names no root of a slot: a rollover in between does not
-    /// keep the number of the space that it ran. Translations of that space that the CPU still has do no harm, since
-    /// the flush comes before any space is run. A CPU that slept and goes on in the space that it ran calls this and
-    /// then [`switch`](Self::switch), as if it came from elsewhere.
+    /// From the call to the next switch, the register of this CPU names no root of a slot: a rollover in between does
+    /// not keep the number of the space that it ran. Translations of that space that the CPU still has do no harm,
+    /// since the flush comes before any space is run. A CPU that slept and goes on in the space that it ran calls this
+    /// and then [`switch`](Self::switch), as if it came from elsewhere.
     ///
     /// To be called on that CPU with interrupts off, or on another while that one is off. O(1), under a lock.
     pub fn reset(self) {

@@ -4,9 +4,9 @@
 //! and T1SZ say (16 or 25). Each half has a root of its own: a page table is of the lower half (`TTBR0_EL1`), or the
 //! [kernel's](crate::backend::radix::Radix::kernel) (`TTBR1_EL1`).
 //!
-//! Fields and rules are those of the Arm Architecture Reference Manual for A-profile: 'VMSAv8-64 translation table format
-//! descriptors', 'Memory access control', 'Hardware management of the Access flag and dirty state', 'Memory region
-//! attributes' and 'TLB maintenance requirements'.
+//! Fields and rules are those of the Arm Architecture Reference Manual for A-profile: 'VMSAv8-64 translation table
+//! format descriptors', 'Memory access control', 'Hardware management of the Access flag and dirty state', 'Memory
+//! region attributes' and 'TLB maintenance requirements'.
 //!
 //! # What the kernel sets up
 //!

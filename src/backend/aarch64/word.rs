@@ -209,7 +209,8 @@ impl<const LEVELS: usize> Format for Aarch64Format<LEVELS> {
         }
     }
 
-    /// Beside the mark of software, a valid leaf with DBM tells by AP\[2\] that it was written: the MMU clears that bit.
+    /// Beside the mark of software, a valid leaf with DBM tells by AP\[2\] that it was written: the MMU clears that
+    /// bit.
     #[inline]
     fn marks(word: u64) -> u64 {
         let written = Bits::VALID.union(Bits::DBM).bits();

@@ -15,8 +15,8 @@ use crate::violation::Violation;
 /// A page table that has ranges and does nothing, for tests and measurements of a space's maps by themselves.
 ///
 /// A [`VirtualMemoryManager`](crate::VirtualMemoryManager) over it checks and keeps its maps as over any other. No
-/// entry is ever there, so this backend does not keep the [contract](crate::backend::PageTableBackend). No reservation fails,
-/// and nothing is flushed. All memory types can be mapped.
+/// entry is ever there, so this backend does not keep the [contract](crate::backend::PageTableBackend). No reservation
+/// fails, and nothing is flushed. All memory types can be mapped.
 ///
 /// It has `RANGES` ranges, and pages of `PAGE` bytes.
 ///

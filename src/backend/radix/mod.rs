@@ -98,8 +98,8 @@
 //! The platform's hooks ([`Tlb`](crate::Tlb), [`FrameAllocator`](crate::FrameAllocator)) and the sink of
 //! [`harvest`](Radix::harvest) are somebody else's code, and a panic of theirs unwinds through a verb. The page table
 //! is sound then, and can be used: each frame has one owner, and the invariants hold. The next
-//! [`retire`](crate::backend::PageTableBackend::retire) or [`edit`](crate::backend::PageTableBackend::edit), or the drop,
-//! flushes everything under every ASID before it gives any of it back, or maps anything. It costs O(tables).
+//! [`retire`](crate::backend::PageTableBackend::retire) or [`edit`](crate::backend::PageTableBackend::edit), or the
+//! drop, flushes everything under every ASID before it gives any of it back, or maps anything. It costs O(tables).
 //!
 //! A verb that is left so may be half done: entries are missing at worst, and those that are there are right. Whether
 //! the MMU has used physical memory may be lost. These frames leak, and no others:

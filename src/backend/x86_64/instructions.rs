@@ -78,8 +78,8 @@ pub enum Invalidate {
     Spaces,
 }
 
-/// Forgets translations, and the pointers that were cached on the way to them under the same PCIDs. Needs a CPU that has the instruction
-/// (CPUID.(7, 0):EBX bit 10); others fault.
+/// Forgets translations, and the pointers that were cached on the way to them under the same PCIDs. Needs a CPU that
+/// has the instruction (CPUID.(7, 0):EBX bit 10); others fault.
 pub fn invpcid(what: Invalidate) {
     let (kind, pcid, addr) = match what {
         Invalidate::Page(pcid, addr) => (0_u64, pcid, addr),

@@ -23,8 +23,8 @@ pub trait Mmu: Paging<Platform = Kernel> + 'static {
     /// What a CPU is told that is to run a program there. Another page table has another.
     fn satp(space: &Space<Self>) -> u64;
     fn run_on(kernel: &Kernel, cpu: usize, satp: u64);
-    /// A program loads the word at `vaddr`; `None` is a fault. The machine's CPUs do so, too, while a verb has the space
-    /// to itself.
+    /// A program loads the word at `vaddr`; `None` is a fault. The machine's CPUs do so, too, while a verb has the
+    /// space to itself.
     fn load(
         space: &RefCell<Space<Self>>,
         kernel: &Kernel,

@@ -165,7 +165,8 @@ impl<B: Mmu> ProcessOn<B> {
             }
         }
         if self.kernel.is_interrupted() && self.settle() {
-            // The CPU that this one has come in between settles: it would be waited for, even where another has flushed.
+            // The CPU that this one has come in between settles: it would be waited for, even where another has
+            // flushed.
             return Outcome::Busy;
         }
         panic!("a fault that comes back for ever: {access:?} at {vaddr}");

@@ -59,8 +59,8 @@ impl<F: Mmu> Junk<F> {
         }
     }
 
-    /// Accesses what is there, in every way. Every other address is a low one. Where the CPU leaves words and what it has
-    /// cached as they are, its answer must be one that it had announced.
+    /// Accesses what is there, in every way. Every other address is a low one. Where the CPU leaves words and what it
+    /// has cached as they are, its answer must be one that it had announced.
     pub fn look(&self, addrs: &[usize], leaves_words: bool) {
         let cpu = self.machine.cpu(0);
         for (number, &addr) in addrs.iter().enumerate() {

@@ -237,7 +237,8 @@ fn found<F: Mmu>(call: Call, n: usize) -> usize {
         };
         run.step(&Op::Unmap(everything)).unwrap();
         run.machine.skip(call, n);
-        // An MMU that sets marks behind a stale pointer sets them in whatever is there by now: then the walker stumbles.
+        // An MMU that sets marks behind a stale pointer sets them in whatever is there by now: then the walker
+        // stumbles.
         let steps = AssertUnwindSafe(|| ops.iter().any(|op| run.step(op).is_err()));
         match catch_unwind(steps) {
             Ok(found) => found || catch_unwind(AssertUnwindSafe(|| drop(run))).is_err(),
@@ -313,8 +314,8 @@ fn a_page_cut_out_of_a_hidden_superpage_is_found_when_it_is_mapped_again() {
     }
 }
 
-/// A leaf that a deferred verb has hidden may be cached as it was, whole. So a table in its place is as one in the place of
-/// a valid leaf.
+/// A leaf that a deferred verb has hidden may be cached as it was, whole. So a table in its place is as one in the
+/// place of a valid leaf.
 #[test]
 fn a_page_cut_out_of_a_superpage_that_waits_hidden_meets_no_other_translation() {
     let page = Page {

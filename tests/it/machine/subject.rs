@@ -40,8 +40,8 @@ impl<F: Mmu> Subject for Radix<F, Machine<F::Cpus>> {
         sayable::<F>(permissions)
     }
 
-    /// In the mode that the page is for; whatever the CPU may answer, it must answer this. Where software keeps accessed
-    /// and dirty bits, the kernel has answered the fault.
+    /// In the mode that the page is for; whatever the CPU may answer, it must answer this. Where software keeps
+    /// accessed and dirty bits, the kernel has answered the fault.
     fn look(&self, cpu: usize, addr: VirtAddr, access: Access) -> Option<PhysAddr> {
         let cpu = self.platform().cpu(cpu);
         let is_software = POLICY.get() == AccessedDirty::Software;

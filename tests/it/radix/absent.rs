@@ -47,7 +47,8 @@ macro_rules! absent {
 
 // A and D, bit 9; U. With bit 8 the frame's owner, R for what waits, and W for a pointer.
 absent!(2, 0x2c0, 0x10, 0x1c2, 0x106 => Sv39Format, Sv48Format, Sv57Format);
-// A and D, bit 10; U/S. With bit 9 the frame's owner, bit 11 for what waits, and R/W for a pointer, which had U/S and A.
+// A and D, bit 10; U/S. With bit 9 the frame's owner, bit 11 for what waits, and R/W for a pointer, which had U/S and
+// A.
 absent!(0, 0x460, 0x4, 0xa60, 0xa26 => X86_64Format<4>, X86_64Format<5>);
 // Bit 1, AP[2], SH, AF and nG, and bits 56 (written) and 57; AP[1]. With bit 55 the frame's owner, bit 58 for what
 // waits, and AP[2] for a pointer.

@@ -38,8 +38,8 @@ fn a_hundred_thousand_edits_among_thousands_of_maps_agree_with_the_model() {
     );
 }
 
-/// Every operation over `size` pages: each span replaced, unmapped, made writable and made read-only. Frames ascend with the pages, so
-/// neighbours join wherever both were replaced.
+/// Every operation over `size` pages: each span replaced, unmapped, made writable and made read-only. Frames ascend
+/// with the pages, so neighbours join wherever both were replaced.
 fn all_ops(size: usize) -> Vec<Op> {
     let spans = (0..size).flat_map(|first| (1..=size - first).map(move |count| (first, count)));
     spans

@@ -5,8 +5,8 @@ use kernel_vm::{Access, Answer, Done, FaultError, Frame, Privilege, Ticket, Virt
 use crate::frames;
 use crate::memory::Space;
 
-/// Lets the page at `at` come, so that programs may access it so, and says what was done. `None`: there was nothing to do
-/// but to try again.
+/// Lets the page at `at` come, so that programs may access it so, and says what was done. `None`: there was nothing to
+/// do but to try again.
 ///
 /// # Errors
 /// The program has made a mistake, or there is no frame left.

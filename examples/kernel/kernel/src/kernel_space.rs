@@ -40,8 +40,8 @@ fn upper_half() -> MemoryArea {
 }
 
 /// Makes the kernel's own map, without a heap: the image with the permissions of its parts, guards below the stacks,
-/// the rest of memory, and devices, all at one offset. The page table is the kernel's first; the boot table's day is over once
-/// it is [active](activate).
+/// the rest of memory, and devices, all at one offset. The page table is the kernel's first; the boot table's day is
+/// over once it is [active](activate).
 pub fn init() -> Result<(), MapError> {
     let nodes = NODES
         .lock()

@@ -1,5 +1,5 @@
-//! A spin lock, for all but spaces ([`SpaceLock`](crate::memory::SpaceLock)). Nothing that a CPU does for others while it waits here takes a lock: neither firmware that serves remote
-//! fences, nor the kernel's own handler of interrupts.
+//! A spin lock, for all but spaces ([`SpaceLock`](crate::memory::SpaceLock)). Nothing that a CPU does for others while
+//! it waits here takes a lock: neither firmware that serves remote fences, nor the kernel's own handler of interrupts.
 
 use core::cell::UnsafeCell;
 use core::hint::spin_loop;

@@ -1,9 +1,10 @@
-//! A kernel on kernel-vm for one of QEMU's machines, whose architecture the build is for: it brings itself up, checks its page tables against the
-//! MMU, says what it found, and turns the machine off.
+//! A kernel on kernel-vm for one of QEMU's machines, whose architecture the build is for: it brings itself up, checks
+//! its page tables against the MMU, says what it found, and turns the machine off.
 //!
 //! To read it as an example, begin with [`platform`] (the two traits), [`kernel_space`] (the kernel's own map),
 //! [`user_space`] (a program's space, and fork), [`page_fault`] (how its pages come), [`process`] (programs that fork
-//! and exec) and [`asids`] (how a CPU goes from one space to another). What differs between architectures is in [`arch`].
+//! and exec) and [`asids`] (how a CPU goes from one space to another). What differs between architectures is in
+//! [`arch`].
 #![no_std]
 #![no_main]
 
@@ -34,8 +35,8 @@ mod user_space;
 
 use core::panic::PanicInfo;
 
-/// Every CPU comes here from the architecture's boot code, on its own stack, at its place in the upper half; translation
-/// goes through a boot table, which maps physical memory there. CPUs are numbered from 0 on.
+/// Every CPU comes here from the architecture's boot code, on its own stack, at its place in the upper half;
+/// translation goes through a boot table, which maps physical memory there. CPUs are numbered from 0 on.
 fn enter(id: usize, is_first: bool) -> ! {
     cpus::init(id);
     arch::init(is_first);

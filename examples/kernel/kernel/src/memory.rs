@@ -20,8 +20,8 @@ pub const U: Permissions = Permissions::USER;
 
 pub type Space = VirtualMemoryManager<PageTable, Memory>;
 
-/// The lock around a space. A CPU that waits for it need do nothing meanwhile: what flushes ask of it is done by firmware
-/// (RISC-V), by its own interrupts, which are on (x86-64), or by no CPU (AArch64).
+/// The lock around a space. A CPU that waits for it need do nothing meanwhile: what flushes ask of it is done by
+/// firmware (RISC-V), by its own interrupts, which are on (x86-64), or by no CPU (AArch64).
 pub type SpaceLock<T = Space> = PerCpuRwLock<T, MAX_CPUS>;
 
 /// What a map keeps: the frame that it shows, together with the maps of other spaces that were forked from its own. Or

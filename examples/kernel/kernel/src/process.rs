@@ -23,7 +23,8 @@ pub mod call {
     pub const YIELD: usize = 3;
     /// Makes a child. Answers its number to the parent, and 0 to the child; or an error.
     pub const FORK: usize = 4;
-    /// Becomes a program, by the number in the first argument; the program gets the second. Answers nothing, or an error.
+    /// Becomes a program, by the number in the first argument; the program gets the second. Answers nothing, or an
+    /// error.
     pub const EXEC: usize = 5;
 }
 

@@ -11,8 +11,8 @@ pub enum Call {
     MadeValid,
     /// One fence on one CPU, whoever asked for it.
     ///
-    /// That is an `sfence.vma` on RISC-V, and on Arm a `TLBI`, which may be for all CPUs. On x86-64 it is an `invlpg`, an
-    /// `invpcid`, or a write of CR4 that forgets everything; a write of CR3 is none.
+    /// That is an `sfence.vma` on RISC-V, and on Arm a `TLBI`, which may be for all CPUs. On x86-64 it is an `invlpg`,
+    /// an `invpcid`, or a write of CR4 that forgets everything; a write of CR3 is none.
     Fence,
     /// One barrier for walks and invalidations, which is Arm's `DSB`, whoever asked for it.
     Barrier,

@@ -30,8 +30,8 @@ impl fmt::Display for Conflict {
 }
 
 impl<A: Architecture> CpuState<A> {
-    /// Notes the first cached entry that conflicts with one in memory, as the registers are. O(cached entries × levels),
-    /// and O(pages) for a block that was split.
+    /// Notes the first cached entry that conflicts with one in memory, as the registers are. O(cached entries ×
+    /// levels), and O(pages) for a block that was split.
     pub(super) fn note_conflict(&mut self, memory: Memory<'_, A>) {
         if A::BREAKS && self.conflict.is_none() {
             self.conflict = self.find_conflict(memory);

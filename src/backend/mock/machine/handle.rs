@@ -20,8 +20,8 @@ use crate::backend::mock::host_frames::HostFrames;
 /// Its CPUs are of one [`Architecture`], RISC-V if nothing else is said.
 ///
 /// It is a handle: clones are the same machine. Any number is a CPU; one that was never used is in the kernel's mode,
-/// translates nothing, and has nothing cached. Every answer follows from the seed and from what was asked before, as long
-/// as one thread asks. `Display` prints the seed.
+/// translates nothing, and has nothing cached. Every answer follows from the seed and from what was asked before, as
+/// long as one thread asks. `Display` prints the seed.
 pub struct Machine<A: Architecture = RiscV> {
     inner: Arc<Inner<A>>,
 }
@@ -56,8 +56,8 @@ impl Machine {
     ///   from its allocation to its release. Such a page table follows the addresses that stand in the frame.
     ///
     /// So no map that allows writes leads to a page table's frame, in any space that a CPU runs. No CPU that may have
-    /// cached such a map, or that does not translate, stores there. A walk that sets accessed and dirty bits in a table's
-    /// entries is no such store. Loads are allowed.
+    /// cached such a map, or that does not translate, stores there. A walk that sets accessed and dirty bits in a
+    /// table's entries is no such store. Loads are allowed.
     #[must_use]
     #[expect(unsafe_code, reason = "the CPUs write any frame that tables lead to")]
     pub unsafe fn new(frames: HostFrames, seed: u64) -> Self {
@@ -174,8 +174,8 @@ impl<A: Architecture> Machine<A> {
     /// invalid, or flushed, between them. Arm asks for that ('Using break-before-make when updating translation table
     /// entries'); elsewhere there is none.
     ///
-    /// It is looked for here, whenever a hook is called, and when a CPU caches an entry. Of two such translations one is
-    /// cached, and the other in memory or cached. What is cached under other ASIDs is passed over.
+    /// It is looked for here, whenever a hook is called, and when a CPU caches an entry. Of two such translations one
+    /// is cached, and the other in memory or cached. What is cached under other ASIDs is passed over.
     ///
     /// O(cached entries × levels), and for a block that was split, O(pages in it).
     #[must_use]

@@ -135,8 +135,8 @@ struct Fresh<'a, A: Architecture> {
 }
 
 impl<A: Architecture> Fresh<'_, A> {
-    /// The view that a fresh walk from `root` has of the block of `vaddr` at `level`. O(1) in the table of the last one,
-    /// O(levels) elsewhere.
+    /// The view that a fresh walk from `root` has of the block of `vaddr` at `level`. O(1) in the table of the last
+    /// one, O(levels) elsewhere.
     fn view(&mut self, root: Root, vaddr: VirtAddr, level: usize) -> View<A> {
         let above = level + 1;
         let block = vaddr.get() / span(above);
@@ -179,7 +179,8 @@ impl<A: Architecture> From<Stop<A::Reason>> for View<A> {
     }
 }
 
-/// The view that an entry gives. A pointer to a table that cannot be read is seen as the fault that comes of reading it.
+/// The view that an entry gives. A pointer to a table that cannot be read is seen as the fault that comes of reading
+/// it.
 pub(super) fn view<A: Architecture>(memory: Memory<'_, A>, step: Step<A>) -> View<A> {
     match memory.kind(step) {
         Kind::Fault(_) => View::Fault,

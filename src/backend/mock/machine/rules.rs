@@ -65,8 +65,8 @@ pub enum Route<R> {
 /// [`X86_64`](super::X86_64) or [`AArch64`](super::AArch64).
 ///
 /// A value says what of the architecture these CPUs have. Sealed, as its methods speak of what has no public name: the
-/// rules of each are written here, from its manual. Tables have 512 entries of 8 bytes each, and level 0 has the pages of
-/// 4 KiB: so have all that are here.
+/// rules of each are written here, from its manual. Tables have 512 entries of 8 bytes each, and level 0 has the pages
+/// of 4 KiB: so have all that are here.
 pub trait Architecture: Copy + Eq + Debug + Send + Sync + 'static {
     /// What a CPU says of an access that did not happen.
     type Cause: Copy + Eq + Debug;

@@ -20,8 +20,8 @@ const MOST: usize = 4096;
 impl<A: Architecture> State<A> {
     /// Lets a moment pass: each CPU may walk for some address, and may forget one.
     ///
-    /// Every manual allows both at any time, for any address: RISC-V's in 'Virtual Address Translation Process', Intel's
-    /// in 'Caching Translation Information'.
+    /// Every manual allows both at any time, for any address: RISC-V's in 'Virtual Address Translation Process',
+    /// Intel's in 'Caching Translation Information'.
     pub(super) fn moment(&mut self, memory: Memory<'_, A>) {
         for cpu in self.cpus.values_mut() {
             if self.rng.below(4) == 0 {

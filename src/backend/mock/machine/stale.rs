@@ -14,8 +14,8 @@ pub struct Stale {
     /// Whether the entry can only cause page faults: a kernel that fences and tries again gets over it.
     ///
     /// There are two such entries. One is not valid, or leads to one that is not, and by now there is one that is. The
-    /// other is a leaf that leads where the leaf of now does, and allows less, or lacks an accessed or dirty bit. A dirty
-    /// bit is not asked for where there is no permission to write. On x86-64 the fault itself ends it.
+    /// other is a leaf that leads where the leaf of now does, and allows less, or lacks an accessed or dirty bit. A
+    /// dirty bit is not asked for where there is no permission to write. On x86-64 the fault itself ends it.
     pub is_spurious: bool,
 }
 

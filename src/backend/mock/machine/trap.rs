@@ -18,7 +18,8 @@ pub struct Trap<C = Cause> {
     pub vaddr: VirtAddr,
     /// The physical address, of a table or of data, at which the access found a frame that is not in use.
     ///
-    /// It is a use after free, and `cause` is that of missing memory. Hardware says nothing of the kind: it would go on.
+    /// It is a use after free, and `cause` is that of missing memory. Hardware says nothing of the kind: it would go
+    /// on.
     pub freed: Option<PhysAddr>,
 }
 

@@ -38,8 +38,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
     /// The translations stay as they were, so nothing is flushed for this, unless the format breaks before it makes.
     /// Old and new may both be used until the edit that asked for it is flushed (Privileged, 'Supervisor
     /// Memory-Management Fence Instruction'). A hidden leaf was not valid, and the table is: whoever has cached that
-    /// nothing is there must hear of it. But where a flush of its area is owed, a CPU may have the leaf as it was before
-    /// it was hidden: it is broken as a valid one is.
+    /// nothing is there must hear of it. But where a flush of its area is owed, a CPU may have the leaf as it was
+    /// before it was hidden: it is broken as a valid one is.
     fn split(
         &self,
         slot: Slot,
@@ -93,8 +93,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
         Some(at)
     }
 
-    /// Makes sure that a leaf is invalid, waits until no CPU uses it, and answers its last word. A retired word is in its
-    /// place meanwhile, and stays if the flush panics.
+    /// Makes sure that a leaf is invalid, waits until no CPU uses it, and answers its last word. A retired word is in
+    /// its place meanwhile, and stays if the flush panics.
     fn break_leaf(&self, word: &AtomicU64, leaf: u64, area: MemoryArea) -> u64 {
         let last = word.swap(retired_leaf::<F>(leaf), Relaxed);
         let ranges = [area];

@@ -86,8 +86,8 @@ pub trait Format: sealed::Sealed {
     /// The bits of a leaf that a change of permissions leaves as they are.
     const KEPT: u64;
 
-    /// Who sets accessed and dirty bits on an MMU of this format, where `asked` is what the kernel wants. The default is
-    /// what it wants.
+    /// Who sets accessed and dirty bits on an MMU of this format, where `asked` is what the kernel wants. The default
+    /// is what it wants.
     #[must_use]
     fn policy(asked: AccessedDirty) -> AccessedDirty {
         asked

@@ -37,8 +37,8 @@ pub(crate) fn broken_leaf<F: Format>(leaf: u64) -> u64 {
 }
 
 /// Whether a leaf leaves a retired word behind. It does while it owns a frame that the MMU may still reach, or where
-/// nothing may be made in its place before the flush ([`Format::BREAK_BEFORE_MAKE`]). That holds for a hidden leaf, too:
-/// a CPU may have it as it was before it was hidden.
+/// nothing may be made in its place before the flush ([`Format::BREAK_BEFORE_MAKE`]). That holds for a hidden leaf,
+/// too: a CPU may have it as it was before it was hidden.
 #[inline]
 pub(crate) const fn waits<F: Format>(leaf: u64) -> bool {
     leaf & F::OWNED != 0 || F::BREAK_BEFORE_MAKE && is_leaf::<F>(leaf)

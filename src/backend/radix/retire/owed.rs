@@ -16,7 +16,8 @@ const SETTLED: u64 = 1;
 /// caller. One of its words is any [`Place`], so that loom checks what is shipped.
 #[derive(Debug, Default)]
 pub(crate) struct Owed<W = AtomicU64> {
-    /// The sum of all that verbs have told since the last settlement; or, when `state` is settled, what is owed no more.
+    /// The sum of all that verbs have told since the last settlement; or, when `state` is settled, what is owed no
+    /// more.
     told: Retired,
     /// Whether all of `told` was settled under a shared borrow, which cannot forget it. Who has the page table to
     /// himself does.

@@ -58,8 +58,8 @@ impl<F: Format, P: Platform> Radix<F, P> {
         }
     }
 
-    /// Gives back every table and frame that waits in `area`, which lies in `table`. O(tables in the area + frames given
-    /// back).
+    /// Gives back every table and frame that waits in `area`, which lies in `table`. O(tables in the area + frames
+    /// given back).
     fn reap_shared(&self, table: &Table, level: usize, area: MemoryArea) {
         each_filled(table, area, level, |slot, word| {
             let below = level.checked_sub(1);

@@ -6,8 +6,8 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use crate::addr::VirtAddr;
 use crate::frame::FRAME_SIZE;
 
-/// How many bits of an address choose a word of a table: nine, as in all formats. Tiny tables, for tests, get a tall page
-/// table from few pages.
+/// How many bits of an address choose a word of a table: nine, as in all formats. Tiny tables, for tests, get a tall
+/// page table from few pages.
 const BITS: usize = if cfg!(kernel_vm_small_tables) { 1 } else { 9 };
 
 /// The number of words in a table.

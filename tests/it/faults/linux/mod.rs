@@ -1,5 +1,5 @@
-//! The host's own kernel as the model of every byte: random calls on maps of a file, of shared and of private memory, in
-//! processes that fork and exit.
+//! The host's own kernel as the model of every byte: random calls on maps of a file, of shared and of private memory,
+//! in processes that fork and exit.
 
 mod guest;
 mod host;

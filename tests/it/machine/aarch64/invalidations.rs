@@ -33,8 +33,8 @@ fn forms(vaddr: usize, number: u16) -> [Tlbi; 6] {
     ]
 }
 
-/// Which forms, of all for a page and an ASID, forget an entry that `prepare` has had CPU 0 cache, under ASID 1, and has
-/// taken out.
+/// Which forms, of all for a page and an ASID, forget an entry that `prepare` has had CPU 0 cache, under ASID 1, and
+/// has taken out.
 fn forgets(vaddr: usize, number: u16, prepare: impl Fn(&Tables)) -> [bool; 6] {
     forms(vaddr, number).map(|form| {
         let tables = Tables::new(AArch64::new());

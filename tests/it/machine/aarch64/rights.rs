@@ -71,7 +71,8 @@ fn ap_says_who_may_load_and_store() {
     assert_eq!(data(READ_ONLY | EL0, USER), [YES, NO]);
 }
 
-/// 'Instruction execution permission controls': UXN and PXN; and what is 'writable from EL0' is never executable from EL1.
+/// 'Instruction execution permission controls': UXN and PXN; and what is 'writable from EL0' is never executable from
+/// EL1.
 #[test]
 fn each_mode_has_a_bit_that_forbids_it_to_execute() {
     let fetch = |bits, by| accesses(bits, by)[2];

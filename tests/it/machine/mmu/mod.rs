@@ -19,8 +19,8 @@ pub trait Mmu: Format + 'static {
     /// As messages call it.
     const NAME: &'static str;
 
-    /// Whether a CPU may remember that nothing was there, or less than there is now, until it is told. Where it may not,
-    /// a fault makes it forget what it was due to.
+    /// Whether a CPU may remember that nothing was there, or less than there is now, until it is told. Where it may
+    /// not, a fault makes it forget what it was due to.
     const REMEMBERS_FAULTS: bool;
 
     /// Whether a flush of one page leaves pointers on the way to it.

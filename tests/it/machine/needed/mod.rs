@@ -1,5 +1,5 @@
-//! Every flush, fence and `made_valid` is needed: for each place in the code that asks for one, a verb that leaves no CPU
-//! with anything stale, and does when just that is forgotten.
+//! Every flush, fence and `made_valid` is needed: for each place in the code that asks for one, a verb that leaves no
+//! CPU with anything stale, and does when just that is forgotten.
 //!
 //! What orders memory rather than translations (the fences of `asid/allocation`) is tried where all
 //! orders are: in `tests/loom`.

@@ -38,9 +38,9 @@ impl Dropped {
 
     /// Whether CPUs of this architecture must hear of it.
     ///
-    /// Nobody need hear of what became valid, where no fault is remembered. Nobody need hear of tables, where a flush of
-    /// any page reaches the pointers, too. Where all CPUs are told of everything, nobody need hear where something became
-    /// valid, or that all spaces are concerned.
+    /// Nobody need hear of what became valid, where no fault is remembered. Nobody need hear of tables, where a flush
+    /// of any page reaches the pointers, too. Where all CPUs are told of everything, nobody need hear where something
+    /// became valid, or that all spaces are concerned.
     pub const fn is_needed<F: Mmu>(self) -> bool {
         match self {
             Self::Tables(Call::Flush) => F::PAGES_SPARE_POINTERS,

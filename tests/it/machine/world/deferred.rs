@@ -9,8 +9,8 @@ use super::waits::leaves;
 use super::{CPUS, Mmu, SPACES, Space, World};
 
 impl<F: Mmu> World<F> {
-    /// The space that an operation is about. Nothing is deferred where no CPU has cached anything, and nothing is settled
-    /// where nothing waits, if there is a better place.
+    /// The space that an operation is about. Nothing is deferred where no CPU has cached anything, and nothing is
+    /// settled where nothing waits, if there is a better place.
     pub(super) fn space_of(&self, op: &Op) -> usize {
         let number = op.number % SPACES;
         let mut spaces = (number..number + SPACES).map(|space| space % SPACES);

@@ -14,8 +14,8 @@ pub struct Old {
 
 /// The pages that deferred verbs have changed, each with all leaves that CPUs may still have of it.
 ///
-/// A page is here from its verb on, and no longer than the flush that names it. A CPU may use such a leaf, or the one of
-/// now, and the frame behind it stays the space's own.
+/// A page is here from its verb on, and no longer than the flush that names it. A CPU may use such a leaf, or the one
+/// of now, and the frame behind it stays the space's own.
 #[derive(Default)]
 pub struct Waits(BTreeMap<VirtAddr, Vec<Old>>);
 

@@ -61,8 +61,8 @@ pub trait Shape: Format + Copy + std::fmt::Debug + Send + Sync + 'static {
 
     /// The table that a word at `level` points to, if it is a valid pointer.
     fn pointed(word: u64, level: usize) -> Option<PhysAddr>;
-    /// Whether a word is a pointer that was taken out and waits for its flush: by bits that are all software's, as it is
-    /// not valid.
+    /// Whether a word is a pointer that was taken out and waits for its flush: by bits that are all software's, as it
+    /// is not valid.
     fn waits(word: u64) -> bool;
     /// The physical address of a leaf, or of the table of a pointer that waits.
     fn leads(word: u64) -> PhysAddr;

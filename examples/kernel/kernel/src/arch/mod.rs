@@ -9,8 +9,8 @@
 //! | `DEVICES` | devices outside it, to be mapped at the direct map's offset: addresses and sizes |
 //! | `kernel.ld` | the image at `UPPER_HALF` and its physical address; the symbols are in [`layout`](crate::layout) |
 //!
-//! Where each half has a root of its own, `lower_root` and `activate` speak of the lower half's, and `upper_root` of the
-//! other; `activate_kernel` makes the lower half lead nowhere.
+//! Where each half has a root of its own, `lower_root` and `activate` speak of the lower half's, and `upper_root` of
+//! the other; `activate_kernel` makes the lower half lead nowhere.
 //!
 //! | | a CPU |
 //! |---|---|

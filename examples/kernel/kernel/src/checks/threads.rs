@@ -1,5 +1,5 @@
-//! Threads of one space on all CPUs, which touch the same pages at the same time: each page is committed once. Meanwhile
-//! system calls change other maps of the space.
+//! Threads of one space on all CPUs, which touch the same pages at the same time: each page is committed once.
+//! Meanwhile system calls change other maps of the space.
 
 use alloc::format;
 

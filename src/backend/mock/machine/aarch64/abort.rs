@@ -16,8 +16,8 @@ pub enum Fault {
     AccessFlag(u8),
     /// The leaf, or a table on the way, does not allow the access.
     Permission(u8),
-    /// No memory is where the access, or a table on the way to it, goes: a synchronous External abort. Hardware tells the
-    /// one from the other.
+    /// No memory is where the access, or a table on the way to it, goes: a synchronous External abort. Hardware tells
+    /// the one from the other.
     External,
 }
 

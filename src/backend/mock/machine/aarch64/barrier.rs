@@ -1,8 +1,8 @@
 //! `DSB`: what stores to tables are visible to walks, and which invalidations are complete.
 //!
 //! A walk may miss a store to a table until a `DSB` of the CPU that stored ('Ordering of translation table walks and
-//! updates'). The machine does not hear of stores. So it keeps each entry that a walk has read, also those that no TLB may
-//! hold, since the walk may read them once more. A barrier ends that.
+//! updates'). The machine does not hear of stores. So it keeps each entry that a walk has read, also those that no TLB
+//! may hold, since the walk may read them once more. A barrier ends that.
 
 use super::AArch64;
 use super::descriptor::Descriptor;

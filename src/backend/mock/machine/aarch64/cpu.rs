@@ -33,11 +33,11 @@ impl Cpu<'_, AArch64> {
         self.with(|cpu, _, _| cpu.registers.ttbr1.0.unwrap_or(0))
     }
 
-    /// Sets TCR_EL1.EPD0: no walk goes through `TTBR0_EL1`, so nothing of the lower half is cached. What is cached stays,
-    /// and serves again when this is cleared; hardware may use it meanwhile.
+    /// Sets TCR_EL1.EPD0: no walk goes through `TTBR0_EL1`, so nothing of the lower half is cached. What is cached
+    /// stays, and serves again when this is cleared; hardware may use it meanwhile.
     ///
-    /// A kernel sets it, or lets `TTBR0_EL1` lead to an empty table, while it invalidates an ASID that it is about to give
-    /// to another space. Else old and new translations could be in reach at once.
+    /// A kernel sets it, or lets `TTBR0_EL1` lead to an empty table, while it invalidates an ASID that it is about to
+    /// give to another space. Else old and new translations could be in reach at once.
     pub fn set_epd0(&self, epd0: bool) {
         self.set(|registers| registers.epd0 = epd0);
     }

@@ -52,11 +52,11 @@ impl Hafdbs {
 /// bits; the hardware writes no leaves, and SCTLR_EL1.WXN and EPAN are clear. What a kernel sets up once and leaves is
 /// here; what it goes on to change is in the CPUs' registers.
 ///
-/// For a [`Flush`](crate::Flush) the kernel issues `DSB ISHST`, then one `TLBI` by address for each page, inner shareable,
-/// where pages are few, and `DSB ISH` and `ISB` at the end. These are `VALE1IS` where leaves alone have changed, and
-/// `VAE1IS` where tables went; `VAALE1IS` and `VAAE1IS` where the ASID is not known or all spaces are meant. For more
-/// pages it is `ASIDE1IS`, or `VMALLE1IS`. All CPUs hear of it, and none is interrupted. For entries that became valid it
-/// issues `DSB ISHST` and `ISB`.
+/// For a [`Flush`](crate::Flush) the kernel issues `DSB ISHST`, then one `TLBI` by address for each page, inner
+/// shareable, where pages are few, and `DSB ISH` and `ISB` at the end. These are `VALE1IS` where leaves alone have
+/// changed, and `VAE1IS` where tables went; `VAALE1IS` and `VAAE1IS` where the ASID is not known or all spaces are
+/// meant. For more pages it is `ASIDE1IS`, or `VMALLE1IS`. All CPUs hear of it, and none is interrupted. For entries
+/// that became valid it issues `DSB ISHST` and `ISB`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AArch64 {

@@ -125,8 +125,8 @@ impl Architecture for AArch64 {
     }
 
     /// 'Using break-before-make when updating translation table entries': another output address, another size, another
-    /// memory type or shareability, and a global leaf where there was one of an ASID. The bytes at two addresses are not
-    /// compared. A leaf without AF is in no TLB.
+    /// memory type or shareability, and a global leaf where there was one of an ASID. The bytes at two addresses are
+    /// not compared. A leaf without AF is in no TLB.
     #[inline]
     fn conflicts(self, cached: Leaf<Self>, new: Leaf<Self>) -> bool {
         let [one, other] = [cached, new].map(|leaf| Descriptor(leaf.entry));

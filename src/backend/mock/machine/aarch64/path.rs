@@ -1,9 +1,9 @@
 //! What the tables on the way to a leaf take from it.
 
 bitflags::bitflags! {
-    /// The attributes of a table descriptor that hold for all below it, where they stand in the word. Of several tables,
-    /// what any takes is taken ('Hierarchical control of data access permissions', 'Hierarchical control of instruction
-    /// fetching').
+    /// The attributes of a table descriptor that hold for all below it, where they stand in the word. Of several
+    /// tables, what any takes is taken ('Hierarchical control of data access permissions', 'Hierarchical control of
+    /// instruction fetching').
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
     pub struct Path: u64 {
         /// PXNTable: EL1 cannot execute.

@@ -38,8 +38,8 @@ impl Ttbr {
 }
 
 impl Registers {
-    /// How an address is translated: bits above those that the halves have choose the half ('Selection between TTBR0_ELx
-    /// and TTBR1_ELx when two VA ranges are supported').
+    /// How an address is translated: bits above those that the halves have choose the half ('Selection between
+    /// TTBR0_ELx and TTBR1_ELx when two VA ranges are supported').
     #[inline]
     pub(super) fn route(&self, cpus: AArch64, vaddr: VirtAddr) -> Route<Fault> {
         if !self.mmu {

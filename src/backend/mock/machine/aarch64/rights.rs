@@ -27,8 +27,8 @@ bitflags::bitflags! {
 impl Rights {
     /// The rights that the leaf gives, and the tables on the way leave it.
     ///
-    /// 'A memory location that is writable from EL0 is never executable from EL1', whatever PXN says; and with WXN, what
-    /// one can write one cannot execute.
+    /// 'A memory location that is writable from EL0 is never executable from EL1', whatever PXN says; and with WXN,
+    /// what one can write one cannot execute.
     pub(super) fn of(leaf: Descriptor, path: Path, cpus: AArch64) -> Self {
         let el1_write = leaf.is_writable(cpus.hafdbs) && !path.contains(Path::READ_ONLY);
         let el0_read = leaf.is_for_el0() && !path.contains(Path::NO_EL0);

@@ -1,4 +1,5 @@
-//! RISC-V: Sv39, Sv48 and Sv57, as the Privileged Architecture (volume II) has them. Chapters and their names are its own.
+//! RISC-V: Sv39, Sv48 and Sv57, as the Privileged Architecture (volume II) has them. Chapters and their names are its
+//! own.
 //!
 //! There is no Svnapot, no hypervisor, and no M-mode and its PMP.
 

@@ -28,8 +28,8 @@ impl Cpu<'_, X86_64> {
     /// Writes CR3: the root's address in bits 12 up, and with CR4.PCIDE a PCID in bits 0 to 11.
     ///
     /// What was cached under that PCID, or under none, is forgotten, but for global leaves. With CR4.PCIDE and bit 63
-    /// nothing is. Where hardware faults, nothing is written: for bit 63 without CR4.PCIDE, and for an address wider than
-    /// the CPU's.
+    /// nothing is. Where hardware faults, nothing is written: for bit 63 without CR4.PCIDE, and for an address wider
+    /// than the CPU's.
     pub fn write_cr3(&self, bits: u64) {
         self.with(|cpu, memory, _| cpu.write_cr3(bits, memory.rules));
     }

@@ -34,8 +34,8 @@ impl Levels {
 /// For a [`Flush`](crate::Flush) a CPU does what a kernel's shootdown would. Where pages are few, and their PCID is the
 /// current one, that is `invlpg` for each, whether tables went or not. For another PCID it is `invpcid` of type 0 for
 /// each, or of type 1 where tables went or pages are many. A flush of any PCID is one of type 3. One of all spaces is
-/// `invlpg` for each page where leaves are global and no tables went, and of type 2 otherwise. Where there are no PCIDs,
-/// every space has number 0.
+/// `invlpg` for each page where leaves are global and no tables went, and of type 2 otherwise. Where there are no
+/// PCIDs, every space has number 0.
 ///
 /// For entries that became valid it does nothing: none that is not present is cached, and a page fault makes the CPU
 /// forget what was cached for its address.

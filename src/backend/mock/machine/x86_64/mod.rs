@@ -1,8 +1,8 @@
 //! x86-64: long mode with four levels and five, as Intel's Software Developer's Manual (SDM), volume 3, has it in
 //! 'Paging'. Sections are named after it.
 //!
-//! There are no protection keys, no shadow stacks (CET), no nested paging and no memory types: what would be a type makes
-//! a difference only to who compares leaves.
+//! There are no protection keys, no shadow stacks (CET), no nested paging and no memory types: what would be a type
+//! makes a difference only to who compares leaves.
 
 mod cpu;
 mod cpus;
@@ -103,8 +103,8 @@ impl Architecture for X86_64 {
         })
     }
 
-    /// A and D may be behind, since the hardware sets them in memory; they may not be ahead, or the next access or store
-    /// would not set them. D makes no difference where there is no R/W.
+    /// A and D may be behind, since the hardware sets them in memory; they may not be ahead, or the next access or
+    /// store would not set them. D makes no difference where there is no R/W.
     fn agrees(self, cached: Leaf<Self>, memory: Leaf<Self>) -> bool {
         cached.path == memory.path && is_alike(cached, memory)
     }
@@ -117,8 +117,8 @@ impl Architecture for X86_64 {
         Exception::of(registers, stop, access, self.nxe)
     }
 
-    /// A page fault forgets what was cached for the address, so that it does not recur where the tables allow the access
-    /// by now ('Operations that Invalidate TLBs and Paging-Structure Caches').
+    /// A page fault forgets what was cached for the address, so that it does not recur where the tables allow the
+    /// access by now ('Operations that Invalidate TLBs and Paging-Structure Caches').
     fn faulted(self, cpu: &mut CpuState<Self>, vaddr: VirtAddr) {
         let pcid = cpu.registers.pcid();
         cpu.tlb.forget_at(vaddr, |cached| cached.hits(pcid));

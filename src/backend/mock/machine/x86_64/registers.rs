@@ -79,8 +79,8 @@ impl CpuState<X86_64> {
         self.roots.extend(root.map(|root| root.table));
     }
 
-    /// Obeys `invlpg`: forgets leaves for `vaddr` of the current PCID and global ones, and pointers of that PCID for any
-    /// address ('Operations that Invalidate TLBs and Paging-Structure Caches').
+    /// Obeys `invlpg`: forgets leaves for `vaddr` of the current PCID and global ones, and pointers of that PCID for
+    /// any address ('Operations that Invalidate TLBs and Paging-Structure Caches').
     ///
     /// A large leaf that a CPU keeps in fragments goes whole, so that nobody can tell: here it is kept as one.
     pub(super) fn invlpg(&mut self, vaddr: VirtAddr, cpus: X86_64) {

@@ -25,8 +25,8 @@ impl<W: Place> Drop for Broken<'_, W> {
 /// every bit that the MMU has set in it; or, as an error, the word that is there instead.
 ///
 /// A valid leaf is broken first, by every format. Were `new` there before the flush, one CPU could write the new frame
-/// while another still reads the old one. A hidden leaf was in no TLB, unless a flush is due. That is a value, asked for
-/// once: another CPU may settle meanwhile, and a leaf that was broken is to be made whole all the same.
+/// while another still reads the old one. A hidden leaf was in no TLB, unless a flush is due. That is a value, asked
+/// for once: another CPU may settle meanwhile, and a leaf that was broken is to be made whole all the same.
 ///
 /// An owned frame that nobody counts stays: another CPU may be reading its bytes without a reference, by `hold`.
 #[inline]

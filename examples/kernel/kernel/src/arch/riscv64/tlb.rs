@@ -50,8 +50,8 @@ pub fn flush(flush: &Flush<'_>, asid: Option<Asid>, cpus: CpuSet) {
     }
 }
 
-/// Harts may have cached that nothing was there. In the kernel's half all must forget that at once: a fault there is the
-/// end. In a program's half the others have a spurious fault at worst, which ends in a [`fence`].
+/// Harts may have cached that nothing was there. In the kernel's half all must forget that at once: a fault there is
+/// the end. In a program's half the others have a spurious fault at worst, which ends in a [`fence`].
 pub fn made_valid(made: &Flush<'_>, all: CpuSet) {
     if made.is_global() {
         flush(made, None, all);

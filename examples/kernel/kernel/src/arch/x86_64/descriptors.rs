@@ -20,8 +20,8 @@ const TASK_STATES: u16 = 0x28;
 /// The vector of a program's calls.
 pub const CALL: u8 = 0x80;
 
-/// A task-state segment: in long mode, stacks and no more. The stack for traps of programs is at byte 4; and at byte 102
-/// is where a map of I/O ports begins: behind the end.
+/// A task-state segment: in long mode, stacks and no more. The stack for traps of programs is at byte 4; and at byte
+/// 102 is where a map of I/O ports begins: behind the end.
 #[repr(C, align(16))]
 struct TaskState([u32; 26]);
 

@@ -29,8 +29,8 @@ unsafe extern "C" {
     fn enter_user(registers: *mut Registers);
 }
 
-/// What a program has in its registers, as trap.S and the CPU push it; and why it has trapped. The CPU aligns its stack to
-/// 16 bytes before it pushes.
+/// What a program has in its registers, as trap.S and the CPU push it; and why it has trapped. The CPU aligns its stack
+/// to 16 bytes before it pushes.
 #[derive(Clone, Debug)]
 #[repr(C, align(16))]
 pub struct Registers {

@@ -39,8 +39,8 @@ pub fn fault_address() -> usize {
     addr
 }
 
-/// The page fault that an error code and CR2 tell of (SDM, 'Page-Fault Error Code'); `None` where it tells of a reserved
-/// bit, of anything that this kernel does not turn on, or of another ring.
+/// The page fault that an error code and CR2 tell of (SDM, 'Page-Fault Error Code'); `None` where it tells of a
+/// reserved bit, of anything that this kernel does not turn on, or of another ring.
 pub fn fault(error: usize, addr: usize, is_user: bool) -> Option<Fault> {
     const PRESENT: usize = 1 << 0;
     const WRITE: usize = 1 << 1;
