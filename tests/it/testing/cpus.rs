@@ -3,6 +3,7 @@
 #[path = "../../../examples/soak/machine.rs"]
 mod machine;
 #[path = "../../../examples/soak/radix.rs"]
+#[expect(clippy::expect_used, reason = "a panic is a failure like any other")]
 mod radix;
 
 use kernel_vm::backend::aarch64::Aarch64Format;

@@ -175,7 +175,7 @@ fn leaf(entry: Entry, change: impl Fn(&mut Run)) -> Entry {
 const TWISTS: [fn(Entry) -> Entry; 3] = [
     |entry| {
         leaf(entry, |run| {
-            run.first = PhysAddr::new(run.first.get() ^ 0x1000)
+            run.first = PhysAddr::new(run.first.get() ^ 0x1000);
         })
     },
     |entry| {
