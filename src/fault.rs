@@ -22,7 +22,7 @@ pub enum Privilege {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Done {
-    /// Physical memory, or a page that the kernel has supplied, was mapped.
+    /// Physical memory, or a page that the kernel has supplied, was mapped, or may be accessed in more ways now.
     Mapped,
     /// A page of zeroes was mapped.
     Zeroed,
@@ -153,7 +153,8 @@ pub(crate) fn decide<T>(map: MapRef<'_, T>, entry: Entry, access: Access) -> Ste
     match access {
         Access::Write if map.is_shared() => Step::Permit(run, wanted, Done::Dirtied),
         Access::Write => Step::Own(run),
-        // A leaf that lacks WRITE gets that by a write: pages that are written are told from those that never are.
+        // A leaf that lacks WRITE gets that by a write: its frame may be somebody else's, and pages that are written are
+        // told from those that never are.
         Access::Read | Access::Execute => {
             let lacks = Permissions::WRITE - has;
             Step::Permit(run, wanted - lacks, Done::Mapped)
@@ -203,8 +204,8 @@ mod tests {
         match (has.allow(access), is_owned, is_write) {
             (true, ..) => Step::Look,
             (false, true, true) if !map.is_shared() => own,
-            // Its frame may be somebody else's, or its first write be waited for.
             (false, true, true) => lets(map.permissions(), Done::Dirtied),
+            // Its frame may be somebody else's, or its first write be waited for.
             (false, true, false) if !has.contains(WRITE) => {
                 lets(map.permissions() - WRITE, Done::Mapped)
             }

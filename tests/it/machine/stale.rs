@@ -45,7 +45,7 @@ fn both_translations_are_used_until_the_fence_and_one_after_it() {
     assert!(old > 32 && new > 4, "stale {old} times, fresh {new} times");
 }
 
-/// Each call is a moment, in which a CPU walks to where the kernel was last.
+/// Each call is a moment, in which a CPU may walk, and often does so to where the kernel was last.
 #[test]
 fn cpus_walk_while_the_kernel_calls_its_frame_allocator() {
     let tables = Tables::sv39();

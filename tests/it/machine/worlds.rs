@@ -132,13 +132,13 @@ fn a_fence_of_a_shootdown_that_is_forgotten_is_found() {
 #[test]
 fn the_flush_of_a_rollover_that_is_forgotten_is_found() {
     a_forgotten_rollover_is_found::<Sv39Format>(60, 5);
-    a_forgotten_rollover_is_found::<X86_64Format<4>>(480, 2);
+    a_forgotten_rollover_is_found::<X86_64Format<4>>(960, 5);
     a_forgotten_rollover_is_found::<Aarch64Format<4>>(60, 5);
 }
 
 #[test]
 fn the_flush_of_a_settlement_that_is_forgotten_is_found() {
     a_forgotten_settlement_is_found::<Sv39Format>(60, 5);
-    a_forgotten_settlement_is_found::<X86_64Format<4>>(120, 2);
+    a_forgotten_settlement_is_found::<X86_64Format<4>>(240, 5);
     a_forgotten_settlement_is_found::<Aarch64Format<4>>(60, 5);
 }

@@ -1,5 +1,6 @@
 //! A wrapper that keeps the digest of what it is asked.
 
+use kernel_vm::backend::mock::HostFrames;
 use kernel_vm::backend::{
     Edit, Entry, Lost, NotAtOnce, PageTableBackend, Paging, Replaced, Run, Unheld, Unshared,
 };
@@ -10,10 +11,12 @@ use kernel_vm::{
 
 use super::digest::Digest;
 
-/// A page table, or a kernel, and what it is asked. Frames are elsewhere each time: the digest has no address of one.
+/// A page table, or a kernel, and what it is asked.
 pub(super) struct Asked<B> {
     pub(super) inner: B,
     pub(super) asked: Digest,
+    /// The frames that are elsewhere each time.
+    pub(super) frames: Option<HostFrames>,
     /// What becomes of the entries that it answers.
     pub(super) twist: fn(Entry) -> Entry,
 }
@@ -23,24 +26,27 @@ impl<B> Asked<B> {
         Self {
             inner,
             asked: asked.clone(),
+            frames: None,
             twist: |entry| entry,
         }
     }
-}
 
-/// Physical memory that tests make up is below.
-const FRAMES: u64 = 1 << 42;
+    /// The same over these frames, whose addresses the digest is not to have.
+    pub(super) fn over(self, frames: &HostFrames) -> Self {
+        Self {
+            frames: Some(frames.clone()),
+            ..self
+        }
+    }
 
-/// A run, as the digest has it.
-fn words(run: Run) -> String {
-    let first = Some(run.first).filter(|first| first.get() < FRAMES);
-    format!("{:?} {first:?} {:?}", run.area, run.attributes)
-}
-
-fn edit(edit: Edit) -> String {
-    match edit {
-        Edit::Map(run) => words(run),
-        edit => format!("{edit:?}"),
+    /// A run, as the digest has it.
+    fn words(&self, run: Run) -> String {
+        let is_frame = |frames: &HostFrames| frames.references(run.first) > 0;
+        let first = match &self.frames {
+            Some(frames) if is_frame(frames) => None,
+            _ => Some(run.first),
+        };
+        format!("{:?} {first:?} {:?}", run.area, run.attributes)
     }
 }
 
@@ -79,8 +85,11 @@ impl<B: PageTableBackend> PageTableBackend for Asked<B> {
 
     fn reserve(&self, edits: impl Iterator<Item = Edit>) -> Result<B::Reserved, MapError> {
         let edits: Vec<_> = edits.collect();
-        for &of in &edits {
-            self.asked.add(format_args!("reserve {}", edit(of)));
+        for &edit in &edits {
+            match edit {
+                Edit::Map(run) => self.asked.add(format_args!("reserve {}", self.words(run))),
+                edit => self.asked.add(format_args!("reserve {edit:?}")),
+            }
         }
         self.inner.reserve(edits.into_iter())
     }
@@ -91,7 +100,7 @@ impl<B: PageTableBackend> PageTableBackend for Asked<B> {
     }
 
     fn map(&self, run: Run, reserved: &mut B::Reserved) {
-        self.asked.add(format_args!("map {}", words(run)));
+        self.asked.add(format_args!("map {}", self.words(run)));
         self.inner.map(run, reserved);
     }
 
@@ -168,12 +177,13 @@ impl<B: Paging> Paging for Asked<B> {
         frame: impl FnOnce() -> Option<Frame>,
     ) -> Result<(), NotAtOnce> {
         self.asked
-            .add(format_args!("at once {page:?} {attributes:?}"));
+            .add(format_args!("install_at_once {page:?} {attributes:?}"));
         self.inner.install_at_once(page, attributes, frame)
     }
 
     fn map_at_once(&self, run: Run) -> bool {
-        self.asked.add(format_args!("map at once {}", words(run)));
+        self.asked
+            .add(format_args!("map_at_once {}", self.words(run)));
         self.inner.map_at_once(run)
     }
 
@@ -185,13 +195,13 @@ impl<B: Paging> Paging for Asked<B> {
         asid: Asid,
     ) -> Result<Option<Replaced>, Lost> {
         self.asked
-            .add(format_args!("exchange {} {attributes:?}", words(old)));
+            .add(format_args!("exchange {} {attributes:?}", self.words(old)));
         self.inner.exchange(old, frame, attributes, asid)
     }
 
     fn permit(&self, old: Run, permissions: Permissions) -> Result<(), Entry> {
         self.asked
-            .add(format_args!("permit {} {permissions:?}", words(old)));
+            .add(format_args!("permit {} {permissions:?}", self.words(old)));
         self.inner.permit(old, permissions)
     }
 
@@ -206,12 +216,13 @@ impl<B: Paging> Paging for Asked<B> {
     }
 
     fn hold(&self, run: Run) -> Result<Held<'_, B::Platform>, Unheld> {
-        self.asked.add(format_args!("hold {}", words(run)));
+        self.asked.add(format_args!("hold {}", self.words(run)));
         self.inner.hold(run)
     }
 
     fn hold_alone(&mut self, run: Run) -> Result<Held<'_, B::Platform>, Entry> {
-        self.asked.add(format_args!("hold alone {}", words(run)));
+        self.asked
+            .add(format_args!("hold_alone {}", self.words(run)));
         self.inner.hold_alone(run)
     }
 
@@ -222,22 +233,22 @@ impl<B: Paging> Paging for Asked<B> {
         permissions: Permissions,
     ) -> Result<(), Unshared> {
         self.asked
-            .add(format_args!("share {area:?} {permissions:?}"));
+            .add(format_args!("share_into {area:?} {permissions:?}"));
         self.inner.share_into(&mut child.inner, area, permissions)
     }
 
     fn take_accessed(&mut self, area: MemoryArea, out: &mut Retired, sink: impl FnMut(Run)) {
-        self.asked.add(format_args!("take accessed {area:?}"));
+        self.asked.add(format_args!("take_accessed {area:?}"));
         self.inner.take_accessed(area, out, sink);
     }
 
     fn take_dirty(&mut self, area: MemoryArea, sink: impl FnMut(Run)) {
-        self.asked.add(format_args!("take dirty {area:?}"));
+        self.asked.add(format_args!("take_dirty {area:?}"));
         self.inner.take_dirty(area, sink);
     }
 
     fn retire_into(&mut self, retired: Retired, asid: Asid, sink: impl FnMut(VirtAddr, Replaced)) {
-        self.asked.add(format_args!("retire into {asid:?}"));
+        self.asked.add(format_args!("retire_into {asid:?}"));
         self.inner.retire_into(retired, asid, sink);
     }
 }

@@ -187,27 +187,25 @@ impl Harts {
             _ => Ok(()),
         }
     }
+}
 
-    /// Tries a copy until it does not stop.
-    fn copy(
-        &self,
-        space: &Space,
-        access: Access,
-        from: VirtAddr,
-        mut go: impl FnMut(VirtAddr, usize) -> Result<(), Stopped>,
-    ) -> Result<(), FaultError> {
-        let (mut at, mut done) = (from, 0);
-        while let Err(stopped) = go(at, done) {
-            at = stopped.at;
-            done += stopped.done;
-            match stopped.why {
-                Stop::Fault => self.handle(space, at, access)?,
-                Stop::Refused(error) => return Err(error),
-                why => panic!("{why}"),
-            }
+/// Tries a copy until it does not stop. `handle` is the kernel's for the page faults of such an access.
+fn copy(
+    handle: impl Fn(VirtAddr) -> Result<(), FaultError>,
+    from: VirtAddr,
+    mut go: impl FnMut(VirtAddr, usize) -> Result<(), Stopped>,
+) -> Result<(), FaultError> {
+    let (mut at, mut done) = (from, 0);
+    while let Err(stopped) = go(at, done) {
+        at = stopped.at;
+        done += stopped.done;
+        match stopped.why {
+            Stop::Fault => handle(at)?,
+            Stop::Refused(error) => return Err(error),
+            why => panic!("{why}"),
         }
-        Ok(())
     }
+    Ok(())
 }
 
 impl Processes for Harts {
@@ -354,7 +352,8 @@ impl Processes for Harts {
     ) -> Option<Result<(), FaultError>> {
         self.flushes.hart.set(cpu);
         let space = &process.space;
-        Some(self.copy(space, Access::Read, from, |at, done| {
+        let handle = |at| self.handle(space, at, Access::Read);
+        Some(copy(handle, from, |at, done| {
             space.read(at, &mut to[done..], Privilege::User)
         }))
     }
@@ -369,7 +368,8 @@ impl Processes for Harts {
         self.flushes.hart.set(cpu);
         let space = &process.space;
         let is_wrong = self.mistake == Mistake::BeginsAnew;
-        Some(self.copy(space, Access::Write, to, |at, done| {
+        let handle = |at| self.handle(space, at, Access::Write);
+        Some(copy(handle, to, |at, done| {
             let rest = if is_wrong {
                 &from[..from.len() - done]
             } else {
@@ -388,8 +388,9 @@ impl Processes for Harts {
     }
 }
 
-/// A kernel without CPUs, and with nothing that it need not have.
+/// A kernel without CPUs, and with nothing that it need not have, unless it copies bytes.
 pub(super) struct Plain<B> {
+    pub(super) copies: bool,
     pub(super) frames: HostFrames,
     pub(super) table: fn(HostFrames) -> Result<B, MapError>,
 }
@@ -461,6 +462,36 @@ impl<B: Paging<Platform = HostFrames>> Processes for Plain<B> {
         space.handle_fault(at, access, Privilege::User).map(drop)
     }
 
+    fn read(
+        &mut self,
+        space: &mut Self::Process,
+        _cpu: usize,
+        from: VirtAddr,
+        to: &mut [u8],
+    ) -> Option<Result<(), FaultError>> {
+        let handle = |at| {
+            let answer = space.handle_fault(at, Access::Read, Privilege::User);
+            answer.map(drop)
+        };
+        let go = |at, done: usize| space.read(at, &mut to[done..], Privilege::User);
+        self.copies.then(|| copy(handle, from, go))
+    }
+
+    fn write(
+        &mut self,
+        space: &mut Self::Process,
+        _cpu: usize,
+        to: VirtAddr,
+        from: &[u8],
+    ) -> Option<Result<(), FaultError>> {
+        let handle = |at| {
+            let answer = space.handle_fault(at, Access::Write, Privilege::User);
+            answer.map(drop)
+        };
+        let go = |at, done: usize| space.write(at, &from[done..], Privilege::User);
+        self.copies.then(|| copy(handle, to, go))
+    }
+
     fn frames_in_use(&self) -> usize {
         self.frames.frames_in_use()
     }
@@ -480,6 +511,7 @@ fn plain<B: Paging<Platform = HostFrames>>(
         Bytes::new(seed).steps(500).run(|| Plain {
             frames: HostFrames::new(frames),
             table,
+            copies: false,
         })
     });
     let Events {

@@ -141,7 +141,7 @@ impl<A: Architecture> Fresh<'_, A> {
         let above = level + 1;
         let block = vaddr.get() / span(above);
         let whole = match self.last {
-            Some((level, number, whole)) if (level, number) == (above, block) => whole,
+            Some((height, number, whole)) if (height, number) == (above, block) => whole,
             _ => walked(self.memory, root, vaddr, above),
         };
         self.last = Some((above, block, whole));

@@ -122,7 +122,7 @@ fn filled(words: &[AtomicU64; WORDS], start: usize) -> Option<usize> {
     found.or_else(|| first_filled(before))
 }
 
-/// The first entry that is not empty. Most are: they are looked at eight at a time.
+/// The first entry that is not empty. Most entries are empty, so eight are looked at at a time.
 fn first_filled(words: &[AtomicU64]) -> Option<usize> {
     let load = |word: &AtomicU64| word.load(Relaxed);
     let lines = words.chunks_exact(8);

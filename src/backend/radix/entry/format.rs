@@ -117,7 +117,7 @@ pub trait Format: sealed::Sealed {
     /// The bits of a leaf that permissions decide: those that are not [`KEPT`](Self::KEPT).
     fn permissions(permissions: Permissions) -> u64;
 
-    /// The attributes of a leaf, valid or hidden.
+    /// The attributes of a leaf, valid or hidden. A hidden one can be neither read, written nor executed.
     fn attributes(word: u64) -> Attributes;
 
     /// The pointer to the table at `addr`, one below `level`.

@@ -93,8 +93,7 @@ impl<F: Mmu> Space<F> {
     /// A user's access on this CPU; false when it faults.
     pub(super) fn access(&self, cpu: usize, access: Access) -> bool {
         let mut tlb = self.tlbs[cpu].lock().unwrap();
-        let may =
-            |leaf: &u64| allows::<F>(*leaf, 0, access) && F::used(access) & !F::marks(*leaf) == 0;
+        let may = |leaf: &u64| Self::may(*leaf, access) && F::used(access) & !F::marks(*leaf) == 0;
         let cached = (*tlb).filter(may);
         let Some(leaf) = cached.or_else(|| self.walk(access)) else {
             return false;
@@ -106,11 +105,16 @@ impl<F: Mmu> Space<F> {
         true
     }
 
+    /// Whether the MMU lets a user do so: of a word that is not valid, it reads no other bit.
+    fn may(word: u64, access: Access) -> bool {
+        word & F::VALID != 0 && allows::<F>(word, 0, access)
+    }
+
     /// The leaf, after the MMU has set its bits as a CPU does with Svadu: by a compare-and-swap with the word that it
     /// has checked. Acquire, since it depends on the address there whether the frame is accessed.
     fn walk(&self, access: Access) -> Option<u64> {
         let mut word = self.entry.load(Acquire);
-        while allows::<F>(word, 0, access) {
+        while Self::may(word, access) {
             let used = F::used_by_mmu(word, access);
             if used == word {
                 return Some(word);
