@@ -2,7 +2,7 @@
 //! `--help` says how to call it.
 //!
 //! `cargo run --release --example soak -- tree --operations 1000000000` takes five minutes. Page tables do a million
-//! operations a second and more; the machine, whose CPUs are asked what they have cached, some 20,000 to 45,000.
+//! operations a second and more; the machine, whose CPUs are asked what they have cached, some 30,000 to 55,000.
 //! `--prove` tells lies instead: the space is not told of some verbs, or of other areas. Each lie must be found.
 //!
 //! A run is 4096 operations from an empty space, with a seed of its own. Each verb must answer what the model answers,
