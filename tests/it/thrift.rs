@@ -146,6 +146,19 @@ fn a_cut_at_one_border_asks_for_what_one_split_takes() {
     }
 }
 
+/// They have the same permissions then, and other frames: none of them joins, and two are cut.
+#[test]
+fn maps_that_do_not_continue_each_other_make_no_room() {
+    let (mut space, count) = full(1);
+    let maps: Vec<_> = space.memory_maps().map(|map| map.vmarea()).collect();
+    let two_cuts = pages(first_page(2) + 1, 2 * STRIDE);
+    let refused = space.restrict(two_cuts, READ);
+    assert!(matches!(refused, Err(MapError::OutOfNodes { .. })));
+    space.check_invariants().unwrap();
+    let left = space.memory_maps().map(|map| map.vmarea());
+    assert!(maps.len() == count && left.eq(maps));
+}
+
 #[test]
 fn a_leaf_that_is_full_stays_so_where_maps_join_in_another() {
     // Three nodes: two leaves. Maps 80 and 81 continue each other, but for their permissions.
