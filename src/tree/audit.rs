@@ -47,3 +47,56 @@ fn audit_inner<T>(inner: &Inner<Node<T>>) -> Result<usize, Violation> {
     }
     height.map(|height| height + 1).ok_or(wrong)
 }
+
+#[cfg(all(test, feature = "alloc", not(loom)))]
+mod tests {
+    use alloc::boxed::Box;
+
+    use super::super::inner::Inner;
+    use super::super::node::{Node, NodeKind};
+    use super::super::owned::Owned;
+    use super::super::store::Tree;
+    use crate::addr::VirtAddr;
+    use crate::area::MemoryArea;
+    use crate::map::VirtualMemoryMap;
+    use crate::permissions::Permissions;
+
+    type Root = Owned<Node<()>>;
+
+    /// A leaf with a map at this page.
+    fn leaf(page: usize) -> Root {
+        let mut tree = Tree::new();
+        let area = MemoryArea::block(VirtAddr::new(page << 12), 1 << 12);
+        let map = VirtualMemoryMap::anonymous(area, Permissions::READ).unwrap();
+        assert!(tree.add(map).is_ok() && tree.audit().is_ok());
+        tree.root.take().unwrap()
+    }
+
+    fn inner(children: impl IntoIterator<Item = Root>) -> Root {
+        let mut inner = Inner::new();
+        for (at, child) in children.into_iter().enumerate() {
+            inner.insert_at(at, child);
+        }
+        Owned::Fixed(Box::leak(Box::new(Node(NodeKind::Inner(inner)))))
+    }
+
+    fn is_sound(root: Root) -> bool {
+        let mut tree = Tree::new();
+        tree.root = Some(root);
+        tree.audit().is_ok()
+    }
+
+    #[test]
+    fn a_root_has_two_children_and_all_leaves_are_equally_deep() {
+        assert!(is_sound(inner([leaf(1), leaf(3)])));
+        assert!(!is_sound(inner([leaf(1)])));
+        let below = |first| inner([leaf(first), leaf(first + 1)]);
+        assert!(is_sound(inner([below(1), below(5)])));
+        assert!(!is_sound(inner([below(1), leaf(5)])));
+        assert!(!is_sound(inner([leaf(1), below(5)])));
+        // What is wrong further down is seen as well.
+        assert!(!is_sound(inner([below(1), inner([below(5), leaf(9)])])));
+        let spare = Owned::Fixed(Box::leak(Box::new(Node::new())));
+        assert!(!is_sound(spare));
+    }
+}
