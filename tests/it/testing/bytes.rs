@@ -16,7 +16,7 @@ use kernel_vm::{
     Tlb, VirtAddr, VirtualMemoryManager, VirtualMemoryMap,
 };
 
-use crate::subject::PAGE;
+use crate::subject::{PAGE, pages};
 
 /// What a kernel does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -610,4 +610,59 @@ fn a_panic_of_the_fault_handler_is_shrunk_where_a_guard_catches_it() {
         .unwrap_err();
     assert_eq!(broken.law(), "no fault handler panics");
     assert_eq!(broken.steps().len(), 1, "{broken}");
+}
+
+/// A kernel that has nothing but what it must have, and is asked for none of that.
+struct Least;
+
+impl Processes for Least {
+    type Process = ();
+
+    fn start(&mut self) -> Result<(), MapError> {
+        unreachable!()
+    }
+
+    fn fork(&mut self, _parent: &mut ()) -> Result<(), ForkError> {
+        unreachable!()
+    }
+
+    fn exit(&mut self, _process: ()) {
+        unreachable!()
+    }
+
+    fn map(&mut self, _: &mut (), _: MemoryArea, _: Permissions) -> Result<(), MapError> {
+        unreachable!()
+    }
+
+    fn unmap(&mut self, _: &mut (), _: MemoryArea) -> Result<(), MapError> {
+        unreachable!()
+    }
+
+    fn protect(&mut self, _: &mut (), _: MemoryArea, _: Permissions) -> Result<(), MapError> {
+        unreachable!()
+    }
+
+    fn load(&mut self, _: &mut (), _: usize, _: VirtAddr) -> Option<u64> {
+        unreachable!()
+    }
+
+    fn store(&mut self, _: &mut (), _: usize, _: VirtAddr, _: u64) -> Option<()> {
+        unreachable!()
+    }
+
+    fn fault(&mut self, _: &mut (), _: usize, _: VirtAddr, _: Access) -> Result<(), FaultError> {
+        unreachable!()
+    }
+}
+
+#[test]
+fn what_a_kernel_need_not_have_it_has_not() {
+    let (page, at) = (pages(1, 1), VirtAddr::new(0x1000));
+    let moved = Least.remap(&mut (), page, pages(3, 1));
+    assert_eq!(moved, Err(MapError::UnsupportedEdit));
+    assert_eq!(Least.discard(&mut (), page), Err(MapError::UnsupportedEdit));
+    assert_eq!(Least.read(&mut (), 0, at, &mut [0]), None);
+    assert_eq!(Least.write(&mut (), 0, at, &[0]), None);
+    assert_eq!(Least.frames_in_use(), 0);
+    Least.fail_alloc(1);
 }
