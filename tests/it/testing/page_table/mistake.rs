@@ -47,6 +47,8 @@ pub(super) enum Mistake {
     SettlesOneEdit,
     /// A page is there with more permissions where nothing was reserved.
     UnreservedProtectsNothing,
+    /// A map without a reservation loses the pages that it finds.
+    UnreservedMapHides,
     /// An unmap across the borders of the ranges does nothing.
     UnmapsWithinRanges,
     /// Addresses of frames are cut off.
@@ -59,7 +61,7 @@ pub(super) enum Mistake {
 
 const MAPPED: &str = "what is mapped is there, and nothing else";
 
-pub(super) const MISTAKES: [(Mistake, &str); 30] = [
+pub(super) const MISTAKES: [(Mistake, &str); 31] = [
     (Mistake::RootMoves, "a new page table is empty"),
     (Mistake::MapsOnePageLess, MAPPED),
     (Mistake::UnmapsOnePageLess, MAPPED),
@@ -138,6 +140,10 @@ pub(super) const MISTAKES: [(Mistake, &str); 30] = [
     (Mistake::SettlesOneEdit, "deferred edits add up"),
     (
         Mistake::UnreservedProtectsNothing,
+        "an edit without a reservation leaves pages out at worst",
+    ),
+    (
+        Mistake::UnreservedMapHides,
         "an edit without a reservation leaves pages out at worst",
     ),
     (Mistake::UnmapsWithinRanges, "an absurd edit does not panic"),

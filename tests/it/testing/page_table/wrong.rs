@@ -26,6 +26,8 @@ pub(super) struct Wrong {
     /// How many read the page table now.
     readers: Cell<usize>,
     edits: Cell<usize>,
+    /// Where it says that nothing is.
+    hidden: Cell<Option<MemoryArea>>,
     /// Edits since the last reservation.
     edits_reserved: Cell<usize>,
     /// Edits that took something away since the last flush.
@@ -81,6 +83,7 @@ impl Wrong {
             roots: Cell::new(0),
             readers: Cell::new(0),
             edits: Cell::new(0),
+            hidden: Cell::new(None),
             edits_reserved: Cell::new(1),
             edits_owed: Cell::new(0),
         }
@@ -196,6 +199,9 @@ impl PageTableBackend for Wrong {
     }
 
     fn entry(&self, addr: VirtAddr) -> Entry {
+        if self.hidden.get().is_some_and(|area| area.contains(addr)) {
+            return Entry::Empty;
+        }
         self.table.entry(addr)
     }
 
@@ -251,6 +257,10 @@ impl PageTableBackend for Wrong {
             return self.map_cut(run);
         }
         if self.has(Mistake::ReservesUpToAnUnmap) && reserved.has_unmapped {
+            return;
+        }
+        if self.has(Mistake::UnreservedMapHides) && !reserved.is_granted {
+            self.hidden.set(Some(run.area));
             return;
         }
         let sound = check_edit(self, Edit::Map(run)).ok();
