@@ -73,6 +73,24 @@ fn less(area: MemoryArea) -> MemoryArea {
     MemoryArea::from_start_size(area.start(), size).unwrap()
 }
 
+/// The parts of a run that are not hidden.
+fn outside(run: Run, hidden: Option<MemoryArea>) -> Vec<Run> {
+    let Some(hidden) = hidden.filter(|hidden| hidden.overlaps(&run.area)) else {
+        return vec![run];
+    };
+    let (start, end) = (run.area.start(), run.area.end());
+    let part = |start: VirtAddr, end: VirtAddr| {
+        let offset = start.get() - run.area.start().get();
+        let first = PhysAddr::new(run.first.get() + offset as u64);
+        let area = MemoryArea::new(start, end).unwrap();
+        Run { area, first, ..run }
+    };
+    let head =
+        (start < hidden.start()).then(|| part(start, VirtAddr::new(hidden.start().get() - 1)));
+    let tail = (hidden.end() < end).then(|| part(VirtAddr::new(hidden.end().get() + 1), end));
+    head.into_iter().chain(tail).collect()
+}
+
 impl Wrong {
     pub(super) fn new(mistake: Mistake) -> Self {
         Self {
@@ -211,9 +229,13 @@ impl PageTableBackend for Wrong {
         } else {
             area
         };
+        let hidden = self.hidden.get();
         add(&self.readers);
         Reader {
-            runs: self.table.populated(area),
+            runs: self
+                .table
+                .populated(area)
+                .flat_map(move |run| outside(run, hidden)),
             readers: &self.readers,
         }
     }
