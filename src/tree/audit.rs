@@ -63,15 +63,6 @@ mod tests {
 
     type Root = Owned<Node<()>>;
 
-    /// A leaf with a map at this page.
-    fn leaf(page: usize) -> Root {
-        let mut tree = Tree::new();
-        let area = MemoryArea::block(VirtAddr::new(page << 12), 1 << 12);
-        let map = VirtualMemoryMap::anonymous(area, Permissions::READ).unwrap();
-        assert!(tree.add(map).is_ok() && tree.audit().is_ok());
-        tree.root.take().unwrap()
-    }
-
     fn inner(children: impl IntoIterator<Item = Root>) -> Root {
         let mut inner = Inner::new();
         for (at, child) in children.into_iter().enumerate() {
@@ -88,6 +79,14 @@ mod tests {
 
     #[test]
     fn a_root_has_two_children_and_all_leaves_are_equally_deep() {
+        // With a map at this page.
+        let leaf = |page: usize| {
+            let mut tree = Tree::new();
+            let area = MemoryArea::block(VirtAddr::new(page << 12), 1 << 12);
+            let map = VirtualMemoryMap::anonymous(area, Permissions::READ).unwrap();
+            assert!(tree.add(map).is_ok() && tree.audit().is_ok());
+            tree.root.take().unwrap()
+        };
         assert!(is_sound(inner([leaf(1), leaf(3)])));
         assert!(!is_sound(inner([leaf(1)])));
         let below = |first| inner([leaf(first), leaf(first + 1)]);
