@@ -1,5 +1,8 @@
 //! Random verbs: on spaces that are right, behind a lock, with a payload, and on those that are told lies.
 
+#[path = "../../../examples/soak/maps.rs"]
+mod maps;
+
 use kernel_vm::backend::aarch64::Aarch64;
 use kernel_vm::backend::mock::{HostFrames, MockBackend, NoPageTable};
 use kernel_vm::backend::sv39::Sv39;
@@ -13,6 +16,7 @@ use kernel_vm::{
 
 use super::asked::Asked;
 use super::digest::Digest;
+use maps::Maps;
 
 /// What a map shows of an object: pieces of one join.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -116,6 +120,22 @@ fn spaces_do_what_the_model_does() {
             .wide()
             .run(|_| VirtualMemoryManager::<_>::new(aarch64()));
         assert_eq!(tally.unwrap().all(), 1000);
+    }
+}
+
+/// Where there is no page table, verbs are about many pages more often.
+#[test]
+fn maps_alone_do_what_the_model_does() {
+    for seed in 0..4 {
+        let verbs = Verbs::new(seed).steps(4000);
+        verbs.run(Maps::new).unwrap();
+        let tally = verbs.wide().run(Maps::new).unwrap();
+        assert!(tally.most_maps() > 60, "{tally:?}");
+    }
+    for lie in Lie::MAPS {
+        let mut runs = (0..4).map(|seed| Verbs::new(seed).wide().lie(lie));
+        let broken = runs.find_map(|verbs| verbs.run(Maps::new).err()).unwrap();
+        assert!(broken.steps().len() < 10, "{broken}");
     }
 }
 
