@@ -18,6 +18,11 @@ fn the_allocators_of_this_crate_keep_the_laws() {
     let faulty = Faulty::new(frames.clone());
     testing::frames(&faulty).unwrap();
     assert_eq!((faulty.frames_in_use(), frames.frames_in_use()), (0, 0));
+    let frame = faulty.alloc().unwrap();
+    let said = format!("{faulty:?}");
+    assert!(said.starts_with("Faulty { inner: HostFrames"), "{said}");
+    assert!(said.ends_with("frames_in_use: 1, .. }"), "{said}");
+    faulty.release(frame, false);
 }
 
 #[test]
@@ -39,6 +44,8 @@ enum Lie {
     Unstable,
     Shifted,
     SameBytes,
+    /// Two frames that are neighbours have the bytes of one.
+    TwoAreOne,
     Lost,
     Shares,
     NeverUnique,
@@ -111,6 +118,13 @@ unsafe impl FrameAllocator for Liar {
         if self.lies(Lie::SameBytes) {
             return self.frames.reach(self.page.checked_add(offset).unwrap());
         }
+        let number = (at.get() - self.page.get()) / FRAME_SIZE as u64;
+        if self.lies(Lie::TwoAreOne) && number == 3 {
+            return self.frames.reach(at).map_addr(|addr| {
+                let before = addr.get() - FRAME_SIZE;
+                before.try_into().unwrap()
+            });
+        }
         let shift = match self.lie {
             Lie::Shifted => 8,
             Lie::Unstable if offset > 0 => self.calls.get() % 2,
@@ -152,6 +166,10 @@ fn each_lie_of_an_allocator_is_found_and_named() {
         ),
         (
             Lie::SameBytes,
+            "the bytes of a frame are its owner's, and stay as they were written",
+        ),
+        (
+            Lie::TwoAreOne,
             "the bytes of a frame are its owner's, and stay as they were written",
         ),
         (
