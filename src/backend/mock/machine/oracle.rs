@@ -60,14 +60,9 @@ pub enum View<A: Architecture> {
 }
 
 impl<A: Architecture> CpuState<A> {
-    /// The cached entries that may answer by the present registers, each with its first address.
-    fn usable(&self, rules: A) -> impl Iterator<Item = (VirtAddr, Step<A>)> {
-        self.usable_below(rules)
-            .map(|(_, vaddr, step)| (vaddr, step))
-    }
-
-    /// The cached entries that may answer, level by level, in the order of their addresses; and below which root.
-    fn usable_below(&self, rules: A) -> impl Iterator<Item = (Root, VirtAddr, Step<A>)> {
+    /// The cached entries that may answer by the present registers, level by level and in the order of their addresses:
+    /// the root that each is below, its first address, and its copy.
+    fn usable(&self, rules: A) -> impl Iterator<Item = (Root, VirtAddr, Step<A>)> {
         self.tlb.iter().filter_map(move |(vaddr, cached)| {
             let Route::Tables(root) = rules.route(&self.registers, vaddr) else {
                 return None;
@@ -83,7 +78,7 @@ impl<A: Architecture> CpuState<A> {
         memory: Memory<'_, A>,
     ) -> impl Iterator<Item = (VirtAddr, usize, [View<A>; 2])> {
         let mut fresh = Fresh { memory, last: None };
-        let usable = self.usable_below(memory.rules);
+        let usable = self.usable(memory.rules);
         usable.map(move |(root, vaddr, step)| {
             let views = [view(memory, step), fresh.view(root, vaddr, step.level)];
             (vaddr, step.level, views)
@@ -97,14 +92,14 @@ impl<A: Architecture> CpuState<A> {
         frame: PhysAddr,
         memory: Memory<'_, A>,
     ) -> Option<Stale> {
-        let mut leading = self
-            .usable(memory.rules)
-            .filter(|&(_, step)| match memory.kind(step) {
-                Kind::Fault(_) => false,
-                Kind::Pointer(table) => table == frame,
-                Kind::Leaf(to) => frame.get() & !(span(step.level) as u64 - 1) == to.get(),
-            });
-        leading.next().map(|(vaddr, _)| Stale {
+        let mut leading =
+            self.usable(memory.rules)
+                .filter(|&(_, _, step)| match memory.kind(step) {
+                    Kind::Fault(_) => false,
+                    Kind::Pointer(table) => table == frame,
+                    Kind::Leaf(to) => frame.get() & !(span(step.level) as u64 - 1) == to.get(),
+                });
+        leading.next().map(|(_, vaddr, _)| Stale {
             cpu,
             vaddr,
             is_spurious: false,
